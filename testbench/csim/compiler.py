@@ -1,0 +1,129 @@
+"""Compiles a C-simulation with g++ against Xilinx' open ap_types and our hls_stream.h."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+__all__ = ["CompileFailed", "ap_types_folder", "compile_program", "stream_headers_folder"]
+
+# Xilinx' headers leave the default constructor's value open on purpose, which g++ reports at every use.
+_WARNINGS = ("-Wall", "-Wno-unknown-pragmas", "-Wno-maybe-uninitialized", "-Wno-uninitialized", "-Wno-unused-label")
+_SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g", "-O1")
+
+
+class CompileFailed(Exception):
+    """g++ refused the sources, or a tool that compiling needs is missing."""
+
+
+def ap_types_folder() -> Path:
+    """Folder of Xilinx' open ap_int.h and ap_fixed.h (Apache-2.0), which the hls4ml distribution carries.
+
+    Raises:
+        CompileFailed: hls4ml is not installed.
+    """
+    spec = find_spec("hls4ml")
+    for location in (spec.submodule_search_locations or []) if spec else []:
+        folder = Path(location) / "templates" / "vivado" / "ap_types"
+        if (folder / "ap_int.h").is_file():
+            return folder
+    raise CompileFailed("C-simulation needs ap_int.h from the hls4ml package: pip install --no-deps hls4ml==1.3.0.")
+
+
+def stream_headers_folder() -> Path:
+    """Folder of this project's hls_stream.h and dataflow_fibers.h."""
+    return Path(__file__).parent / "include"
+
+
+def compile_program(
+    sources: Sequence[Path],
+    program: Path,
+    *,
+    include: Sequence[Path] = (),
+    defines: Mapping[str, str] | None = None,
+    sanitize: bool = False,
+) -> Path:
+    """Compiles C++17 sources to one program, unless an equal compilation is already there.
+
+    Args:
+        sources: C++ files.
+        program: the file to make; `<program>.inputs.json` beside it remembers what it was made from.
+        include: folders searched before our stream headers and Xilinx' types.
+        defines: preprocessor macros.
+        sanitize: stop at undefined behaviour and bad addresses (slower).
+
+    Returns:
+        `program`.
+
+    Raises:
+        CompileFailed: with g++'s first error line.
+    """
+    command = _command(sources, program, include, defines or {}, sanitize)
+    record = program.with_name(program.name + ".inputs.json")
+    if program.is_file() and _is_current(record, command):
+        return program
+    program.parent.mkdir(parents=True, exist_ok=True)
+    run = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
+    if run.returncode != 0:
+        raise CompileFailed(_first_error(run.stderr))
+    dependencies = _read_dependencies(program.with_name(program.name + ".d"))
+    record.write_text(json.dumps({"command": command, "inputs": {path: _digest(path) for path in dependencies}}))
+    return program
+
+
+def _command(
+    sources: Sequence[Path], program: Path, include: Sequence[Path], defines: Mapping[str, str], sanitize: bool
+) -> list[str]:
+    compiler = shutil.which("g++")
+    if compiler is None:
+        raise CompileFailed("C-simulation needs g++: install the Debian package 'g++'.")
+    launcher = [ccache] if (ccache := shutil.which("ccache")) else []
+    # hls4ml's folder comes last: it also holds a stream header of its own, which must never be found.
+    folders = [*include, stream_headers_folder()]
+    return [
+        *launcher,
+        compiler,
+        "-std=c++17",
+        *(_SANITIZERS if sanitize else ("-O2",)),
+        *_WARNINGS,
+        *(f"-D{name}={value}" for name, value in defines.items()),
+        *(f"-I{folder}" for folder in folders),
+        "-isystem",
+        str(ap_types_folder()),
+        "-MD",
+        "-MF",
+        f"{program}.d",
+        "-o",
+        str(program),
+        *(str(source) for source in sources),
+    ]
+
+
+def _read_dependencies(file: Path) -> list[str]:
+    _, _, names = file.read_text().replace("\\\n", " ").partition(": ")
+    return [name for name in names.split() if not name.startswith("/usr/")]
+
+
+def _digest(path: str) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def _is_current(record: Path, command: list[str]) -> bool:
+    try:
+        seen = json.loads(record.read_text())
+        return bool(seen["command"] == command) and all(
+            _digest(path) == digest for path, digest in seen["inputs"].items()
+        )
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def _first_error(text: str) -> str:
+    for line in text.splitlines():
+        if "error" in line:
+            return f"g++ refused the C-simulation: {line.strip()}"
+    return f"g++ failed: {text.strip()[-500:]}"
