@@ -1,0 +1,221 @@
+"""The accelerator as a network of processes and streams, for a given set of sizes.
+
+The same description of the network gives the emitted top level (`emit`) and the cycle model (`timing`), so the two
+cannot drift apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+__all__ = ["Architecture", "Process", "ProcessNetwork", "Stream", "process_network"]
+
+
+class Architecture(BaseModel):
+    """Sizes of an accelerator; every one is a template argument of a kernel or the depth of a stream."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    lanes: int = Field(ge=8, le=128, multiple_of=8, description="pixels in a feature word, multipliers of a PE")
+    pes: int = Field(ge=0, le=128, description="PEs of the sparse convolver; 0 leaves the convolver out")
+    fc_pes: int = Field(ge=0, le=128, description="PEs of the FC engine; 0 leaves the FC engine out")
+    map_words: int = Field(ge=2, le=65536, description="feature words of the largest input map, a power of two")
+    max_entries: int = Field(ge=1, le=65535, description="entries of the longest output channel")
+    max_columns: int = Field(ge=1, le=1023, description="columns of the widest pooled map")
+    pointer_words: int = Field(ge=1, le=65535, description="pointer words of the widest FC layer")
+    entry_words: int = Field(ge=1, le=2048, description="entry words a PE holds of the largest FC layer")
+    fc_rows: int = Field(ge=1, le=65535, description="rows a PE holds of the largest FC layer")
+    weight_depth: int = Field(default=16, ge=1, description="words that wait before a PE of the convolver")
+    output_depth: int = Field(default=64, ge=1, description="feature words that wait behind a PE of the convolver")
+    token_depth: int = Field(default=8, ge=1, description="activations that wait before a PE of the FC engine (EIE: 8)")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Architecture:
+        if self.pes == 0 and self.fc_pes == 0:
+            raise ValueError("an accelerator needs at least one engine: pes and fc_pes are both 0")
+        if self.map_words & (self.map_words - 1):
+            raise ValueError(f"map_words must be a power of two, not {self.map_words}")
+        if self.fc_pes and self.lanes % self.fc_pes:
+            raise ValueError(f"fc_pes ({self.fc_pes}) must divide lanes ({self.lanes})")
+        return self
+
+    @property
+    def convolver_multipliers(self) -> int:
+        """Multipliers that the convolver can keep busy in one cycle."""
+        return self.pes * self.lanes
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A stream, or an array of them: C++ element type, depth in words, elements (None: a single stream)."""
+
+    name: str
+    element: str
+    depth: int
+    count: int | None = None
+
+    @property
+    def members(self) -> list[str]:
+        """Names of the single streams, as the compiled hardware names its FIFOs: `name` or `name_0`, `name_1`, .."""
+        return [self.name] if self.count is None else [f"{self.name}_{i}" for i in range(self.count)]
+
+
+@dataclass(frozen=True)
+class Process:
+    """One call in the top level: instance name, C++ function with template arguments, stream arguments as written."""
+
+    name: str
+    function: str
+    arguments: tuple[str, ...]
+
+    @property
+    def call(self) -> str:
+        """The C++ statement."""
+        return f"{self.function}({', '.join(self.arguments)});"
+
+
+@dataclass(frozen=True)
+class ProcessNetwork:
+    """All streams between processes, and the processes in the order of the data's flow."""
+
+    streams: tuple[Stream, ...]
+    processes: tuple[Process, ...]
+    headers: tuple[str, ...]
+
+    def depths(self) -> dict[str, int]:
+        """Depth of every single stream, the three ports' register slices (two words each) included."""
+        ports = dict.fromkeys(("features_in", "weights_in", "features_out"), 2)
+        return ports | {member: stream.depth for stream in self.streams for member in stream.members}
+
+
+def _convolver(a: Architecture, weights: str, features: str, outputs: str) -> ProcessNetwork:
+    n, feature = a.pes, "FeatureWord<kLanes>"
+    streams = (
+        Stream("broadcast_layer", "Descriptor", 2),
+        Stream("collect_layer", "Descriptor", 2),
+        Stream("decode_layers", "Descriptor", 2, n),
+        Stream("pe_layers", "Descriptor", 2, n),
+        Stream("post_layers", "Descriptor", 2, n),
+        Stream("pe_weights", "WeightWord", a.weight_depth, n),
+        Stream("maps", feature, 2, n),
+        Stream("channels", "ChannelWord", 2, n),
+        Stream("scales", "ScaleWord", 4, n),
+        Stream("entries", "EntryWord", 8, n),
+        Stream("tile_sums", "AccumulatorWord<kLanes>", 2, n),
+        Stream("pe_outputs", feature, a.output_depth, n),
+    )
+    head = (
+        Process(
+            "scatter",
+            "scatter<kEngineConvolver, kPes>",
+            (weights, "broadcast_layer", "collect_layer", "decode_layers", "pe_weights"),
+        ),
+        Process("broadcast", "broadcast<kLanes, kPes>", ("broadcast_layer", features, "maps")),
+    )
+    body = tuple(process for i in range(n) for process in _convolver_pe(i))
+    tail = (Process("collect", "collect<kLanes, kPes>", ("collect_layer", "pe_outputs", outputs)),)
+    headers = ("scatter.h", "convolver_decode.h", "convolver_pe.h", "convolver_post.h")
+    return ProcessNetwork(streams, head + body + tail, headers)
+
+
+def _convolver_pe(i: int) -> tuple[Process, ...]:
+    def of(*names: str) -> tuple[str, ...]:
+        return tuple(f"{name}[{i}]" for name in names)
+
+    return (
+        Process(
+            f"decode_{i}",
+            "decode_convolution<kLanes>",
+            of("decode_layers", "pe_layers", "pe_weights", "channels", "scales", "entries"),
+        ),
+        Process(
+            f"pe_{i}",
+            "convolver_pe<kLanes, kMapWords, kMaxEntries>",
+            of("pe_layers", "post_layers", "maps", "channels", "entries", "tile_sums"),
+        ),
+        Process(
+            f"post_{i}",
+            "convolver_post<kLanes, kMaxColumns>",
+            of("post_layers", "scales", "tile_sums", "pe_outputs"),
+        ),
+    )
+
+
+def _fc_engine(a: Architecture, weights: str, features: str, outputs: str) -> ProcessNetwork:
+    n = a.fc_pes
+    streams = (
+        Stream("scan_layer", "Descriptor", 2),
+        Stream("gather_layer", "Descriptor", 2),
+        Stream("lookup_layers", "Descriptor", 2, n),
+        Stream("mac_layers", "Descriptor", 2, n),
+        Stream("lookup_weights", "WeightWord", 2, n),
+        Stream("mac_weights", "WeightWord", 2, n),
+        Stream("tokens", "TokenWord", a.token_depth, n),
+        Stream("commands", "CommandWord", 4, n),
+        Stream("row_sums", "Accumulator", 2, n),
+    )
+    head = (
+        Process(
+            "fc_scatter",
+            "scatter<kEngineFc, kFcPes>",
+            (weights, "scan_layer", "gather_layer", "lookup_layers", "lookup_weights"),
+        ),
+        Process("fc_scan", "fc_scan<kLanes, kFcPes>", ("scan_layer", features, "tokens")),
+    )
+    body: tuple[Process, ...] = ()
+    for i in range(n):
+        lookup = ("lookup_layers", "mac_layers", "lookup_weights", "mac_weights", "tokens", "commands")
+        mac = ("mac_layers", "mac_weights", "commands", "row_sums")
+        body += (
+            Process(f"fc_lookup_{i}", "fc_lookup<kPointerWords>", tuple(f"{s}[{i}]" for s in lookup)),
+            Process(f"fc_mac_{i}", "fc_mac<kEntryWords, kFcRows>", tuple(f"{s}[{i}]" for s in mac)),
+        )
+    tail = (Process("fc_gather", "fc_gather<kLanes, kFcPes>", ("gather_layer", "row_sums", outputs)),)
+    return ProcessNetwork(streams, head + body + tail, ("scatter.h", "fc_engine.h"))
+
+
+def process_network(architecture: Architecture) -> ProcessNetwork:
+    """The processes and streams of an accelerator with one engine or both (then with routing around them)."""
+    ports = ("weights_in", "features_in", "features_out")
+    if not architecture.fc_pes:
+        return _convolver(architecture, *ports)
+    if not architecture.pes:
+        return _fc_engine(architecture, *ports)
+    convolver = _convolver(architecture, "convolver_weights", "convolver_features", "convolver_outputs")
+    fc = _fc_engine(architecture, "fc_weights", "fc_features", "fc_outputs")
+    feature = "FeatureWord<kLanes>"
+    streams = (
+        Stream("input_routes", "WeightWord", 2),
+        Stream("output_routes", "WeightWord", 2),
+        Stream("convolver_weights", "WeightWord", 2),
+        Stream("fc_weights", "WeightWord", 2),
+        Stream("convolver_features", feature, 2),
+        Stream("fc_features", feature, 2),
+        Stream("convolver_outputs", feature, 2),
+        Stream("fc_outputs", feature, 2),
+    )
+    head = (
+        Process(
+            "route_weights",
+            "route_weights",
+            ("weights_in", "convolver_weights", "fc_weights", "input_routes", "output_routes"),
+        ),
+        Process(
+            "route_features",
+            "route_features<kLanes>",
+            ("input_routes", "features_in", "convolver_features", "fc_features"),
+        ),
+    )
+    tail = (
+        Process(
+            "merge_outputs",
+            "merge_outputs<kLanes>",
+            ("output_routes", "convolver_outputs", "fc_outputs", "features_out"),
+        ),
+    )
+    headers = tuple(dict.fromkeys(("routing.h", *convolver.headers, *fc.headers)))
+    return ProcessNetwork(
+        streams + convolver.streams + fc.streams, head + convolver.processes + fc.processes + tail, headers
+    )

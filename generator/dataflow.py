@@ -1,0 +1,216 @@
+"""Clock-by-clock simulation of a process network from the traces of its processes.
+
+A process is a sequence of *steps*, one a clock. A step reads and writes streams, each at most once, and happens in the
+first clock in which all it reads hold a word and all it writes have room (docs/rtl.md gives the same contract for the
+compiled hardware). A word written in clock t can be read from clock t + 1 on; a place freed in clock t can be filled
+from t + 1 on. That is all there is to the timing of a network whose processes only use blocking reads and writes, so
+that cycle counts are exact without looking at a single weight's value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["DeadlockError", "SimulationResult", "Trace", "simulate"]
+
+Pattern = tuple[tuple[str, ...], tuple[str, ...]]
+
+
+class DeadlockError(RuntimeError):
+    """The network stands still before its traces end; names the waiting processes and what they wait for."""
+
+
+@dataclass
+class Trace:
+    """The steps of one process as runs of equal steps: (what a step reads and writes, how often in a row)."""
+
+    process: str
+    runs: list[tuple[Pattern, int]] = field(default_factory=list)
+
+    def step(self, reads: Iterable[str] = (), writes: Iterable[str] = (), times: int = 1) -> None:
+        """Appends `times` equal steps; equal neighbours merge."""
+        if times <= 0:
+            return
+        pattern = (tuple(reads), tuple(writes))
+        if self.runs and self.runs[-1][0] == pattern:
+            self.runs[-1] = (pattern, self.runs[-1][1] + times)
+        else:
+            self.runs.append((pattern, times))
+
+    def extend(self, other: Sequence[tuple[Pattern, int]], times: int = 1) -> None:
+        """Appends the runs `other`, `times` over."""
+        for _ in range(times):
+            self.runs.extend(other)
+
+    @property
+    def steps(self) -> int:
+        """Clocks the process needs when nothing holds it up."""
+        return sum(times for _, times in self.runs)
+
+
+@dataclass(frozen=True)
+class SimulationResult:
+    """What a simulation measured.
+
+    Attributes:
+        cycles: clocks until the last step of the last process, that clock included.
+        finished: per process, for each of its marks (see `simulate`), the clock in which that many steps were done.
+        high_water: per stream, the most words it held at once.
+    """
+
+    cycles: int
+    finished: Mapping[str, npt.NDArray[np.int64]]
+    high_water: Mapping[str, int]
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _advance(
+    run_start: npt.NDArray[np.int64],
+    run_pattern: npt.NDArray[np.int32],
+    run_times: npt.NDArray[np.int64],
+    pattern_start: npt.NDArray[np.int64],
+    pattern_stream: npt.NDArray[np.int32],
+    pattern_delta: npt.NDArray[np.int8],
+    depth: npt.NDArray[np.int64],
+    mark_start: npt.NDArray[np.int64],
+    marks: npt.NDArray[np.int64],
+    mark_clock: npt.NDArray[np.int64],
+) -> tuple[int, npt.NDArray[np.int64], npt.NDArray[np.int64], bool]:
+    """Runs all traces; returns (clocks, high water per stream, present run per process, dead-locked)."""
+    processes = run_start.size - 1
+    run = run_start[:-1].copy()
+    left = np.zeros(processes, dtype=np.int64)
+    steps = np.zeros(processes, dtype=np.int64)
+    mark = mark_start[:-1].copy()
+    alive = np.empty(processes, dtype=np.int64)
+    living = 0
+    for p in range(processes):
+        if run[p] < run_start[p + 1]:
+            left[p] = run_times[run[p]]
+            alive[living] = p
+            living += 1
+    held = np.zeros(depth.size, dtype=np.int64)
+    change = np.zeros(depth.size, dtype=np.int64)
+    high_water = np.zeros(depth.size, dtype=np.int64)
+    touched = np.empty(pattern_stream.size + 2 * depth.size, dtype=np.int32)
+    clock = 0
+    while living > 0:
+        touches = 0
+        fired = False
+        still = 0
+        for k in range(living):
+            p = alive[k]
+            pattern = run_pattern[run[p]]
+            ready = True
+            for port in range(pattern_start[pattern], pattern_start[pattern + 1]):
+                stream = pattern_stream[port]
+                if pattern_delta[port] < 0:
+                    ready = ready and held[stream] > 0
+                else:
+                    ready = ready and held[stream] < depth[stream]
+            if ready:
+                fired = True
+                for port in range(pattern_start[pattern], pattern_start[pattern + 1]):
+                    change[pattern_stream[port]] += pattern_delta[port]
+                    touched[touches] = pattern_stream[port]
+                    touches += 1
+                steps[p] += 1
+                left[p] -= 1
+                if mark[p] < mark_start[p + 1] and marks[mark[p]] == steps[p]:
+                    mark_clock[mark[p]] = clock
+                    mark[p] += 1
+                if left[p] == 0:
+                    run[p] += 1
+                    if run[p] < run_start[p + 1]:
+                        left[p] = run_times[run[p]]
+            if run[p] < run_start[p + 1]:
+                alive[still] = p
+                still += 1
+        if not fired:
+            return clock, high_water, run, True
+        living = still
+        for k in range(touches):
+            stream = touched[k]
+            held[stream] += change[stream]
+            change[stream] = 0
+            if held[stream] > high_water[stream]:
+                high_water[stream] = held[stream]
+        clock += 1
+    return clock, high_water, run, False
+
+
+class _Tables:
+    """The traces as flat arrays for the compiled loop."""
+
+    def __init__(self, traces: Sequence[Trace], depths: Mapping[str, int]) -> None:
+        self.streams = {name: number for number, name in enumerate(depths)}
+        patterns: dict[Pattern, int] = {}
+        run_pattern: list[int] = []
+        run_times: list[int] = []
+        starts = [0]
+        for trace in traces:
+            for pattern, times in trace.runs:
+                run_pattern.append(patterns.setdefault(pattern, len(patterns)))
+                run_times.append(times)
+            starts.append(len(run_pattern))
+        self.run_start = np.array(starts, dtype=np.int64)
+        self.run_pattern = np.array(run_pattern, dtype=np.int32)
+        self.run_times = np.array(run_times, dtype=np.int64)
+        ports = [
+            [(self.streams[s], -1) for s in reads] + [(self.streams[s], 1) for s in writes]
+            for reads, writes in patterns
+        ]
+        self.patterns = list(patterns)
+        self.pattern_start = np.cumsum([0] + [len(p) for p in ports]).astype(np.int64)
+        self.pattern_stream = np.array([s for p in ports for s, _ in p], dtype=np.int32)
+        self.pattern_delta = np.array([d for p in ports for _, d in p], dtype=np.int8)
+
+
+def simulate(
+    traces: Sequence[Trace], depths: Mapping[str, int], marks: Mapping[str, Sequence[int]] | None = None
+) -> SimulationResult:
+    """Simulates the network of `traces` over streams with the given `depths` (in words).
+
+    Args:
+        marks: per process, ascending step counts; `SimulationResult.finished` tells in which clock each was reached.
+
+    Raises:
+        DeadlockError: no process can go on although traces are left.
+    """
+    tables = _Tables(traces, depths)
+    marks = marks or {}
+    mark_lists = [list(marks.get(trace.process, ())) for trace in traces]
+    mark_start = np.cumsum([0] + [len(m) for m in mark_lists]).astype(np.int64)
+    mark_steps = np.array([m for ms in mark_lists for m in ms], dtype=np.int64)
+    mark_clock = np.full(mark_steps.size, -1, dtype=np.int64)
+    cycles, high_water, present, dead = _advance(
+        tables.run_start,
+        tables.run_pattern,
+        tables.run_times,
+        tables.pattern_start,
+        tables.pattern_stream,
+        tables.pattern_delta,
+        np.array(list(depths.values()), dtype=np.int64),
+        mark_start,
+        mark_steps,
+        mark_clock,
+    )
+    if dead:
+        waiting = [
+            f"{trace.process} (reads {', '.join(reads) or 'nothing'}; writes {', '.join(writes) or 'nothing'})"
+            for number, trace in enumerate(traces)
+            if present[number] < tables.run_start[number + 1]
+            for reads, writes in [tables.patterns[tables.run_pattern[present[number]]]]
+        ]
+        raise DeadlockError(f"deadlock in clock {cycles}: waiting are " + "; ".join(waiting))
+    finished = {
+        trace.process: mark_clock[mark_start[number] : mark_start[number + 1]]
+        for number, trace in enumerate(traces)
+        if mark_lists[number]
+    }
+    return SimulationResult(int(cycles), finished, dict(zip(depths, (int(h) for h in high_water), strict=True)))

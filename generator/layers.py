@@ -1,0 +1,183 @@
+"""Layers as the engines see them: a convolution with what is fused behind it, and a fully-connected layer.
+
+Feature maps travel as *feature words* of `lanes` pixels (`FeatureLayout`): channel after channel in a given order, each
+channel row after row, filled up with zeros to whole words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["ConvolverLayer", "EngineError", "FcLayer", "FeatureLayout", "Pool"]
+
+
+class EngineError(ValueError):
+    """No engine can run a layer; the message names the layer and the field."""
+
+
+@dataclass(frozen=True)
+class FeatureLayout:
+    """Order of a feature map's pixels on a stream.
+
+    Attributes:
+        order: channel numbers in stream order.
+        height, width: of a channel, pixels.
+        signed: pixels are int8, else uint8.
+    """
+
+    order: tuple[int, ...]
+    height: int
+    width: int
+    signed: bool
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        return len(self.order)
+
+    def channel_words(self, lanes: int) -> int:
+        """Feature words of one channel."""
+        return -(-self.height * self.width // lanes)
+
+    def words(self, lanes: int) -> int:
+        """Feature words of the whole map."""
+        return self.channels * self.channel_words(lanes)
+
+    def positions(self, lanes: int) -> npt.NDArray[np.int64]:
+        """Per lane of the stream the number of its pixel in (channel, row, column) order, -1 for filling: [words * lanes]."""
+        pixels = self.height * self.width
+        table = np.full((self.channels, self.channel_words(lanes) * lanes), -1, dtype=np.int64)
+        table[:, :pixels] = np.asarray(self.order, dtype=np.int64)[:, None] * pixels + np.arange(pixels)
+        return table.reshape(-1)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Pooling fused behind a convolution, windows side by side; `size` 1 is none.
+
+    An average is clamp(round_half_even(sum * multiplier / 2**shift), minimum, maximum).
+    """
+
+    size: int = 1
+    average: bool = False
+    multiplier: int = 1
+    shift: int = 0
+    minimum: int = 0
+    maximum: int = 0
+
+
+@dataclass(frozen=True)
+class ConvolverLayer:
+    """A convolution with requantisation and pooling.
+
+    Attributes:
+        name: of the convolution in the description.
+        source, target: golden's names of the tensors that go in and come out.
+        input: layout of the input map.
+        weights: int8 [output channels, input channels per group, rows, columns].
+        bias, multiplier, shift: int [output channels].
+        minimum, maximum: clamp of the convolution's own output.
+        out_height, out_width: of the convolution, before pooling.
+    """
+
+    name: str
+    source: str
+    target: str
+    input: FeatureLayout
+    weights: npt.NDArray[np.int8]
+    bias: npt.NDArray[np.int32]
+    multiplier: npt.NDArray[np.int64]
+    shift: npt.NDArray[np.int64]
+    minimum: int
+    maximum: int
+    stride: int
+    pad_top: int
+    pad_left: int
+    groups: int
+    out_height: int
+    out_width: int
+    pool: Pool
+
+    @property
+    def virtual_width(self) -> int:
+        """Columns of the output grid before the stride thins it."""
+        return (self.out_width - 1) * self.stride + 1
+
+    @property
+    def virtual_height(self) -> int:
+        """Rows of the output grid before the stride thins it."""
+        return (self.out_height - 1) * self.stride + 1
+
+    @property
+    def positions(self) -> int:
+        """Positions that a PE walks per output channel: the output grid laid out at the input's pitch."""
+        return (self.virtual_height - 1) * self.input.width + self.virtual_width
+
+    def tiles(self, lanes: int) -> int:
+        """Tiles of `lanes` positions per output channel."""
+        return -(-self.positions // lanes)
+
+    @property
+    def pooled_height(self) -> int:
+        """Rows of what leaves the engine."""
+        return self.out_height // self.pool.size
+
+    @property
+    def pooled_width(self) -> int:
+        """Columns of what leaves the engine."""
+        return self.out_width // self.pool.size
+
+    @property
+    def output_signed(self) -> bool:
+        """Whether pixels leave as int8."""
+        return (self.pool.minimum if self.pool.average else self.minimum) < 0
+
+    @property
+    def macs(self) -> int:
+        """Multiplications with a weight that is not zero, for one image, padding positions included."""
+        return int(np.count_nonzero(self.weights)) * self.out_height * self.out_width
+
+    @property
+    def dense_macs(self) -> int:
+        """The same with every weight counted."""
+        return int(self.weights.size) * self.out_height * self.out_width
+
+
+@dataclass(frozen=True)
+class FcLayer:
+    """A fully-connected layer with requantisation.
+
+    Attributes:
+        weights: int8 [outputs, inputs], inputs in golden's (channel, row, column) order.
+        bias: int32 [outputs].
+        multiplier, shift: of all outputs.
+    """
+
+    name: str
+    source: str
+    target: str
+    input: FeatureLayout
+    weights: npt.NDArray[np.int8]
+    bias: npt.NDArray[np.int32]
+    multiplier: int
+    shift: int
+    minimum: int
+    maximum: int
+
+    @property
+    def output_signed(self) -> bool:
+        """Whether outputs leave as int8."""
+        return self.minimum < 0
+
+    @property
+    def macs(self) -> int:
+        """Multiplications with a weight that is not zero, for one image, zero activations included."""
+        return int(np.count_nonzero(self.weights))
+
+    @property
+    def dense_macs(self) -> int:
+        """The same with every weight counted."""
+        return int(self.weights.size)

@@ -1,0 +1,189 @@
+"""Bit layouts of every packed word that generator and kernels share.
+
+This module is their only source: the generator packs words with it and emits the same fields as ``layouts.h`` for the
+kernels. A field's position is the sum of the widths before it; widths are in bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "BIASES_PER_WORD",
+    "COMMAND_LAYOUTS",
+    "DESCRIPTOR",
+    "DESCRIPTOR_WORDS",
+    "FC_ENTRY",
+    "ENTRY_UNIT",
+    "KERNEL_UNIT",
+    "LAYOUTS",
+    "PACKET",
+    "POINTERS_PER_WORD",
+    "POINTER_BITS",
+    "UNITS_PER_WORD",
+    "UNIT_BITS",
+    "WEIGHT_BITS",
+    "Layout",
+    "LayoutError",
+    "PlacedField",
+    "words_from_integer",
+    "words_from_lanes",
+]
+
+WEIGHT_BITS = 256
+"""Bits of a word of the weight stream."""
+UNIT_BITS = 16
+UNITS_PER_WORD = WEIGHT_BITS // UNIT_BITS
+BIASES_PER_WORD = WEIGHT_BITS // 32
+POINTER_BITS = 15
+"""Bits of a column pointer; bounds the entries that a PE of the FC engine holds of one layer."""
+POINTERS_PER_WORD = 16
+"""Columns a pointer word serves: it holds one pointer more, so that a column's range is read in one access."""
+DESCRIPTOR_WORDS = 2
+
+
+class LayoutError(ValueError):
+    """A value does not fit its field."""
+
+
+@dataclass(frozen=True)
+class PlacedField:
+    """One field: `bits` wide, its lowest bit at `low`."""
+
+    name: str
+    low: int
+    bits: int
+
+
+class Layout:
+    """Named fields packed side by side, the first one lowest.
+
+    Args:
+        name: C++ namespace of the fields.
+        purpose: one line for the emitted header.
+        widths: bits per field, in order.
+    """
+
+    def __init__(self, name: str, purpose: str, widths: Mapping[str, int]) -> None:
+        self.name = name
+        self.purpose = purpose
+        self.fields: dict[str, PlacedField] = {}
+        low = 0
+        for field_name, bits in widths.items():
+            self.fields[field_name] = PlacedField(field_name, low, bits)
+            low += bits
+        self.bits = low
+
+    def pack(self, **values: int) -> int:
+        """Packs `values` (missing fields are zero) into one integer; negative values as two's complement.
+
+        Raises:
+            LayoutError: a value does not fit its field; names layout, field, value and bits.
+        """
+        word = 0
+        for field_name, value in values.items():
+            field = self.fields[field_name]
+            value = int(value)
+            if not -(1 << (field.bits - 1)) <= value < (1 << field.bits):
+                raise LayoutError(f"{self.name}.{field_name}: {value} does not fit {field.bits} bits")
+            word |= (value & ((1 << field.bits) - 1)) << field.low
+        return word
+
+
+DESCRIPTOR = Layout(
+    "descriptor",
+    "what an engine must know of a layer",
+    {
+        # Routing: all in the first word of the weight stream.
+        "engine": 1,
+        "words": 32,
+        "feature_words": 32,
+        "output_words": 32,
+        # Both engines.
+        "rounds": 12,
+        "remainder": 8,
+        "channels": 12,
+        "input_signed": 1,
+        "minimum": 9,
+        "maximum": 9,
+        # Convolver.
+        "height": 10,
+        "pitch": 10,
+        "plane_words": 12,
+        "tiles": 12,
+        "pad_top": 4,
+        "pad_left": 4,
+        "step_x": 10,
+        "step_y": 10,
+        "stride": 3,
+        "virtual_width": 10,
+        "positions": 18,
+        "channel_words": 12,
+        "pool": 5,
+        "pool_average": 1,
+        "pool_multiplier": 16,
+        "pool_shift": 6,
+        "pool_minimum": 9,
+        "pool_maximum": 9,
+        # FC engine.
+        "multiplier": 16,
+        "shift": 6,
+        "rows": 16,
+    },
+)
+PACKET = Layout(
+    "packet",
+    "header word of a packet of weights",
+    {
+        "pe": 8,
+        "words": 16,
+        # Convolver.
+        "units": 20,
+        "entries": 16,
+        "bias": 32,
+        "multiplier": 16,
+        "shift": 6,
+        # FC engine.
+        "pointer_words": 16,
+        "entry_words": 16,
+    },
+)
+KERNEL_UNIT = Layout("kernel_unit", "start of a kernel's entries", {"skip": 8, "count": 8})
+ENTRY_UNIT = Layout("entry_unit", "a non-zero weight of a kernel", {"value": 8, "row": 4, "column": 4})
+FC_ENTRY = Layout("fc_entry", "a non-zero weight of a column", {"value": 8, "gap": 8})
+
+COMMAND_LAYOUTS = (
+    Layout("channel_word", "an output channel, for the PE that computes it", {"entries": 16, "bias": 32}),
+    Layout("scale_word", "an output channel's requantisation", {"multiplier": 16, "shift": 6}),
+    Layout(
+        "entry_word", "a decoded weight of the convolver", {"value": 8, "row": 5, "column": 5, "address": 16, "lane": 8}
+    ),
+    Layout("token_word", "an activation that is not zero", {"end": 1, "value": 9, "column": 16}),
+    Layout(
+        "command_word",
+        "a column's entries of one PE",
+        {"end": 1, "value": 9, "first": POINTER_BITS, "count": POINTER_BITS},
+    ),
+)
+"""Words that only travel between processes."""
+
+LAYOUTS = (DESCRIPTOR, PACKET, KERNEL_UNIT, ENTRY_UNIT, FC_ENTRY, *COMMAND_LAYOUTS)
+
+
+def words_from_integer(value: int, count: int) -> npt.NDArray[np.uint8]:
+    """`value` as `count` weight words, lowest first: uint8 [count, WEIGHT_BITS / 8]."""
+    raw = value.to_bytes(count * WEIGHT_BITS // 8, "little")
+    return np.frombuffer(raw, dtype=np.uint8).reshape(count, WEIGHT_BITS // 8).copy()
+
+
+def words_from_lanes(lanes: npt.NDArray[np.unsignedinteger], lane_bytes: int) -> npt.NDArray[np.uint8]:
+    """Whole weight words holding the integers `lanes` ([n]) of `lane_bytes` bytes each, zeros behind them."""
+    raw = lanes.astype(f"<u{lane_bytes}").view(np.uint8)
+    count = -(-raw.size // (WEIGHT_BITS // 8))
+    words = np.zeros(count * WEIGHT_BITS // 8, dtype=np.uint8)
+    words[: raw.size] = raw
+    return words.reshape(count, WEIGHT_BITS // 8)

@@ -1,0 +1,306 @@
+"""The offline schedule: which PE computes what, and the words of the weight stream that make it do so.
+
+Weights are static, so all of this is decided before any hardware runs. Input: one engine layer with its decoded
+weights (`ConvolverLayer`, `FcLayer`). Output: descriptor, packets, and the counts that the cycle model reads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from generator import layouts
+from generator.layers import ConvolverLayer, EngineError, FcLayer, FeatureLayout
+
+__all__ = [
+    "ConvolverPacket",
+    "ConvolverSchedule",
+    "FcPacket",
+    "FcSchedule",
+    "channel_order",
+    "schedule_convolver",
+    "schedule_fc",
+]
+
+Int = npt.NDArray[np.int64]
+Words = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class ConvolverPacket:
+    """An output channel on the weight stream.
+
+    Attributes:
+        pe: the PE that computes it.
+        units: uint16 [n], kernel and entry units in order.
+        is_entry: bool [n], which of them are entries.
+        header: the packet's header word as an integer.
+    """
+
+    pe: int
+    units: npt.NDArray[np.uint16]
+    is_entry: npt.NDArray[np.bool_]
+    header: int
+
+    @property
+    def entries(self) -> int:
+        """Weights that the PE multiplies with, filling entries included."""
+        return int(self.is_entry.sum())
+
+    @cached_property
+    def words(self) -> Words:
+        """Header and units as weight words: uint8 [words, WEIGHT_BITS / 8]."""
+        head = layouts.words_from_integer(self.header, 1)
+        return np.concatenate([head, layouts.words_from_lanes(self.units, 2)])
+
+
+@dataclass(frozen=True)
+class ConvolverSchedule:
+    """A layer on the convolver: descriptor, packets in stream order, output layout."""
+
+    layer: ConvolverLayer
+    descriptor: int
+    packets: tuple[ConvolverPacket, ...]
+    output: FeatureLayout
+
+    @property
+    def packet_words(self) -> list[tuple[int, int]]:
+        """(PE, words) of each packet in stream order."""
+        return [(packet.pe, len(packet.words)) for packet in self.packets]
+
+
+@dataclass(frozen=True)
+class FcPacket:
+    """A PE's part of an FC layer on the weight stream.
+
+    Attributes:
+        counts: int64 [columns], entries in each column, padding entries included.
+        entries: uint16 [n], value in the low byte, gap in the high byte.
+        pointer_words, entry_words, bias_words: sizes in weight words.
+        words: header, pointers, entries, biases: uint8 [words, WEIGHT_BITS / 8].
+    """
+
+    pe: int
+    counts: Int
+    entries: npt.NDArray[np.uint16]
+    pointer_words: int
+    entry_words: int
+    bias_words: int
+    words: Words
+
+
+@dataclass(frozen=True)
+class FcSchedule:
+    """A layer on the FC engine: descriptor, one packet per PE, output layout."""
+
+    layer: FcLayer
+    descriptor: int
+    packets: tuple[FcPacket, ...]
+    output: FeatureLayout
+    rows_per_pe: int
+
+    @property
+    def packet_words(self) -> list[tuple[int, int]]:
+        """(PE, words) of each packet in stream order."""
+        return [(packet.pe, len(packet.words)) for packet in self.packets]
+
+
+def channel_order(entries: Int, pes: int) -> Int:
+    """Order in which output channels are dealt to the PEs: channel `order[c]` goes to PE c mod `pes`.
+
+    Channels are sorted by their number of entries, so that the `pes` channels of a round take about equally long, and
+    every second round is reversed, so that no PE always gets the longest of a round.
+
+    Args:
+        entries: int64 [channels], entries per output channel.
+    """
+    order = np.argsort(-entries, kind="stable")
+    rounds = [order[start : start + pes] for start in range(0, order.size, pes)]
+    return np.concatenate([r[::-1] if number % 2 else r for number, r in enumerate(rounds)])
+
+
+def _channel_units(kernels: npt.NDArray[np.int8], inputs: Int) -> tuple[list[int], list[bool]]:
+    """Units of one output channel.
+
+    Args:
+        kernels: int8 [input channels of its group, rows, columns].
+        inputs: int64 [input channels], position of each on the feature stream.
+    """
+    units: list[int] = []
+    is_entry: list[bool] = []
+    position = 0
+    for channel in np.argsort(inputs, kind="stable"):
+        rows, columns = np.nonzero(kernels[channel])
+        if rows.size == 0:
+            continue
+        distance = int(inputs[channel]) - position
+        position = int(inputs[channel])
+        while distance > 255:
+            units.append(layouts.KERNEL_UNIT.pack(skip=255, count=0))
+            is_entry.append(False)
+            distance -= 255
+        units.append(layouts.KERNEL_UNIT.pack(skip=distance, count=rows.size))
+        is_entry.append(False)
+        for row, column in zip(rows, columns, strict=True):
+            units.append(layouts.ENTRY_UNIT.pack(value=kernels[channel, row, column], row=row, column=column))
+            is_entry.append(True)
+    if not units:
+        # A channel without weights still owes its biases: one entry of weight zero carries them.
+        units = [layouts.KERNEL_UNIT.pack(skip=0, count=1), layouts.ENTRY_UNIT.pack()]
+        is_entry = [False, True]
+    return units, is_entry
+
+
+def schedule_convolver(layer: ConvolverLayer, pes: int, lanes: int) -> ConvolverSchedule:
+    """Schedules `layer` on `pes` PEs of `lanes` lanes.
+
+    Raises:
+        EngineError: a number exceeds its field; names the layer.
+    """
+    channels = layer.weights.shape[0]
+    per_group = channels // layer.groups
+    position = np.empty(layer.input.channels, dtype=np.int64)
+    position[np.asarray(layer.input.order)] = np.arange(layer.input.channels)
+    in_group = layer.weights.shape[1]
+    coded = [
+        _channel_units(layer.weights[c], position[c // per_group * in_group :][:in_group]) for c in range(channels)
+    ]
+    order = channel_order(np.array([sum(is_entry) for _, is_entry in coded]), pes)
+    output = FeatureLayout(tuple(int(c) for c in order), layer.pooled_height, layer.pooled_width, layer.output_signed)
+    try:
+        packets = tuple(_convolver_packet(layer, int(c), i % pes, *coded[c]) for i, c in enumerate(order))
+        descriptor = _convolver_descriptor(layer, packets, output, pes, lanes)
+    except layouts.LayoutError as error:
+        raise EngineError(f"layer '{layer.name}': the convolver cannot run it, {error}") from error
+    return ConvolverSchedule(layer, descriptor, packets, output)
+
+
+def _convolver_packet(
+    layer: ConvolverLayer, channel: int, pe: int, units: list[int], is_entry: list[bool]
+) -> ConvolverPacket:
+    header = layouts.PACKET.pack(
+        pe=pe,
+        words=-(-len(units) // layouts.UNITS_PER_WORD),
+        units=len(units),
+        entries=sum(is_entry),
+        bias=int(layer.bias[channel]),
+        multiplier=int(layer.multiplier[channel]),
+        shift=int(layer.shift[channel]),
+    )
+    return ConvolverPacket(pe, np.array(units, dtype=np.uint16), np.array(is_entry, dtype=np.bool_), header)
+
+
+def _convolver_descriptor(
+    layer: ConvolverLayer, packets: tuple[ConvolverPacket, ...], output: FeatureLayout, pes: int, lanes: int
+) -> int:
+    channels, pitch, pool = len(packets), layer.input.width, layer.pool
+    return layouts.DESCRIPTOR.pack(
+        engine=0,
+        words=sum(len(packet.words) for packet in packets),
+        feature_words=layer.input.words(lanes),
+        output_words=output.words(lanes),
+        rounds=channels // pes,
+        remainder=channels % pes,
+        channels=channels,
+        input_signed=int(layer.input.signed),
+        minimum=layer.minimum,
+        maximum=layer.maximum,
+        height=layer.input.height,
+        pitch=pitch,
+        plane_words=layer.input.channel_words(lanes),
+        tiles=layer.tiles(lanes),
+        pad_top=layer.pad_top,
+        pad_left=layer.pad_left,
+        step_x=lanes % pitch,
+        step_y=lanes // pitch,
+        stride=layer.stride,
+        virtual_width=layer.virtual_width,
+        positions=layer.positions,
+        channel_words=output.channel_words(lanes),
+        pool=pool.size,
+        pool_average=int(pool.average),
+        pool_multiplier=pool.multiplier,
+        pool_shift=pool.shift,
+        pool_minimum=pool.minimum,
+        pool_maximum=pool.maximum,
+    )
+
+
+def schedule_fc(layer: FcLayer, pes: int, lanes: int) -> FcSchedule:
+    """Schedules `layer` on `pes` PEs behind feature words of `lanes` lanes.
+
+    Raises:
+        EngineError: a number exceeds its field; names the layer.
+    """
+    rows_per_pe = -(-layer.weights.shape[0] // pes)
+    positions = layer.input.positions(lanes)
+    # Columns as they come on the stream; what only fills up a feature word has no weights.
+    columns = np.zeros((rows_per_pe * pes, positions.size), dtype=np.int8)
+    real = positions >= 0
+    columns[: layer.weights.shape[0], real] = layer.weights[:, positions[real]]
+    bias = np.zeros(rows_per_pe * pes, dtype=np.int32)
+    bias[: layer.bias.size] = layer.bias
+    output = FeatureLayout((0,), 1, layer.weights.shape[0], layer.output_signed)
+    try:
+        packets = tuple(_fc_packet(pe, columns[pe::pes], bias[pe::pes]) for pe in range(pes))
+        descriptor = layouts.DESCRIPTOR.pack(
+            engine=1,
+            words=sum(len(packet.words) for packet in packets),
+            feature_words=layer.input.words(lanes),
+            output_words=output.words(lanes),
+            input_signed=int(layer.input.signed),
+            minimum=layer.minimum,
+            maximum=layer.maximum,
+            multiplier=layer.multiplier,
+            shift=layer.shift,
+            rows=rows_per_pe,
+        )
+    except layouts.LayoutError as error:
+        raise EngineError(f"layer '{layer.name}': the FC engine cannot run it, {error}") from error
+    return FcSchedule(layer, descriptor, packets, output, rows_per_pe)
+
+
+def _fc_entries(columns: npt.NDArray[np.int8]) -> tuple[npt.NDArray[np.uint16], Int]:
+    """CSC entries of a PE's rows (int8 [rows, columns]): entries uint16 [n] and entries per column int64 [columns].
+
+    A gap beyond 255 gets padding entries of weight zero, each standing for 256 rows (REFERENCE 3, EIE's rule).
+    """
+    column_of, row_of = np.nonzero(columns.T)
+    values = columns[row_of, column_of]
+    first = np.r_[True, column_of[1:] != column_of[:-1]] if column_of.size else np.zeros(0, dtype=bool)
+    gaps = row_of - np.where(first, -1, np.r_[0, row_of[:-1]]) - 1
+    paddings = gaps // 256
+    ends = np.cumsum(paddings + 1)
+    entries = np.full(int(ends[-1]) if ends.size else 0, 255 << 8, dtype=np.uint16)
+    entries[ends - 1] = values.view(np.uint8).astype(np.uint16) | ((gaps % 256).astype(np.uint16) << 8)
+    counts = np.bincount(column_of, weights=paddings + 1, minlength=columns.shape[1]).astype(np.int64)
+    return entries, counts
+
+
+def _fc_packet(pe: int, columns: npt.NDArray[np.int8], bias: npt.NDArray[np.int32]) -> FcPacket:
+    entries, counts = _fc_entries(columns)
+    if entries.size >= 1 << layouts.POINTER_BITS:
+        raise layouts.LayoutError(
+            f"PE {pe} would hold {entries.size} entries, more than {(1 << layouts.POINTER_BITS) - 1}: use more PEs"
+        )
+    pointers = np.concatenate([[0], np.cumsum(counts)])
+    pointer_words = _pointer_words(pointers)
+    entry_words = layouts.words_from_lanes(entries, 2)
+    bias_words = layouts.words_from_lanes(bias.view(np.uint32), 4)
+    body = np.concatenate([pointer_words, entry_words, bias_words])
+    header = layouts.PACKET.pack(pe=pe, words=len(body), pointer_words=len(pointer_words), entry_words=len(entry_words))
+    words = np.concatenate([layouts.words_from_integer(header, 1), body])
+    return FcPacket(pe, counts, entries, len(pointer_words), len(entry_words), len(bias_words), words)
+
+
+def _pointer_words(pointers: Int) -> Words:
+    """Column pointers (int64 [columns + 1]) as words of POINTERS_PER_WORD + 1, each word's last the next one's first."""
+    words = []
+    for start in range(0, pointers.size - 1, layouts.POINTERS_PER_WORD):
+        group = pointers[start : start + layouts.POINTERS_PER_WORD + 1]
+        value = sum(int(pointer) << (layouts.POINTER_BITS * number) for number, pointer in enumerate(group))
+        words.append(layouts.words_from_integer(value, 1))
+    return np.concatenate(words)

@@ -1,0 +1,274 @@
+"""The cycle model: traces of every process for a sequence of layers, simulated clock by clock.
+
+Each function here states, in the kernel's own terms, what one process of `hls_templates/zeroskip` does in each of its
+steps. Steps follow docs/rtl.md: the code before a loop is one step, every iteration of a loop is one, and what comes
+after a loop belongs to the step of its last iteration. Nothing is estimated: the figures equal the compiled hardware's.
+
+The host (`weights_source`, `host`) is modelled as the benches drive the ports: weights of all layers queue on
+weights_in; the features of a layer are sent when the whole output of the layer before has arrived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from generator import layouts
+from generator.architecture import Architecture, process_network
+from generator.dataflow import Trace, simulate
+from generator.schedule import ConvolverPacket, ConvolverSchedule, FcPacket, FcSchedule
+
+__all__ = ["HOST_TURNAROUND", "Prediction", "Schedule", "predict"]
+
+Schedule = ConvolverSchedule | FcSchedule
+
+HOST_TURNAROUND = 1
+"""Clocks between the last output word of a layer and the first feature word of the next one, in the benches."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Cycles of one image through all layers, nothing stalling.
+
+    Attributes:
+        layer_cycles: per layer, from the clock after the layer before (or the first word on weights_in) up to and
+            including the clock of its last output word.
+        high_water: per stream, the most words it holds at once.
+    """
+
+    layer_cycles: tuple[int, ...]
+    high_water: Mapping[str, int]
+
+    @property
+    def cycles(self) -> int:
+        """Cycles of the whole image."""
+        return sum(self.layer_cycles)
+
+
+class _Traces:
+    """Traces by process name, created on first use, with the stream names of the wiring."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        self.architecture = architecture
+        self.both = bool(architecture.pes and architecture.fc_pes)
+        self.traces: dict[str, Trace] = {}
+
+    def of(self, process: str) -> Trace:
+        return self.traces.setdefault(process, Trace(process))
+
+    def wiring(self, engine: str) -> tuple[str, str, str]:
+        """Names of an engine's weight, feature and output streams."""
+        if self.both:
+            return f"{engine}_weights", f"{engine}_features", f"{engine}_outputs"
+        return "weights_in", "features_in", "features_out"
+
+
+def _route(traces: _Traces, schedule: Schedule, engine: str) -> None:
+    weights, features, outputs = traces.wiring(engine)
+    words = sum(count for _, count in schedule.packet_words)
+    lanes = traces.architecture.lanes
+    route = traces.of("route_weights")
+    both = ["convolver_weights", "fc_weights"]
+    route.step(["weights_in"], [*both, "input_routes", "output_routes"])
+    route.step(["weights_in"], both, layouts.DESCRIPTOR_WORDS - 1)
+    route.step(["weights_in"], [weights], words)
+    route = traces.of("route_features")
+    route.step(["input_routes"])
+    route.step(["features_in"], [features], schedule.layer.input.words(lanes))
+    route = traces.of("merge_outputs")
+    route.step(["output_routes"])
+    route.step([outputs], ["features_out"], schedule.output.words(lanes))
+
+
+def _scatter(
+    trace: Trace, weights: str, layers: Sequence[str], targets: str, packet_words: Sequence[tuple[int, int]]
+) -> None:
+    trace.step()
+    trace.step([weights], times=layouts.DESCRIPTOR_WORDS - 1)
+    trace.step([weights], layers)
+    for pe, words in packet_words:
+        trace.step([weights], [f"{targets}_{pe}"], words)
+
+
+def _convolver(traces: _Traces, schedule: ConvolverSchedule) -> None:
+    a = traces.architecture
+    weights, features, outputs = traces.wiring("convolver")
+    map_words = schedule.layer.input.words(a.lanes)
+    layers = ["broadcast_layer", "collect_layer", *(f"decode_layers_{i}" for i in range(a.pes))]
+    _scatter(traces.of("scatter"), weights, layers, "pe_weights", schedule.packet_words)
+    broadcast = traces.of("broadcast")
+    broadcast.step(["broadcast_layer"])
+    broadcast.step([features], [f"maps_{i}" for i in range(a.pes)], map_words)
+    post_channel = _post_channel(schedule, a.lanes)
+    for i in range(a.pes):
+        packets = [packet for packet in schedule.packets if packet.pe == i]
+        _decode(traces.of(f"decode_{i}"), i, packets)
+        _convolver_pe(traces.of(f"pe_{i}"), i, packets, map_words, schedule.layer.tiles(a.lanes), a.lanes)
+        post = traces.of(f"post_{i}")
+        post.step([f"post_layers_{i}"])
+        for emits, times in post_channel * len(packets):
+            reads, writes = emits
+            post.step([f"{s}_{i}" for s in reads], [f"{s}_{i}" for s in writes], times)
+    collect = traces.of("collect")
+    collect.step(["collect_layer"])
+    for packet in schedule.packets:
+        collect.step([f"pe_outputs_{packet.pe}"], [outputs], schedule.output.channel_words(a.lanes))
+
+
+def _idle_convolver(traces: _Traces) -> None:
+    pes = range(traces.architecture.pes)
+    layers = ["broadcast_layer", "collect_layer", *(f"decode_layers_{i}" for i in pes)]
+    _scatter(traces.of("scatter"), "convolver_weights", layers, "pe_weights", [])
+    traces.of("broadcast").step(["broadcast_layer"])
+    for i in pes:
+        traces.of(f"decode_{i}").step([f"decode_layers_{i}"], [f"pe_layers_{i}"])
+        traces.of(f"pe_{i}").step([f"pe_layers_{i}"], [f"post_layers_{i}"])
+        traces.of(f"post_{i}").step([f"post_layers_{i}"])
+    traces.of("collect").step(["collect_layer"])
+
+
+def _idle_fc_engine(traces: _Traces) -> None:
+    pes = range(traces.architecture.fc_pes)
+    layers = ["scan_layer", "gather_layer", *(f"lookup_layers_{i}" for i in pes)]
+    _scatter(traces.of("fc_scatter"), "fc_weights", layers, "lookup_weights", [])
+    traces.of("fc_scan").step(["scan_layer"])
+    for i in pes:
+        traces.of(f"fc_lookup_{i}").step([f"lookup_layers_{i}"], [f"mac_layers_{i}"])
+        traces.of(f"fc_mac_{i}").step([f"mac_layers_{i}"])
+    traces.of("fc_gather").step(["gather_layer"])
+
+
+def _decode(trace: Trace, i: int, packets: Sequence[ConvolverPacket]) -> None:
+    trace.step([f"decode_layers_{i}"], [f"pe_layers_{i}"])
+    for packet in packets:
+        trace.step([f"pe_weights_{i}"], [f"channels_{i}", f"scales_{i}"])
+        for number, is_entry in enumerate(packet.is_entry):
+            reads = [f"pe_weights_{i}"] if number % layouts.UNITS_PER_WORD == 0 else []
+            trace.step(reads, [f"entries_{i}"] if is_entry else [])
+
+
+def _convolver_pe(
+    trace: Trace, i: int, packets: Sequence[ConvolverPacket], map_words: int, tiles: int, lanes: int
+) -> None:
+    trace.step([f"pe_layers_{i}"], [f"post_layers_{i}"])
+    trace.step([f"maps_{i}"], times=map_words)
+    trace.step(times=lanes - map_words)
+    entries, sums = f"entries_{i}", f"tile_sums_{i}"
+    for packet in packets:
+        count = packet.entries
+        for number in range(count):
+            reads = [f"channels_{i}", entries] if number == 0 else [entries]
+            trace.step(reads, [sums] if number == count - 1 else [])
+        for _ in range(tiles - 1):
+            trace.step(times=count - 1)
+            trace.step(writes=[sums])
+
+
+def _post_channel(schedule: ConvolverSchedule, lanes: int) -> list[tuple[tuple[list[str], list[str]], int]]:
+    """Steps of the post-processing of one output channel: ((streams read, streams written), times)."""
+    layer = schedule.layer
+    size, stride, pitch = layer.pool.size, layer.stride, layer.input.width
+    steps: list[tuple[tuple[list[str], list[str]], int]] = []
+    filled = 0
+    for position in range(layer.positions):
+        y, x = divmod(position, pitch)
+        on_grid = x < layer.virtual_width and x % stride == 0 and y % stride == 0
+        window_ends = (x // stride) % size == size - 1 and (y // stride) % size == size - 1
+        filled += on_grid and window_ends
+        reads = (["scales"] if position == 0 else []) + (["tile_sums"] if position % lanes == 0 else [])
+        writes = []
+        if filled == lanes or (position == layer.positions - 1 and filled):
+            writes, filled = ["pe_outputs"], 0
+        steps.append(((reads, writes), 1))
+    return steps
+
+
+def _fc_engine(traces: _Traces, schedule: FcSchedule, activations: npt.NDArray[np.int64]) -> None:
+    a = traces.architecture
+    weights, features, outputs = traces.wiring("fc")
+    layers = ["scan_layer", "gather_layer", *(f"lookup_layers_{i}" for i in range(a.fc_pes))]
+    _scatter(traces.of("fc_scatter"), weights, layers, "lookup_weights", schedule.packet_words)
+    tokens = [f"tokens_{i}" for i in range(a.fc_pes)]
+    scan = traces.of("fc_scan")
+    scan.step(["scan_layer"])
+    per_word = np.count_nonzero(activations.reshape(-1, a.lanes), axis=1)
+    for count in per_word:
+        scan.step([features], tokens if count else [])
+        scan.step(writes=tokens, times=int(count) - 1)
+    scan.step(writes=tokens)
+    columns = np.flatnonzero(activations)
+    for i, packet in enumerate(schedule.packets):
+        _fc_lookup(traces.of(f"fc_lookup_{i}"), i, packet, columns)
+        _fc_mac(traces.of(f"fc_mac_{i}"), i, packet, columns, schedule.rows_per_pe)
+    gather = traces.of("fc_gather")
+    gather.step(["gather_layer"])
+    groups = a.lanes // a.fc_pes
+    for row in range(schedule.rows_per_pe):
+        full = (row + 1) % groups == 0 or row + 1 == schedule.rows_per_pe
+        gather.step([f"row_sums_{i}" for i in range(a.fc_pes)], [outputs] if full else [])
+
+
+def _fc_lookup(trace: Trace, i: int, packet: FcPacket, columns: npt.NDArray[np.int64]) -> None:
+    trace.step([f"lookup_layers_{i}", f"lookup_weights_{i}"], [f"mac_layers_{i}", f"mac_weights_{i}"])
+    trace.step([f"lookup_weights_{i}"], times=packet.pointer_words)
+    trace.step([f"lookup_weights_{i}"], [f"mac_weights_{i}"], packet.entry_words + packet.bias_words)
+    for count in packet.counts[columns]:
+        trace.step([f"tokens_{i}"], [f"commands_{i}"] if count else [])
+    trace.step([f"tokens_{i}"], [f"commands_{i}"])
+
+
+def _fc_mac(trace: Trace, i: int, packet: FcPacket, columns: npt.NDArray[np.int64], rows: int) -> None:
+    trace.step([f"mac_layers_{i}", f"mac_weights_{i}"])
+    trace.step([f"mac_weights_{i}"], times=packet.entry_words)
+    for row in range(rows):
+        trace.step([f"mac_weights_{i}"] if row % layouts.BIASES_PER_WORD == 0 else [])
+    for count in packet.counts[columns]:
+        if count:
+            trace.step([f"commands_{i}"])
+            trace.step(times=int(count) - 1)
+    trace.step([f"commands_{i}"])
+    trace.step(writes=[f"row_sums_{i}"], times=rows)
+
+
+def predict(
+    architecture: Architecture,
+    schedules: Sequence[Schedule],
+    activations: Mapping[str, npt.NDArray[np.int64]],
+) -> Prediction:
+    """Cycles of one image through `schedules`, layer after layer.
+
+    Args:
+        activations: per FC layer (by name) its input as it comes on the stream, filling included: int [words * lanes].
+            Only which of them are zero matters.
+
+    Raises:
+        DeadlockError: the stream depths are too small for the network to finish.
+    """
+    traces = _Traces(architecture)
+    host, marks, sent = traces.of("host"), [], 0
+    for schedule in schedules:
+        words_in = schedule.layer.input.words(architecture.lanes)
+        words_out = schedule.output.words(architecture.lanes)
+        host.step(writes=["features_in"], times=words_in)
+        host.step(["features_out"], times=words_out)
+        marks.append(host.steps)
+        host.step(times=HOST_TURNAROUND)
+        sent += layouts.DESCRIPTOR_WORDS + sum(count for _, count in schedule.packet_words)
+        if traces.both:
+            _route(traces, schedule, "convolver" if isinstance(schedule, ConvolverSchedule) else "fc")
+        if isinstance(schedule, ConvolverSchedule):
+            _convolver(traces, schedule)
+            if traces.both:
+                _idle_fc_engine(traces)
+        else:
+            _fc_engine(traces, schedule, activations[schedule.layer.name])
+            if traces.both:
+                _idle_convolver(traces)
+    traces.of("weights_source").step(writes=["weights_in"], times=sent)
+    depths = process_network(architecture).depths()
+    result = simulate(list(traces.traces.values()), depths, {"host": marks})
+    finished = result.finished["host"] + 1
+    return Prediction(tuple(int(c) for c in np.diff(np.r_[0, finished])), result.high_water)

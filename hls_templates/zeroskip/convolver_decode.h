@@ -1,0 +1,86 @@
+// Decoder of the convolver: from the compressed weights of an output channel to entries that a PE can multiply with.
+//
+// Packet of an output channel (16-bit units, kUnitsPerWord to a word, lowest first, after the packet's header word):
+//   kernel unit {skip, count}: move on by `skip` input channels; the next `count` units are that kernel's entries;
+//   entry unit {value, row, column}: one non-zero weight, the 8 + 4 + 4 bits of the format `conv-rc`.
+#pragma once
+
+#include "types.h"
+
+namespace zeroskip {
+
+// Decodes `descriptor::channels` packets; one unit per cycle, one more cycle for each packet's header.
+//
+// For each packet: one word to `channels` (count of entries and bias, for the PE), one to `scales` (for the
+// post-processing), and one to `entries` per entry unit. An entry holds the weight, the distance in rows and columns
+// from the output pixel to the input pixel, and the same distance as an address: whole feature words and lanes.
+//
+// \tparam Lanes  pixels in a feature word.
+template <int Lanes>
+void decode_convolution(hls::stream<Descriptor>& layers, hls::stream<Descriptor>& next_layers,
+                        hls::stream<WeightWord>& weights, hls::stream<ChannelWord>& channels,
+                        hls::stream<ScaleWord>& scales, hls::stream<EntryWord>& entries) {
+#pragma HLS INLINE off
+  // Makes the distance positive before the division by Lanes, which must round down; far more than any kernel reaches.
+  constexpr int kBiasWords = 4096;
+  const Descriptor layer = layers.read();
+  next_layers.write(layer);
+  const ap_uint<12> plane_words = get<descriptor::plane_words>(layer);
+  const ap_uint<10> pitch = get<descriptor::pitch>(layer);
+  const ap_uint<4> pad_top = get<descriptor::pad_top>(layer);
+  const ap_uint<4> pad_left = get<descriptor::pad_left>(layer);
+
+  ap_uint<descriptor::channels::bits> channels_left = get<descriptor::channels>(layer);
+  ap_uint<packet::units::bits> units_left = 0;
+  ap_uint<8> entries_left = 0;        // of the present kernel
+  ap_uint<16> plane = 0;              // address of the present input channel, in feature words
+  ap_uint<kUnitsLog> unit_index = 0;  // of the present word
+  WeightWord word = 0;
+  bool header = true;
+  while (channels_left != 0) {
+#pragma HLS PIPELINE II = 1
+    if (header || unit_index == 0) word = weights.read();
+    if (header) {
+      ChannelWord channel = 0;
+      put<channel_word::entries>(channel, get<packet::entries>(word));
+      put<channel_word::bias>(channel, get<packet::bias>(word));
+      channels.write(channel);
+      ScaleWord scale = 0;
+      put<scale_word::multiplier>(scale, get<packet::multiplier>(word));
+      put<scale_word::shift>(scale, get<packet::shift>(word));
+      scales.write(scale);
+      units_left = get<packet::units>(word);
+      unit_index = 0;
+      entries_left = 0;
+      plane = 0;
+      header = false;
+    } else {
+      const ap_uint<16> unit = ap_uint<16>(word);
+      if (entries_left == 0) {
+        plane += get<kernel_unit::skip>(unit) * plane_words;
+        entries_left = get<kernel_unit::count>(unit);
+      } else {
+        const ap_int<5> row = ap_int<5>(get<entry_unit::row>(unit) - pad_top);
+        const ap_int<5> column = ap_int<5>(get<entry_unit::column>(unit) - pad_left);
+        const ap_uint<20> distance = ap_uint<20>(row * ap_int<11>(pitch) + column + kBiasWords * Lanes);
+        EntryWord entry = 0;
+        put<entry_word::value>(entry, get<entry_unit::value>(unit));
+        put<entry_word::row>(entry, ap_uint<5>(row));
+        put<entry_word::column>(entry, ap_uint<5>(column));
+        put<entry_word::address>(entry, ap_uint<16>(plane + distance / Lanes - kBiasWords));
+        put<entry_word::lane>(entry, ap_uint<8>(distance % Lanes));
+        entries.write(entry);
+        --entries_left;
+      }
+      word >>= 16;
+      ++unit_index;
+      --units_left;
+      if (units_left == 0) {
+        header = true;
+        --channels_left;
+      }
+    }
+  }
+}
+
+}  // namespace zeroskip
