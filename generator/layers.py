@@ -47,7 +47,7 @@ class FeatureLayout:
         return self.channels * self.channel_words(lanes)
 
     def positions(self, lanes: int) -> npt.NDArray[np.int64]:
-        """Per lane of the stream the number of its pixel in (channel, row, column) order, -1 for filling: [words * lanes]."""
+        """Number of each lane's pixel in (channel, row, column) order, -1 for filling: int64 [words * lanes]."""
         pixels = self.height * self.width
         table = np.full((self.channels, self.channel_words(lanes) * lanes), -1, dtype=np.int64)
         table[:, :pixels] = np.asarray(self.order, dtype=np.int64)[:, None] * pixels + np.arange(pixels)
@@ -81,6 +81,7 @@ class ConvolverLayer:
         bias, multiplier, shift: int [output channels].
         minimum, maximum: clamp of the convolution's own output.
         out_height, out_width: of the convolution, before pooling.
+        output_signed: whether pixels leave as int8.
     """
 
     name: str
@@ -99,6 +100,7 @@ class ConvolverLayer:
     groups: int
     out_height: int
     out_width: int
+    output_signed: bool
     pool: Pool
 
     @property
@@ -131,11 +133,6 @@ class ConvolverLayer:
         return self.out_width // self.pool.size
 
     @property
-    def output_signed(self) -> bool:
-        """Whether pixels leave as int8."""
-        return (self.pool.minimum if self.pool.average else self.minimum) < 0
-
-    @property
     def macs(self) -> int:
         """Multiplications with a weight that is not zero, for one image, padding positions included."""
         return int(np.count_nonzero(self.weights)) * self.out_height * self.out_width
@@ -154,6 +151,7 @@ class FcLayer:
         weights: int8 [outputs, inputs], inputs in golden's (channel, row, column) order.
         bias: int32 [outputs].
         multiplier, shift: of all outputs.
+        output_signed: whether outputs leave as int8.
     """
 
     name: str
@@ -166,11 +164,7 @@ class FcLayer:
     shift: int
     minimum: int
     maximum: int
-
-    @property
-    def output_signed(self) -> bool:
-        """Whether outputs leave as int8."""
-        return self.minimum < 0
+    output_signed: bool
 
     @property
     def macs(self) -> int:

@@ -1,0 +1,335 @@
+"""`generate`: a network description to a complete, reproducible HLS project."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import ValidationError
+from safetensors.numpy import save_file
+
+import golden
+from generator import layouts
+from generator.architecture import Architecture, process_network
+from generator.boards import Board, load_board
+from generator.emit import TOP, emit_project, version
+from generator.layers import ConvolverLayer, FcLayer, FeatureLayout
+from generator.manifest import DescriptionFiles, LayerEntry, LayoutEntry, Manifest, Port, Predictions, Vectors
+from generator.plan import plan_network
+from generator.schedule import ConvolverSchedule, FcSchedule
+from generator.timing import Prediction, predict
+
+__all__ = ["BuildError", "BuildOptions", "generate"]
+
+Schedule = ConvolverSchedule | FcSchedule
+Bytes = npt.NDArray[np.uint8]
+
+_OWN_ENTRIES = {"manifest.json", "hls", "csim", "tcl", "vectors", "description", "work", "reports"}
+
+
+class BuildError(ValueError):
+    """A build cannot be made; one sentence. Nothing has been written."""
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """What the user may choose.
+
+    Attributes:
+        pes, lanes, fc_pes: sizes of the engines; an engine without work is left out.
+        architecture: a given accelerator instead of one fitted to the network (then pes, lanes, fc_pes do not count):
+            one bitstream runs every network that fits it.
+        clock_mhz: None takes the board's.
+        images: stimuli, uint8 or int8 [n, channels, height, width]; None draws `random_images` at random (seed 0).
+        image_source: what the manifest says of the images' origin.
+        predicted_images: for how many of the images cycles are predicted.
+    """
+
+    pes: int = 8
+    lanes: int = 16
+    fc_pes: int = 8
+    architecture: Architecture | None = None
+    clock_mhz: float | None = None
+    images: npt.NDArray[np.generic] | None = None
+    image_source: str = "random, seed 0"
+    random_images: int = 4
+    predicted_images: int = 10
+
+
+@dataclass
+class _Build:
+    network: golden.Network
+    board: Board
+    clock_mhz: float
+    architecture: Architecture
+    schedules: Sequence[Schedule]
+    images: npt.NDArray[np.generic]
+    image_source: str
+    streams: dict[str, Bytes] = field(default_factory=dict)
+
+
+def _power_of_two(value: int) -> int:
+    return 1 << max(value - 1, 1).bit_length()
+
+
+def fit_architecture(schedules: Sequence[Schedule], options: BuildOptions) -> Architecture:
+    """The smallest memories that hold every layer, engines of the sizes asked for."""
+    lanes = options.lanes
+    convolver = [s for s in schedules if isinstance(s, ConvolverSchedule)]
+    fc = [s for s in schedules if isinstance(s, FcSchedule)]
+    channel_words = max((s.output.channel_words(lanes) for s in convolver), default=1)
+    return Architecture(
+        lanes=lanes,
+        pes=options.pes if convolver else 0,
+        fc_pes=options.fc_pes if fc else 0,
+        map_words=_power_of_two(max((s.layer.input.words(lanes) for s in convolver), default=2)),
+        max_entries=max((packet.entries for s in convolver for packet in s.packets), default=1),
+        max_columns=max((s.layer.pooled_width for s in convolver), default=1),
+        pointer_words=max((packet.pointer_words for s in fc for packet in s.packets), default=1),
+        entry_words=max((packet.entry_words for s in fc for packet in s.packets), default=1) or 1,
+        fc_rows=max((s.rows_per_pe for s in fc), default=1),
+        output_depth=min(_power_of_two(channel_words), 64),
+    )
+
+
+def _check_fit(needed: Architecture, given: Architecture) -> None:
+    for name in ("map_words", "max_entries", "max_columns", "pointer_words", "entry_words", "fc_rows"):
+        if getattr(needed, name) > getattr(given, name):
+            raise BuildError(
+                f"architecture: field '{name}': the network needs {getattr(needed, name)}, there are only "
+                f"{getattr(given, name)}"
+            )
+
+
+def _check_board(architecture: Architecture, board: Board) -> None:
+    # One multiplier a lane, and one in each requantisation unit.
+    dsps = architecture.convolver_multipliers + architecture.pes * 2 + architecture.fc_pes * 2
+    if dsps > board.dsps:
+        raise BuildError(
+            f"board '{board.name}' is {dsps - board.dsps} DSP slices short ({dsps} needed, {board.dsps} there): "
+            "use fewer PEs or lanes"
+        )
+    blocks = board.bram36 * 36 * 1024 + board.uram * 288 * 1024
+    bits = architecture.pes * architecture.map_words * architecture.lanes * 8
+    bits += architecture.fc_pes * (architecture.entry_words + architecture.pointer_words) * layouts.WEIGHT_BITS
+    if bits > blocks:
+        raise BuildError(
+            f"board '{board.name}' is {(bits - blocks) // 1024} Kbit of block memory short for the feature maps and FC "
+            "weights: use fewer PEs"
+        )
+
+
+def _prepare(network: golden.Network, board_name: str, options: BuildOptions) -> _Build:
+    board = load_board(board_name)
+    clock = board.clock_mhz if options.clock_mhz is None else options.clock_mhz
+    if not clock > 0:
+        raise BuildError(f"clock: must be positive, not {clock} MHz")
+    given = options.architecture
+    pes, lanes, fc_pes = (given.pes, given.lanes, given.fc_pes) if given else (options.pes, options.lanes, options.fc_pes)
+    options = replace(options, pes=pes, lanes=lanes, fc_pes=fc_pes)
+    try:
+        schedules = plan_network(network, pes, lanes, fc_pes)
+        architecture = fit_architecture(schedules, options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"]) or "sizes"
+        raise BuildError(f"architecture: field '{name}': {first['msg']}") from error
+    if given:
+        _check_fit(architecture, given)
+        architecture = given
+    _check_board(architecture, board)
+    return _Build(network, board, clock, architecture, schedules, _images(network, options), options.image_source)
+
+
+def _images(network: golden.Network, options: BuildOptions) -> npt.NDArray[np.generic]:
+    source = network.description.input
+    if options.images is None:
+        low, high = (-128, 128) if source.dtype == "int8" else (0, 256)
+        random = np.random.default_rng(0).integers(low, high, (options.random_images, *source.shape))
+        return random.astype(source.dtype)
+    if options.images.shape[1:] != source.shape or options.images.dtype != source.dtype or not len(options.images):
+        raise BuildError(
+            f"images: {options.image_source} holds {options.images.dtype} {list(options.images.shape)}, the network "
+            f"'{network.description.name}' takes {source.dtype} [n, {', '.join(map(str, source.shape))}]"
+        )
+    return options.images
+
+
+def _on_stream(values: npt.NDArray[np.generic], layout: FeatureLayout, lanes: int) -> Bytes:
+    """Maps [n, ...] as bytes in stream order, fillings zero: uint8 [n, words * lanes]."""
+    positions = layout.positions(lanes)
+    flat = values.reshape(len(values), -1).astype(np.int64).astype(np.uint8)
+    stream = np.zeros((len(values), positions.size), dtype=np.uint8)
+    stream[:, positions >= 0] = flat[:, positions[positions >= 0]]
+    return stream
+
+
+def _run_golden(build: _Build) -> None:
+    """Fills `build.streams`: golden's tensors in stream order, by tensor name."""
+    lanes = build.architecture.lanes
+    outputs = golden.run(build.network, build.images, keep="all")
+    build.streams["input"] = _on_stream(build.images, build.schedules[0].layer.input, lanes)
+    for schedule in build.schedules:
+        target = schedule.layer.target
+        build.streams[target] = _on_stream(outputs[target], schedule.output, lanes)
+
+
+def _stream_into(build: _Build, index: int) -> Bytes:
+    source = "input" if index == 0 else build.schedules[index - 1].layer.target
+    return build.streams[source]
+
+
+def _weight_words(schedule: Schedule) -> Bytes:
+    head = layouts.words_from_integer(schedule.descriptor, layouts.DESCRIPTOR_WORDS)
+    return np.concatenate([head, *(packet.words for packet in schedule.packets)])
+
+
+def _write_vectors(build: _Build, folder: Path) -> None:
+    folder.mkdir()
+    np.concatenate([_weight_words(schedule) for schedule in build.schedules]).tofile(folder / "weights.bin")
+    names = ["input", *(schedule.layer.target for schedule in build.schedules)]
+    np.concatenate([build.streams[name] for name in names], axis=1).tofile(folder / "images.bin")
+    save_file({"images": np.ascontiguousarray(build.images)}, folder / "images.safetensors")
+
+
+def _predictions(build: _Build, count: int) -> Predictions:
+    results: list[Prediction] = []
+    for image in range(min(count, len(build.images))):
+        activations = {
+            schedule.layer.name: _stream_into(build, index)[image].astype(np.int64)
+            for index, schedule in enumerate(build.schedules)
+            if isinstance(schedule, FcSchedule)
+        }
+        results.append(predict(build.architecture, build.schedules, activations))
+    high_water = {name: max(r.high_water[name] for r in results) for name in (results[0].high_water if results else {})}
+    return Predictions(layer_cycles=tuple(r.layer_cycles for r in results), high_water=high_water)
+
+
+def _layout_entry(layout: FeatureLayout, lanes: int) -> LayoutEntry:
+    return LayoutEntry(
+        channel_order=layout.order,
+        height=layout.height,
+        width=layout.width,
+        signed=layout.signed,
+        channel_words=layout.channel_words(lanes),
+    )
+
+
+def _layer_entry(schedule: Schedule, architecture: Architecture) -> LayerEntry:
+    layer: ConvolverLayer | FcLayer = schedule.layer
+    on_convolver = isinstance(layer, ConvolverLayer)
+    return LayerEntry(
+        name=layer.name,
+        engine="convolver" if on_convolver else "fc",
+        source=layer.source,
+        target=layer.target,
+        weight_words=len(_weight_words(schedule)),
+        input_words=layer.input.words(architecture.lanes),
+        output_words=schedule.output.words(architecture.lanes),
+        input=_layout_entry(layer.input, architecture.lanes),
+        output=_layout_entry(schedule.output, architecture.lanes),
+        macs=layer.macs,
+        dense_macs=layer.dense_macs,
+        multipliers=architecture.convolver_multipliers if on_convolver else architecture.fc_pes,
+    )
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _manifest(build: _Build, folder: Path, predictions: Predictions) -> Manifest:
+    name = build.network.description.name
+    description = f"description/{name}.json"
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    feature_bits = 8 * build.architecture.lanes
+    return Manifest(
+        generator=version(),
+        network=name,
+        description=DescriptionFiles(file=description, sha256=_digest(folder / description)),
+        board=build.board.name,
+        clock_mhz=build.clock_mhz,
+        architecture=build.architecture,
+        top=TOP,
+        ports=(
+            Port(name="features_in", direction="in", bits=feature_bits),
+            Port(name="weights_in", direction="in", bits=layouts.WEIGHT_BITS),
+            Port(name="features_out", direction="out", bits=feature_bits),
+        ),
+        stream_depths=process_network(build.architecture).depths(),
+        layers=tuple(_layer_entry(schedule, build.architecture) for schedule in build.schedules),
+        vectors=Vectors(images=len(build.images), source=build.image_source),
+        predictions=predictions,
+        files={str(path.relative_to(folder)): _digest(path) for path in files},
+    )
+
+
+def check_output(output: Path) -> None:
+    """Refuses an output path that holds something other than an earlier build.
+
+    Raises:
+        BuildError: naming what is in the way.
+    """
+    if not output.exists():
+        return
+    if not output.is_dir():
+        raise BuildError(f"output {output}: is a file, not a folder")
+    entries = {path.name for path in output.iterdir()}
+    try:
+        ours = json.loads((output / "manifest.json").read_text()).get("format") == "zeroskip-build"
+    except (OSError, ValueError, AttributeError):
+        ours = not entries
+    foreign = sorted(entries - _OWN_ENTRIES) if ours else sorted(entries)
+    if foreign:
+        raise BuildError(f"output {output}: holds '{foreign[0]}', which no build made; give another folder")
+
+
+def _replace(output: Path, finished: Path) -> None:
+    """Puts the folder `finished` in the place of `output`, whose old content goes last."""
+    old = output.with_name(f".{output.name}-old-{os.getpid()}")
+    if output.exists():
+        os.replace(output, old)
+    os.replace(finished, output)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def generate(network: golden.Network, board: str, output: Path, options: BuildOptions | None = None) -> Manifest:
+    """Makes the build folder `output` (an earlier build there is replaced) and returns its manifest.
+
+    The build is made in a temporary folder beside `output` and renamed when it is complete. Equal arguments give equal
+    bytes.
+
+    Raises:
+        BuildError, EngineError, BoardError: with one sentence; nothing has been written.
+    """
+    options = options or BuildOptions()
+    check_output(output)
+    build = _prepare(network, board, options)
+    _run_golden(build)
+    predictions = _predictions(build, options.predicted_images)
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
+    except OSError as error:
+        raise BuildError(f"output {output}: {error.strerror}") from error
+    try:
+        emit_project(temporary, build.architecture, build.board, build.clock_mhz, build.schedules)
+        _write_vectors(build, temporary / "vectors")
+        (temporary / "description").mkdir()
+        golden.save(network, temporary / "description" / f"{network.description.name}.json")
+        manifest = _manifest(build, temporary, predictions)
+        (temporary / "manifest.json").write_text(manifest.model_dump_json(indent=1) + "\n")
+        temporary.chmod(0o755)
+        _replace(output, temporary)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    return manifest

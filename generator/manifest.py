@@ -1,0 +1,98 @@
+"""The manifest of a build: everything that reproduces it, and all that a bench needs to know of it.
+
+This module is the contract between the generator and whoever executes a build; it holds models and no logic.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from generator.architecture import Architecture
+
+__all__ = ["DescriptionFiles", "LayerEntry", "LayoutEntry", "Manifest", "Port", "Predictions", "Vectors"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Port(_Strict):
+    """An AXI-Stream port of the top module: NAME_TDATA, NAME_TVALID, NAME_TREADY."""
+
+    name: str
+    direction: Literal["in", "out"]
+    bits: int = Field(description="width of TDATA")
+
+
+class LayoutEntry(_Strict):
+    """Order of a map's pixels on a feature stream.
+
+    Channel after channel in `channel_order`, each row after row, filled up with zeros to whole words of `lanes` pixels.
+    A feature vector is one channel of one row.
+    """
+
+    channel_order: tuple[int, ...]
+    height: int
+    width: int
+    signed: bool = Field(description="pixels are int8, else uint8")
+    channel_words: int = Field(description="feature words of a channel")
+
+
+class LayerEntry(_Strict):
+    """A layer as the accelerator runs it; pooling may be fused into it."""
+
+    name: str = Field(description="the convolution or linear layer in the description")
+    engine: Literal["convolver", "fc"]
+    source: str = Field(description="golden's tensor that goes in ('input' for the image)")
+    target: str = Field(description="golden's tensor that comes out")
+    weight_words: int = Field(description="words on weights_in, descriptor included")
+    input_words: int
+    output_words: int
+    input: LayoutEntry
+    output: LayoutEntry
+    macs: int = Field(description="multiplications with non-zero weights for one image")
+    dense_macs: int = Field(description="the same with every weight counted")
+    multipliers: int = Field(description="multipliers of the engine")
+
+
+class DescriptionFiles(_Strict):
+    """The description that was built, copied into the build."""
+
+    file: str = Field(description="path below the build folder")
+    sha256: str = Field(description="of the JSON file, which holds the payload's")
+
+
+class Vectors(_Strict):
+    """Stimuli and expected outputs below vectors/."""
+
+    images: int
+    source: str = Field(description="the file they came from, or the seed of random ones")
+
+
+class Predictions(_Strict):
+    """What the cycle model says, nothing stalling."""
+
+    layer_cycles: tuple[tuple[int, ...], ...] = Field(description="per image (the first ones) and layer: clocks")
+    high_water: dict[str, int] = Field(description="per stream: most words held at once, over those images")
+
+
+class Manifest(_Strict):
+    """manifest.json of a build folder."""
+
+    format: Literal["zeroskip-build"] = "zeroskip-build"
+    version: Literal[1] = 1
+    generator: str = Field(description="version of zeroskip that made the build")
+    network: str
+    description: DescriptionFiles
+    board: str
+    clock_mhz: float
+    architecture: Architecture
+    top: str
+    ports: tuple[Port, ...]
+    stream_depths: dict[str, int]
+    layers: tuple[LayerEntry, ...]
+    vectors: Vectors
+    predictions: Predictions
+    files: dict[str, str] = Field(description="sha256 of every file of the build but this one")

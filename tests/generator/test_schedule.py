@@ -1,0 +1,151 @@
+"""The offline schedule: what is packed is what was asked for, read back by a decoder written from the layout alone."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from generator.layers import ConvolverLayer, EngineError, FcLayer, FeatureLayout, Pool
+from generator.schedule import channel_order, schedule_convolver, schedule_fc
+
+
+def _convolver_layer(weights: np.ndarray, order: tuple[int, ...], groups: int) -> ConvolverLayer:
+    channels = len(weights)
+    return ConvolverLayer(
+        name="conv",
+        source="input",
+        target="conv",
+        input=FeatureLayout(order, 40, 40, False),
+        weights=weights,
+        bias=np.arange(channels, dtype=np.int32) - 7,
+        multiplier=np.ones(channels, dtype=np.int64),
+        shift=np.arange(channels, dtype=np.int64) % 40,
+        minimum=0,
+        maximum=255,
+        stride=1,
+        pad_top=0,
+        pad_left=0,
+        groups=groups,
+        out_height=10,
+        out_width=10,
+        output_signed=False,
+        pool=Pool(),
+    )
+
+
+def _unit_stream(words: np.ndarray, count: int) -> list[int]:
+    return [int(unit) for unit in words.reshape(-1).view("<u2")[:count]]
+
+
+@st.composite
+def _sparse_weights(draw: st.DrawFn) -> tuple[np.ndarray, tuple[int, ...], int, int]:
+    groups = draw(st.sampled_from([1, 2, 3]))
+    in_group = draw(st.sampled_from([1, 2, 5, 300]))
+    per_group = draw(st.integers(1, 3))
+    kernel = draw(st.sampled_from([1, 3, 5]))
+    density = draw(st.sampled_from([0.0, 0.01, 0.3, 1.0]))
+    seed = draw(st.integers(0, 2**32 - 1))
+    random = np.random.default_rng(seed)
+    shape = (groups * per_group, in_group, kernel, kernel)
+    weights = random.integers(-128, 128, shape) * (random.random(shape) < density)
+    order = tuple(int(c) for c in random.permutation(groups * in_group))
+    return weights.astype(np.int8), order, groups, draw(st.integers(1, 5))
+
+
+@settings(max_examples=60, deadline=None)
+@given(_sparse_weights())
+def test_convolver_packets_hold_every_weight_at_its_place(case: tuple[np.ndarray, tuple[int, ...], int, int]) -> None:
+    weights, order, groups, pes = case
+    schedule = schedule_convolver(_convolver_layer(weights, order, groups), pes, 16)
+    assert sorted(schedule.output.order) == list(range(len(weights)))
+    seen = np.zeros_like(weights)
+    per_group = len(weights) // groups
+    for place, packet in enumerate(schedule.packets):
+        assert packet.pe == place % pes
+        channel = schedule.output.order[place]
+        units = _unit_stream(packet.words[1:], len(packet.units))
+        position, left = 0, 0
+        for unit in units:
+            low, high = unit & 0xFF, unit >> 8
+            if left == 0:
+                position, left = position + low, high
+                continue
+            left -= 1
+            in_channel = order[position] - channel // per_group * weights.shape[1]
+            if np.int8(low if low < 128 else low - 256):
+                seen[channel, in_channel, high & 0xF, high >> 4] = np.uint8(low).view(np.int8)
+        assert left == 0
+        assert packet.entries >= 1, "even a channel without weights owes its bias"
+    assert (seen == weights).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(1, 40),
+    st.integers(1, 60),
+    st.sampled_from([1, 2, 4, 8]),
+    st.sampled_from([0.0, 0.05, 0.5, 1.0]),
+    st.integers(0, 2**32 - 1),
+)
+def test_fc_packets_hold_every_weight_at_its_place(
+    outputs: int, pixels: int, pes: int, density: float, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    channels = 3
+    weights = random.integers(-128, 128, (outputs, channels * pixels)) * (
+        random.random((outputs, channels * pixels)) < density
+    )
+    layer = FcLayer(
+        "fc", "input", "fc", FeatureLayout((2, 0, 1), 1, pixels, True), weights.astype(np.int8),
+        random.integers(-(2**31), 2**31, outputs).astype(np.int32), 1, 5, -128, 127, True,
+    )  # fmt: skip
+    schedule = schedule_fc(layer, pes, 16)
+    words_per_channel = -(-pixels // 16)
+    seen = np.zeros((schedule.rows_per_pe * pes, channels, words_per_channel * 16), dtype=np.int64)
+    biases = np.zeros(schedule.rows_per_pe * pes, dtype=np.int64)
+    for pe, packet in enumerate(schedule.packets):
+        words = packet.words[1:]
+        pointers = []
+        for word in words[: packet.pointer_words]:
+            value = int.from_bytes(word.tobytes(), "little")
+            numbers = [value >> (15 * n) & 0x7FFF for n in range(17)]
+            pointers += numbers[:16]
+        body = words[packet.pointer_words :]
+        entries = body[: packet.entry_words].reshape(-1).view("<u2")
+        for column in range(seen.shape[1] * seen.shape[2]):
+            first = pointers[column]
+            past = pointers[column + 1] if column + 1 < len(pointers) else first + int(packet.counts[column])
+            row = -1
+            for entry in entries[first:past]:
+                row += int(entry >> 8) + 1
+                value = int(np.uint8(entry & 0xFF).view(np.int8))
+                seen.reshape(len(seen), -1)[row * pes + pe, column] += value
+        biases[pe::pes] = body[packet.entry_words :].reshape(-1).view("<i4")[: schedule.rows_per_pe]
+    unpermuted = np.empty((len(seen), channels, words_per_channel * 16), dtype=np.int64)
+    unpermuted[:, [2, 0, 1]] = seen
+    assert (unpermuted[:outputs, :, :pixels].reshape(outputs, -1) == weights).all()
+    assert not unpermuted[:, :, pixels:].any()
+    assert (biases[:outputs] == layer.bias).all()
+
+
+def test_a_gap_beyond_the_field_gets_padding_entries() -> None:
+    weights = np.zeros((600, 1), dtype=np.int8)
+    weights[599] = 5
+    layer = FcLayer(
+        "fc", "input", "fc", FeatureLayout((0,), 1, 1, True), weights, np.zeros(600, dtype=np.int32), 1, 0, -128, 127, True
+    )  # fmt: skip
+    packet = schedule_fc(layer, 1, 16).packets[0]
+    assert [(int(e) & 0xFF, int(e) >> 8) for e in packet.entries] == [(0, 255), (0, 255), (5, 87)]
+    assert packet.counts[0] == 3
+
+
+def test_rounds_hold_channels_of_similar_length_and_alternate() -> None:
+    order = channel_order(np.array([1, 9, 4, 7, 2, 8]), 2)
+    assert order.tolist() == [1, 5, 2, 3, 4, 0]
+
+
+def test_a_number_beyond_its_field_names_layer_and_field() -> None:
+    layer = _convolver_layer(np.ones((1, 1, 1, 1), dtype=np.int8), (0,), 1)
+    wide = ConvolverLayer(**{**layer.__dict__, "input": FeatureLayout((0,), 4, 1500, False)})
+    with pytest.raises(EngineError, match=r"layer 'conv'.*descriptor.pitch: 1500 does not fit 10 bits"):
+        schedule_convolver(wide, 1, 16)
