@@ -133,10 +133,10 @@ def _prepare(network: golden.Network, board_name: str, options: BuildOptions) ->
     if not clock > 0:
         raise BuildError(f"clock: must be positive, not {clock} MHz")
     given = options.architecture
-    pes, lanes, fc_pes = (given.pes, given.lanes, given.fc_pes) if given else (options.pes, options.lanes, options.fc_pes)
-    options = replace(options, pes=pes, lanes=lanes, fc_pes=fc_pes)
+    if given:
+        options = replace(options, pes=given.pes, lanes=given.lanes, fc_pes=given.fc_pes)
     try:
-        schedules = plan_network(network, pes, lanes, fc_pes)
+        schedules = plan_network(network, options.pes, options.lanes, options.fc_pes)
         architecture = fit_architecture(schedules, options)
     except ValidationError as error:
         first = error.errors()[0]

@@ -297,7 +297,7 @@ def _fc_packet(pe: int, columns: npt.NDArray[np.int8], bias: npt.NDArray[np.int3
 
 
 def _pointer_words(pointers: Int) -> Words:
-    """Column pointers (int64 [columns + 1]) in words of POINTERS_PER_WORD + 1; a word's last is the next one's first."""
+    """Column pointers, int64 [columns + 1], in words of POINTERS_PER_WORD + 1; a word ends with the next one's first."""
     words = []
     for start in range(0, pointers.size - 1, layouts.POINTERS_PER_WORD):
         group = pointers[start : start + layouts.POINTERS_PER_WORD + 1]
