@@ -1,0 +1,191 @@
+"""The cocotb side of a phased bench: drives one :class:`PhasedJob` and writes its :class:`PhasedResult`."""
+
+import os
+import random
+from pathlib import Path
+from typing import Any
+
+import cocotb
+from cocotb.clock import Clock
+
+from testbench.rtl.axi_stream import ClockedBench, Port, ProtocolError, Sink, Source, random_pauses
+from testbench.rtl.phases import PhasedJob, PhasedResult, PhaseTime, WrongWord, load_words
+
+__all__ = ["TB", "run_phased_job"]
+
+_CLOCKS_AFTER_THE_END = 64  # long enough for a surplus word to cross a port's register slice and show itself
+
+
+class TB:
+    """Sources and sinks of a design, stepped together; holds the run's phases.
+
+    The order of a clock is: sinks, then the advance to the next phase, then sources. So a phase's first word is on
+    offer in the clock after the previous phase's last word.
+    """
+
+    def __init__(self, design: Any, job: PhasedJob, seed: int) -> None:
+        self.job = job
+        self.design = design
+        sending = sorted({*job.background, *(port for phase in job.phases for port in phase.send)})
+        receiving = sorted({port for phase in job.phases for port in phase.expect})
+        self.sources = {name: Source(design, name) for name in sending}
+        self.sinks = {name: Sink(design, name) for name in receiving}
+        self._set_pauses(seed)
+        ports: list[Port] = [*self.sinks.values(), self, *self.sources.values()]
+        self.bench = ClockedBench(design, ports)
+        self.phase = -1
+        self.times: list[PhaseTime] = []
+        self.wrong: WrongWord | None = None
+        self._expected: dict[str, list[int]] = {}
+        self._started: dict[str, int] = {}
+
+    def _set_pauses(self, seed: int) -> None:
+        ports: dict[str, Source | Sink] = {**self.sources, **self.sinks}
+        for name, port in ports.items():
+            share = self.job.pauses.get(name, 0.0)
+            if share > 0:
+                port.pauses = random_pauses(random.Random(f"{seed} {name}"), share)
+
+    def reset(self) -> None:
+        """Queues the background words and the first phase."""
+        for name, file in self.job.background.items():
+            self.sources[name].send(load_words(file))
+        self._start_phase()
+
+    @property
+    def finished(self) -> bool:
+        """Whether every phase's words have arrived, or a wrong one."""
+        return self.phase >= len(self.job.phases) or self.wrong is not None
+
+    def transfers(self) -> int:
+        """Words that crossed any port so far."""
+        sent = sum(source.sent for source in self.sources.values())
+        return sent + sum(len(sink.words) for sink in self.sinks.values())
+
+    def step(self, clock: int) -> None:
+        """Checks what arrived; starts the next phase when this one's last word has come."""
+        if self.finished:
+            return
+        for name, expected in self._expected.items():
+            sink = self.sinks[name]
+            seen = sink.checked
+            if len(sink.words) == seen:
+                continue
+            index = seen - self._started[name]
+            if index >= len(expected) or sink.words[seen] != expected[index]:
+                self._note_wrong(name, index, expected, sink.words[seen], clock)
+                return
+            sink.checked += 1
+        if all(len(self.sinks[name].words) - self._started[name] == len(e) for name, e in self._expected.items()):
+            self._end_phase()
+            self._start_phase()
+
+    def _note_wrong(self, port: str, index: int, expected: list[int], got: int, clock: int) -> None:
+        want = f"{expected[index]:x}" if index < len(expected) else "nothing"
+        self.wrong = WrongWord(phase=self.phase, port=port, index=index, expected=want, got=f"{got:x}", clock=clock)
+
+    def _end_phase(self) -> None:
+        phase = self.job.phases[self.phase]
+        first = min((self._first_clocks[name] for name in phase.send), default=0)
+        last = max(self.sinks[name].clocks[-1] for name in phase.expect)
+        self.times.append(PhaseTime(first_sent=first, last_received=last))
+
+    @property
+    def _first_clocks(self) -> dict[str, int]:
+        return {name: self.sources[name].phase_clock or 0 for name in self.job.phases[self.phase].send}
+
+    def _start_phase(self) -> None:
+        self.phase += 1
+        if self.phase >= len(self.job.phases):
+            return
+        phase = self.job.phases[self.phase]
+        self._expected = {name: load_words(file) for name, file in phase.expect.items()}
+        self._started = {name: len(self.sinks[name].words) for name in phase.expect}
+        for name, file in phase.send.items():
+            self.sources[name].phase_clock = None
+            self.sources[name].send(load_words(file))
+
+    def left_over(self) -> str:
+        """What should not be there after the end; empty when all is clean."""
+        surplus = [name for name, sink in self.sinks.items() if len(sink.words) > sink.checked]
+        unsent = [name for name, source in self.sources.items() if not source.idle()]
+        full = [f"{name} ({count} words)" for name, count in self.held().items() if count]
+        parts = []
+        if surplus:
+            parts.append(f"more words than expected came out of {', '.join(surplus)}")
+        if unsent:
+            parts.append(f"words were never accepted at {', '.join(unsent)}")
+        if full:
+            parts.append(f"words were left in {', '.join(full)}")
+        return "; ".join(parts)
+
+    def _gauge(self, path: str, signal: str) -> int:
+        handle = self.design
+        for part in path.split("."):
+            handle = getattr(handle, part)
+        return int(getattr(handle, signal).value)
+
+    def held(self) -> dict[str, int]:
+        """Words in every gauged FIFO."""
+        return {gauge.name: self._gauge(gauge.path, "count") for gauge in self.job.gauges}
+
+    def high_water(self) -> dict[str, int]:
+        """The most words that every gauged FIFO held."""
+        return {gauge.name: self._gauge(gauge.path, "high_water") for gauge in self.job.gauges}
+
+    def result(self, status: str, message: str = "") -> PhasedResult:
+        """The report on the run so far."""
+        background = {name: self.sources[name].first_clock or 0 for name in self.job.background}
+        return PhasedResult.model_validate(
+            {
+                "status": status,
+                "message": message,
+                "wrong": self.wrong,
+                "clocks": self.bench.clock,
+                "first_background": background,
+                "phases": self.times,
+                "high_water": self.high_water(),
+                "held": self.held(),
+            }
+        )
+
+
+async def _drive(tb: TB) -> PhasedResult:
+    await tb.bench.reset()
+    transfers, quiet = 0, 0
+    while not tb.finished:
+        await tb.bench.step()
+        now = tb.transfers()
+        quiet = 0 if now != transfers else quiet + 1
+        transfers = now
+        if quiet > tb.job.quiet_limit:
+            return tb.result("stuck", _stuck_message(tb))
+    if tb.wrong is not None:
+        return tb.result("mismatch")
+    for _ in range(_CLOCKS_AFTER_THE_END):
+        await tb.bench.step()
+    left_over = tb.left_over()
+    return tb.result("left over", left_over) if left_over else tb.result("passed")
+
+
+def _stuck_message(tb: TB) -> str:
+    waiting = [name for name, source in tb.sources.items() if not source.idle()]
+    held = [f"{name} holds {count}" for name, count in tb.held().items() if count]
+    phase = tb.job.phases[tb.phase].name
+    return (
+        f"no word crossed a port for {tb.job.quiet_limit} clocks in {phase}; "
+        f"ports with words to send: {', '.join(waiting) or 'none'}; FIFOs: {', '.join(held) or 'all empty'}"
+    )
+
+
+@cocotb.test()
+async def run_phased_job(dut: Any) -> None:
+    """Runs the job of the file ZEROSKIP_JOB, writes the result to ZEROSKIP_RESULT."""
+    job = PhasedJob.model_validate_json(Path(os.environ["ZEROSKIP_JOB"]).read_text())
+    Clock(dut.ap_clk, 10, "ns").start()
+    tb = TB(dut, job, int(os.environ["COCOTB_RANDOM_SEED"]))
+    try:
+        result = await _drive(tb)
+    except ProtocolError as error:
+        result = tb.result("protocol", str(error))
+    Path(os.environ["ZEROSKIP_RESULT"]).write_text(result.model_dump_json())
