@@ -68,7 +68,7 @@ class SimulationResult:
     high_water: Mapping[str, int]
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True)
 def _advance(
     run_start: npt.NDArray[np.int64],
     run_pattern: npt.NDArray[np.int32],

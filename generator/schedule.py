@@ -144,7 +144,7 @@ def _channel_units(kernels: npt.NDArray[np.int8], inputs: Int) -> tuple[list[int
             distance -= 255
         units.append(layouts.KERNEL_UNIT.pack(skip=distance, count=rows.size))
         is_entry.append(False)
-        for row, column in zip(rows, columns, strict=True):
+        for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
             units.append(layouts.ENTRY_UNIT.pack(value=kernels[channel, row, column], row=row, column=column))
             is_entry.append(True)
     if not units:
@@ -297,7 +297,7 @@ def _fc_packet(pe: int, columns: npt.NDArray[np.int8], bias: npt.NDArray[np.int3
 
 
 def _pointer_words(pointers: Int) -> Words:
-    """Column pointers, int64 [columns + 1], in words of POINTERS_PER_WORD + 1; a word ends with the next one's first."""
+    """Column pointers (int64 [columns + 1]) as words of POINTERS_PER_WORD + 1; each ends with the next's first."""
     words = []
     for start in range(0, pointers.size - 1, layouts.POINTERS_PER_WORD):
         group = pointers[start : start + layouts.POINTERS_PER_WORD + 1]

@@ -5,7 +5,7 @@ steps. Steps follow docs/rtl.md: the code before a loop is one step, every itera
 after a loop belongs to the step of its last iteration. Nothing is estimated: the figures equal the compiled hardware's.
 
 The host (`weights_source`, `host`) is modelled as the benches drive the ports: weights of all layers queue on
-weights_in; the features of a layer are sent when the whole output of the layer before has arrived.
+weights_in; a layer's first feature word is on offer in the clock after the last output word of the layer before.
 """
 
 from __future__ import annotations
@@ -21,12 +21,9 @@ from generator.architecture import Architecture, process_network
 from generator.dataflow import Trace, simulate
 from generator.schedule import ConvolverPacket, ConvolverSchedule, FcPacket, FcSchedule
 
-__all__ = ["HOST_TURNAROUND", "Prediction", "Schedule", "predict"]
+__all__ = ["Prediction", "Schedule", "predict"]
 
 Schedule = ConvolverSchedule | FcSchedule
-
-HOST_TURNAROUND = 1
-"""Clocks between the last output word of a layer and the first feature word of the next one, in the benches."""
 
 
 @dataclass(frozen=True)
@@ -255,7 +252,6 @@ def predict(
         host.step(writes=["features_in"], times=words_in)
         host.step(["features_out"], times=words_out)
         marks.append(host.steps)
-        host.step(times=HOST_TURNAROUND)
         sent += layouts.DESCRIPTOR_WORDS + sum(count for _, count in schedule.packet_words)
         if traces.both:
             _route(traces, schedule, "convolver" if isinstance(schedule, ConvolverSchedule) else "fc")
