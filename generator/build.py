@@ -22,7 +22,16 @@ from generator.architecture import Architecture, process_network
 from generator.boards import Board, load_board
 from generator.emit import TOP, emit_project, version
 from generator.layers import ConvolverLayer, FcLayer, FeatureLayout
-from generator.manifest import DescriptionFiles, LayerEntry, LayoutEntry, Manifest, Port, Predictions, Vectors
+from generator.manifest import (
+    DescriptionFiles,
+    LayerEntry,
+    LayoutEntry,
+    Manifest,
+    Port,
+    Predictions,
+    Vectors,
+    WeightStream,
+)
 from generator.plan import plan_network
 from generator.schedule import ConvolverSchedule, FcSchedule
 from generator.timing import Prediction, predict
@@ -242,6 +251,20 @@ def _layer_entry(schedule: Schedule, architecture: Architecture) -> LayerEntry:
     )
 
 
+def _weight_stream() -> WeightStream:
+    return WeightStream(
+        word_bits=layouts.WEIGHT_BITS,
+        descriptor_words=layouts.DESCRIPTOR_WORDS,
+        unit_bits=layouts.UNIT_BITS,
+        pointer_bits=layouts.POINTER_BITS,
+        pointers_per_word=layouts.POINTERS_PER_WORD,
+        layouts={
+            layout.name: {name: (field.low, field.bits) for name, field in layout.fields.items()}
+            for layout in layouts.STREAM_LAYOUTS
+        },
+    )
+
+
 def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -265,6 +288,7 @@ def _manifest(build: _Build, folder: Path, predictions: Predictions) -> Manifest
             Port(name="features_out", direction="out", bits=feature_bits),
         ),
         stream_depths=process_network(build.architecture).depths(),
+        weight_stream=_weight_stream(),
         layers=tuple(_layer_entry(schedule, build.architecture) for schedule in build.schedules),
         vectors=Vectors(images=len(build.images), source=build.image_source),
         predictions=predictions,

@@ -30,6 +30,7 @@ __all__ = [
     "Layout",
     "LayoutError",
     "PlacedField",
+    "STREAM_LAYOUTS",
     "words_from_integer",
     "words_from_lanes",
 ]
@@ -171,7 +172,10 @@ COMMAND_LAYOUTS = (
 )
 """Words that only travel between processes."""
 
-LAYOUTS = (DESCRIPTOR, PACKET, KERNEL_UNIT, ENTRY_UNIT, FC_ENTRY, *COMMAND_LAYOUTS)
+STREAM_LAYOUTS = (DESCRIPTOR, PACKET, KERNEL_UNIT, ENTRY_UNIT, FC_ENTRY)
+"""Words and units of the weight stream."""
+
+LAYOUTS = (*STREAM_LAYOUTS, *COMMAND_LAYOUTS)
 
 
 def words_from_integer(value: int, count: int) -> npt.NDArray[np.uint8]:

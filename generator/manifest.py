@@ -11,7 +11,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from generator.architecture import Architecture
 
-__all__ = ["DescriptionFiles", "LayerEntry", "LayoutEntry", "Manifest", "Port", "Predictions", "Vectors"]
+__all__ = [
+    "DescriptionFiles",
+    "LayerEntry",
+    "LayoutEntry",
+    "Manifest",
+    "Port",
+    "Predictions",
+    "Vectors",
+    "WeightStream",
+]
 
 
 class _Strict(BaseModel):
@@ -64,6 +73,23 @@ class DescriptionFiles(_Strict):
     sha256: str = Field(description="of the JSON file, which holds the payload's")
 
 
+class WeightStream(_Strict):
+    """How the words of weights_in are made, so that a bench can find a field without the generator's code.
+
+    Per layer: `descriptor_words` words of layout `descriptor`, then packets: a header word of layout `packet`, whose
+    field `words` counts the words behind it. Convolver packets hold `packet.units` units of `unit_bits` bits, lowest
+    first: a `kernel_unit`, then `kernel_unit.count` times an `entry_unit`, and so on. FC packets hold
+    `packet.pointer_words` words of pointers, `packet.entry_words` words of `fc_entry` units, then int32 biases.
+    """
+
+    word_bits: int
+    descriptor_words: int
+    unit_bits: int
+    pointer_bits: int
+    pointers_per_word: int
+    layouts: dict[str, dict[str, tuple[int, int]]] = Field(description="layout: field: (lowest bit, bits)")
+
+
 class Vectors(_Strict):
     """Stimuli and expected outputs below vectors/."""
 
@@ -92,6 +118,7 @@ class Manifest(_Strict):
     top: str
     ports: tuple[Port, ...]
     stream_depths: dict[str, int]
+    weight_stream: WeightStream
     layers: tuple[LayerEntry, ...]
     vectors: Vectors
     predictions: Predictions
