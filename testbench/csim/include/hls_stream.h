@@ -36,12 +36,12 @@ constexpr std::size_t kDefaultDepth = 2;
 
 /// What a stream asks of the scheduler when one is running.
 class StreamScheduler {
-  public:
-    virtual ~StreamScheduler() = default;
-    /// Returns when `stream` holds a word.
-    virtual void wait_for_word(const StreamBase& stream) = 0;
-    /// Returns when `stream` has room for a word.
-    virtual void wait_for_room(const StreamBase& stream) = 0;
+ public:
+  virtual ~StreamScheduler() = default;
+  /// Returns when `stream` holds a word.
+  virtual void wait_for_word(const StreamBase& stream) = 0;
+  /// Returns when `stream` has room for a word.
+  virtual void wait_for_room(const StreamBase& stream) = 0;
 };
 
 /// The scheduler of the process that is running, or nullptr in sequential C-simulation. It cannot be a constructor
@@ -50,75 +50,75 @@ inline StreamScheduler* running_scheduler = nullptr;
 
 /// Use of all streams of one name over the whole run.
 struct StreamUse {
-    std::size_t depth = 0;       ///< words it may hold on the board
-    std::size_t high_water = 0;  ///< most words held at once
-    std::size_t written = 0;     ///< words written
-    std::size_t left_over = 0;   ///< words never read, over all streams that are gone
+  std::size_t depth = 0;       ///< words it may hold on the board
+  std::size_t high_water = 0;  ///< most words held at once
+  std::size_t written = 0;     ///< words written
+  std::size_t left_over = 0;   ///< words never read, over all streams that are gone
 };
 
 inline std::map<std::string, StreamUse>& stream_uses() {
-    static std::map<std::string, StreamUse> uses;
-    return uses;
+  static std::map<std::string, StreamUse> uses;
+  return uses;
 }
 
 /// Name, depth and counters of a stream; its words are in hls::stream.
 class StreamBase {
-  public:
-    StreamBase(const char* name, std::size_t depth) : name_(name), depth_(depth == 0 ? kDefaultDepth : depth) {}
-    StreamBase(const StreamBase&) = delete;
-    StreamBase& operator=(const StreamBase&) = delete;
-    virtual ~StreamBase() {
-        StreamUse& use = stream_uses()[name_];
-        use.depth = depth_;
-        use.high_water = std::max(use.high_water, high_water_);
-        use.written += written_;
-        use.left_over += held_;
-    }
+ public:
+  StreamBase(const char* name, std::size_t depth) : name_(name), depth_(depth == 0 ? kDefaultDepth : depth) {}
+  StreamBase(const StreamBase&) = delete;
+  StreamBase& operator=(const StreamBase&) = delete;
+  virtual ~StreamBase() {
+    StreamUse& use = stream_uses()[name_];
+    use.depth = depth_;
+    use.high_water = std::max(use.high_water, high_water_);
+    use.written += written_;
+    use.left_over += held_;
+  }
 
-    const std::string& name() const { return name_; }
-    void set_name(const char* name) { name_ = name; }
-    std::size_t depth() const { return depth_; }
-    std::size_t high_water() const { return high_water_; }
-    std::size_t size() const { return held_; }
-    bool empty() const { return held_ == 0; }
-    bool at_depth() const { return bounded_ && held_ >= depth_; }
-    /// Lifts the bound, for streams that a test bench fills ahead of time.
-    void set_unbounded() { bounded_ = false; }
+  const std::string& name() const { return name_; }
+  void set_name(const char* name) { name_ = name; }
+  std::size_t depth() const { return depth_; }
+  std::size_t high_water() const { return high_water_; }
+  std::size_t size() const { return held_; }
+  bool empty() const { return held_ == 0; }
+  bool at_depth() const { return bounded_ && held_ >= depth_; }
+  /// Lifts the bound, for streams that a test bench fills ahead of time.
+  void set_unbounded() { bounded_ = false; }
 
-  protected:
-    void before_read() const {
-        if (running_scheduler != nullptr) {
-            running_scheduler->wait_for_word(*this);
-        } else if (empty()) {
-            std::fflush(stdout);
-            std::fprintf(stderr, "DEADLOCK: stream '%s' is read while it is empty\n", name_.c_str());
-            std::exit(kDeadlockExitCode);
-        }
+ protected:
+  void before_read() const {
+    if (running_scheduler != nullptr) {
+      running_scheduler->wait_for_word(*this);
+    } else if (empty()) {
+      std::fflush(stdout);
+      std::fprintf(stderr, "DEADLOCK: stream '%s' is read while it is empty\n", name_.c_str());
+      std::exit(kDeadlockExitCode);
     }
-    void before_write() const {
-        if (running_scheduler != nullptr) running_scheduler->wait_for_room(*this);
-    }
-    void after_read() { --held_; }
-    void after_write() {
-        ++held_;
-        ++written_;
-        high_water_ = std::max(high_water_, held_);
-    }
+  }
+  void before_write() const {
+    if (running_scheduler != nullptr) running_scheduler->wait_for_room(*this);
+  }
+  void after_read() { --held_; }
+  void after_write() {
+    ++held_;
+    ++written_;
+    high_water_ = std::max(high_water_, held_);
+  }
 
-  private:
-    std::string name_;
-    std::size_t depth_;
-    std::size_t held_ = 0;
-    std::size_t high_water_ = 0;
-    std::size_t written_ = 0;
-    bool bounded_ = true;
+ private:
+  std::string name_;
+  std::size_t depth_;
+  std::size_t held_ = 0;
+  std::size_t high_water_ = 0;
+  std::size_t written_ = 0;
+  bool bounded_ = true;
 };
 
 /// Prints `STREAM name depth high_water written left_over` for every stream that is gone, in the order of their names.
 inline void stream_report(std::FILE* file) {
-    for (const auto& [name, use] : stream_uses())
-        std::fprintf(file, "STREAM %s %zu %zu %zu %zu\n", name.empty() ? "-" : name.c_str(), use.depth, use.high_water,
-                     use.written, use.left_over);
+  for (const auto& [name, use] : stream_uses())
+    std::fprintf(file, "STREAM %s %zu %zu %zu %zu\n", name.empty() ? "-" : name.c_str(), use.depth, use.high_water,
+                 use.written, use.left_over);
 }
 
 }  // namespace zs
@@ -133,43 +133,43 @@ class stream;
 
 template <typename T>
 class stream<T, 0> : public zs::StreamBase {
-  public:
-    stream() : StreamBase("", 0) {}
-    explicit stream(const char* name) : StreamBase(name, 0) {}
+ public:
+  stream() : StreamBase("", 0) {}
+  explicit stream(const char* name) : StreamBase(name, 0) {}
 
-    /// Takes the oldest word.
-    T read() {
-        before_read();
-        T word = std::move(words_.front());
-        words_.pop_front();
-        after_read();
-        return word;
-    }
-    void read(T& word) { word = read(); }
-    void operator>>(T& word) { word = read(); }
+  /// Takes the oldest word.
+  T read() {
+    before_read();
+    T word = std::move(words_.front());
+    words_.pop_front();
+    after_read();
+    return word;
+  }
+  void read(T& word) { word = read(); }
+  void operator>>(T& word) { word = read(); }
 
-    /// Appends a word.
-    void write(const T& word) {
-        before_write();
-        words_.push_back(word);
-        after_write();
-    }
-    void operator<<(const T& word) { write(word); }
+  /// Appends a word.
+  void write(const T& word) {
+    before_write();
+    words_.push_back(word);
+    after_write();
+  }
+  void operator<<(const T& word) { write(word); }
 
-  protected:
-    stream(const char* name, std::size_t depth) : StreamBase(name, depth) {}
+ protected:
+  stream(const char* name, std::size_t depth) : StreamBase(name, depth) {}
 
-  private:
-    std::deque<T> words_;
+ private:
+  std::deque<T> words_;
 };
 
 template <typename T, int Depth>
 class stream : public stream<T, 0> {
-    static_assert(Depth > 0, "a stream's depth must be positive, or 0 for the default");
+  static_assert(Depth > 0, "a stream's depth must be positive, or 0 for the default");
 
-  public:
-    stream() : stream<T, 0>("", static_cast<std::size_t>(Depth)) {}
-    explicit stream(const char* name) : stream<T, 0>(name, static_cast<std::size_t>(Depth)) {}
+ public:
+  stream() : stream<T, 0>("", static_cast<std::size_t>(Depth)) {}
+  explicit stream(const char* name) : stream<T, 0>(name, static_cast<std::size_t>(Depth)) {}
 };
 
 }  // namespace hls
