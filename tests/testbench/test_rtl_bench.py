@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from testbench.rtl import Model, SimulationFailed, build_model, run_module
-from testbench.rtl.phases import Gauge, Phase, PhasedJob, PhasedResult, save_words
+from testbench.rtl.phases import Gauge, Phase, PhasedJob, PhasedResult, Run, RunResult, Words
 from testbench.rtl.simulator import lint
 
 DESIGNS = Path(__file__).parent / "rtl_designs"
@@ -22,32 +22,36 @@ def build(folder: Path, fault: str | None = None, waves: bool = False) -> Model:
     return build_model([macros, *SOURCES], "shifted_sum", folder, visible=VISIBLE, waves=waves)
 
 
+def words(folder: Path, name: str, values: list[int]) -> Words:
+    return Words.save(np.array(values, dtype="<u2").view(np.uint8).reshape(-1, 2), folder / f"{name}.bin")
+
+
 def two_phases(folder: Path, pauses: dict[str, float] | None = None) -> PhasedJob:
     """Weights 100 and 60000 (which wraps), features 1..4 and 10001..10004."""
     folder.mkdir(parents=True, exist_ok=True)
-
-    def file(name: str, values: list[int]) -> Path:
-        return save_words(np.array(values, dtype="<u2").view(np.uint8).reshape(-1, 2), folder / f"{name}.npy")
 
     features = [[1, 2, 3, 4], [10001, 10002, 10003, 10004]]
     weights = [100, 60000]
     phases = [
         Phase(
             name=f"phase {i}",
-            send={"features_in": file(f"in_{i}", values)},
-            expect={"features_out": file(f"out_{i}", [(v + weights[i]) % 65536 for v in values])},
+            send={"features_in": words(folder, f"in_{i}", values)},
+            expect={"features_out": words(folder, f"out_{i}", [(v + weights[i]) % 65536 for v in values])},
         )
         for i, values in enumerate(features)
     ]
-    background = {"weights_in": file("weights", weights)}
-    return PhasedJob(background=background, phases=phases, pauses=pauses or {}, quiet_limit=200, gauges=GAUGES)
+    one = Run(background={"weights_in": [words(folder, "weights", weights)]}, phases=phases)
+    return PhasedJob(runs=[one, one], pauses=pauses or {}, quiet_limit=200, gauges=GAUGES)
 
 
-def run(model: Model, job: PhasedJob, folder: Path, seed: int = 1, waves: bool = False) -> PhasedResult:
+def run(model: Model, job: PhasedJob, folder: Path, seed: int = 1, waves: bool = False) -> RunResult:
+    """The last run's result; every run of a job that passes is alike."""
     result = run_module(
         model, "testbench.rtl.phased_bench", job.model_dump(mode="json"), folder, seed=seed, waves=waves
     )
-    return PhasedResult.model_validate(result)
+    runs = PhasedResult.model_validate(result).runs
+    assert all(each.status == "passed" for each in runs[:-1])
+    return runs[-1]
 
 
 @pytest.fixture(scope="module")
@@ -119,11 +123,13 @@ def test_every_fault_is_caught(tmp_path: Path, fault: str) -> None:
 
 def test_a_word_that_nobody_reads_is_left_over(right: Model, tmp_path: Path) -> None:
     job = two_phases(tmp_path)
-    extra = save_words(np.array([[1, 0], [2, 0], [3, 0], [4, 0], [5, 0]], dtype=np.uint8), tmp_path / "extra.npy")
-    last = job.phases[1].model_copy(update={"send": {"features_in": extra}})
-    five = np.array([60001, 60002, 60003, 60004], dtype="<u2").view(np.uint8).reshape(-1, 2)
-    last = last.model_copy(update={"expect": {"features_out": save_words(five, tmp_path / "five.npy")}})
-    result = run(right, job.model_copy(update={"phases": [job.phases[0], last]}), tmp_path)
+    last = Phase(
+        name="one too many",
+        send={"features_in": words(tmp_path, "extra", [1, 2, 3, 4, 5])},
+        expect={"features_out": words(tmp_path, "four", [60001, 60002, 60003, 60004])},
+    )
+    one = job.runs[0].model_copy(update={"phases": [job.runs[0].phases[0], last]})
+    result = run(right, job.model_copy(update={"runs": [one]}), tmp_path)
     assert result.status == "left over"
     assert result.message == "words were left in features_port (1 words)"
 
@@ -149,6 +155,6 @@ def test_a_design_that_verilator_refuses_is_one_sentence(tmp_path: Path) -> None
 
 
 def test_a_bench_that_raises_is_a_failure(right: Model, tmp_path: Path) -> None:
-    job = two_phases(tmp_path).model_dump(mode="json") | {"phases": []}
+    job = two_phases(tmp_path).model_dump(mode="json") | {"runs": []}
     with pytest.raises(SimulationFailed, match="shifted_sum"):
         run_module(right, "testbench.rtl.phased_bench", job, tmp_path)
