@@ -1,0 +1,24 @@
+"""The golden model: what a compressed model description means, bit for bit."""
+
+from golden.builder import DescriptionBuilder
+from golden.description import Description, Scale
+from golden.errors import DescriptionError
+from golden.formats import CscOptions, Encoded, PatternOptions, SizeBits
+from golden.network import LayerSize, Network, Requantise
+from golden.store import load, save
+
+__all__ = [
+    "CscOptions",
+    "Description",
+    "DescriptionBuilder",
+    "DescriptionError",
+    "Encoded",
+    "LayerSize",
+    "Network",
+    "PatternOptions",
+    "Requantise",
+    "Scale",
+    "SizeBits",
+    "load",
+    "save",
+]
