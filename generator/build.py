@@ -198,7 +198,7 @@ def _stream_into(build: _Build, index: int) -> Bytes:
 
 def _weight_words(schedule: Schedule) -> Bytes:
     head = layouts.words_from_integer(schedule.descriptor, layouts.DESCRIPTOR_WORDS)
-    return np.concatenate([head, *(packet.words for packet in schedule.packets)])
+    return np.concatenate([head, schedule.rounds.words])
 
 
 def _write_vectors(build: _Build, folder: Path) -> None:

@@ -78,7 +78,7 @@ def _network_layers(schedules: Sequence[ConvolverSchedule | FcSchedule], lanes: 
     return [
         {
             "name": schedule.layer.target,
-            "weight_words": layouts.DESCRIPTOR_WORDS + sum(words for _, words in schedule.packet_words),
+            "weight_words": layouts.DESCRIPTOR_WORDS + len(schedule.rounds.words),
             "input_words": schedule.layer.input.words(lanes),
             "output_words": schedule.output.words(lanes),
             "height": schedule.output.height,

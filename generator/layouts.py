@@ -140,7 +140,7 @@ PACKET = Layout(
     "packet",
     "header word of a packet of weights",
     {
-        "pe": 8,
+        "round_words": 16,
         "words": 16,
         # Convolver.
         "units": 20,

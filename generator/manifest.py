@@ -76,10 +76,14 @@ class DescriptionFiles(_Strict):
 class WeightStream(_Strict):
     """How the words of weights_in are made, so that a bench can find a field without the generator's code.
 
-    Per layer: `descriptor_words` words of layout `descriptor`, then packets: a header word of layout `packet`, whose
-    field `words` counts the words behind it. Convolver packets hold `packet.units` units of `unit_bits` bits, lowest
-    first: a `kernel_unit`, then `kernel_unit.count` times an `entry_unit`, and so on. FC packets hold
-    `packet.pointer_words` words of pointers, `packet.entry_words` words of `fc_entry` units, then int32 biases.
+    Per layer: `descriptor_words` words of layout `descriptor`, then rounds of packets, one packet per PE and round; the
+    last of a convolver layer's rounds has descriptor.remainder packets if that is not 0. All packets of a round have
+    packet.round_words words, and these are interleaved: word 0 of each packet, word 1 of each packet, and so on.
+
+    A packet is a header word of layout `packet`, `packet.words` words of content, and filling. A convolver packet's
+    content is `packet.units` units of `unit_bits` bits, lowest first: a `kernel_unit`, then `kernel_unit.count` times an
+    `entry_unit`, and so on. An FC packet's content is `packet.pointer_words` words of pointers, `packet.entry_words`
+    words of `fc_entry` units, then int32 biases.
     """
 
     word_bits: int

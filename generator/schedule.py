@@ -6,6 +6,7 @@ weights (`ConvolverLayer`, `FcLayer`). Output: descriptor, packets, and the coun
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,6 +21,7 @@ __all__ = [
     "ConvolverSchedule",
     "FcPacket",
     "FcSchedule",
+    "Rounds",
     "channel_order",
     "schedule_convolver",
     "schedule_fc",
@@ -37,13 +39,13 @@ class ConvolverPacket:
         pe: the PE that computes it.
         units: uint16 [n], kernel and entry units in order.
         is_entry: bool [n], which of them are entries.
-        header: the packet's header word as an integer.
+        header: fields of the header word.
     """
 
     pe: int
     units: npt.NDArray[np.uint16]
     is_entry: npt.NDArray[np.bool_]
-    header: int
+    header: Mapping[str, int]
 
     @property
     def entries(self) -> int:
@@ -51,25 +53,33 @@ class ConvolverPacket:
         return int(self.is_entry.sum())
 
     @cached_property
-    def words(self) -> Words:
-        """Header and units as weight words: uint8 [words, WEIGHT_BITS / 8]."""
-        head = layouts.words_from_integer(self.header, 1)
-        return np.concatenate([head, layouts.words_from_lanes(self.units, 2)])
+    def content(self) -> Words:
+        """The units as weight words: uint8 [words, WEIGHT_BITS / 8]."""
+        return layouts.words_from_lanes(self.units, 2)
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """Packets as they lie on the weight stream: in rounds of one packet per PE, the words of a round interleaved.
+
+    Attributes:
+        sizes: per round (packets, words of each of them).
+        words: all words: uint8 [words, WEIGHT_BITS / 8].
+    """
+
+    sizes: tuple[tuple[int, int], ...]
+    words: Words
 
 
 @dataclass(frozen=True)
 class ConvolverSchedule:
-    """A layer on the convolver: descriptor, packets in stream order, output layout."""
+    """A layer on the convolver: descriptor, packets in the order of their channels on the output stream."""
 
     layer: ConvolverLayer
     descriptor: int
     packets: tuple[ConvolverPacket, ...]
+    rounds: Rounds
     output: FeatureLayout
-
-    @property
-    def packet_words(self) -> list[tuple[int, int]]:
-        """(PE, words) of each packet in stream order."""
-        return [(packet.pe, len(packet.words)) for packet in self.packets]
 
 
 @dataclass(frozen=True)
@@ -80,7 +90,8 @@ class FcPacket:
         counts: int64 [columns], entries in each column, padding entries included.
         entries: uint16 [n], value in the low byte, gap in the high byte.
         pointer_words, entry_words, bias_words: sizes in weight words.
-        words: header, pointers, entries, biases: uint8 [words, WEIGHT_BITS / 8].
+        content: pointers, entries, biases: uint8 [words, WEIGHT_BITS / 8].
+        header: fields of the header word.
     """
 
     pe: int
@@ -89,7 +100,8 @@ class FcPacket:
     pointer_words: int
     entry_words: int
     bias_words: int
-    words: Words
+    content: Words
+    header: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -99,13 +111,26 @@ class FcSchedule:
     layer: FcLayer
     descriptor: int
     packets: tuple[FcPacket, ...]
+    rounds: Rounds
     output: FeatureLayout
     rows_per_pe: int
 
-    @property
-    def packet_words(self) -> list[tuple[int, int]]:
-        """(PE, words) of each packet in stream order."""
-        return [(packet.pe, len(packet.words)) for packet in self.packets]
+
+def deal(packets: Sequence[ConvolverPacket | FcPacket], pes: int) -> Rounds:
+    """Deals `packets` out in rounds of `pes`, filled up with zero words to the longest packet of the round."""
+    sizes: list[tuple[int, int]] = []
+    words: list[Words] = []
+    for start in range(0, len(packets), pes):
+        group = packets[start : start + pes]
+        length = 1 + max(len(packet.content) for packet in group)
+        block = np.zeros((length, len(group), layouts.WEIGHT_BITS // 8), dtype=np.uint8)
+        for number, packet in enumerate(group):
+            header = layouts.PACKET.pack(round_words=length, words=len(packet.content), **packet.header)
+            block[0, number] = layouts.words_from_integer(header, 1)[0]
+            block[1 : 1 + len(packet.content), number] = packet.content
+        sizes.append((len(group), length))
+        words.append(block.reshape(-1, layouts.WEIGHT_BITS // 8))
+    return Rounds(tuple(sizes), np.concatenate(words))
 
 
 def channel_order(entries: Int, pes: int) -> Int:
@@ -172,34 +197,31 @@ def schedule_convolver(layer: ConvolverLayer, pes: int, lanes: int) -> Convolver
     output = FeatureLayout(tuple(int(c) for c in order), layer.pooled_height, layer.pooled_width, layer.output_signed)
     try:
         packets = tuple(_convolver_packet(layer, int(c), i % pes, *coded[c]) for i, c in enumerate(order))
-        descriptor = _convolver_descriptor(layer, packets, output, pes, lanes)
+        rounds = deal(packets, pes)
+        descriptor = _convolver_descriptor(layer, rounds, output, pes, lanes)
     except layouts.LayoutError as error:
         raise EngineError(f"layer '{layer.name}': the convolver cannot run it, {error}") from error
-    return ConvolverSchedule(layer, descriptor, packets, output)
+    return ConvolverSchedule(layer, descriptor, packets, rounds, output)
 
 
 def _convolver_packet(
     layer: ConvolverLayer, channel: int, pe: int, units: list[int], is_entry: list[bool]
 ) -> ConvolverPacket:
-    header = layouts.PACKET.pack(
-        pe=pe,
-        words=-(-len(units) // layouts.UNITS_PER_WORD),
-        units=len(units),
-        entries=sum(is_entry),
-        bias=int(layer.bias[channel]),
-        multiplier=int(layer.multiplier[channel]),
-        shift=int(layer.shift[channel]),
-    )
+    header = {
+        "units": len(units),
+        "entries": sum(is_entry),
+        "bias": int(layer.bias[channel]),
+        "multiplier": int(layer.multiplier[channel]),
+        "shift": int(layer.shift[channel]),
+    }
     return ConvolverPacket(pe, np.array(units, dtype=np.uint16), np.array(is_entry, dtype=np.bool_), header)
 
 
-def _convolver_descriptor(
-    layer: ConvolverLayer, packets: tuple[ConvolverPacket, ...], output: FeatureLayout, pes: int, lanes: int
-) -> int:
-    channels, pitch, pool = len(packets), layer.input.width, layer.pool
+def _convolver_descriptor(layer: ConvolverLayer, rounds: Rounds, output: FeatureLayout, pes: int, lanes: int) -> int:
+    channels, pitch, pool = output.channels, layer.input.width, layer.pool
     return layouts.DESCRIPTOR.pack(
         engine=0,
-        words=sum(len(packet.words) for packet in packets),
+        words=len(rounds.words),
         feature_words=layer.input.words(lanes),
         output_words=output.words(lanes),
         rounds=channels // pes,
@@ -246,9 +268,11 @@ def schedule_fc(layer: FcLayer, pes: int, lanes: int) -> FcSchedule:
     output = FeatureLayout((0,), 1, layer.weights.shape[0], layer.output_signed)
     try:
         packets = tuple(_fc_packet(pe, columns[pe::pes], bias[pe::pes]) for pe in range(pes))
+        rounds = deal(packets, pes)
         descriptor = layouts.DESCRIPTOR.pack(
             engine=1,
-            words=sum(len(packet.words) for packet in packets),
+            words=len(rounds.words),
+            rounds=1,
             feature_words=layer.input.words(lanes),
             output_words=output.words(lanes),
             input_signed=int(layer.input.signed),
@@ -260,7 +284,7 @@ def schedule_fc(layer: FcLayer, pes: int, lanes: int) -> FcSchedule:
         )
     except layouts.LayoutError as error:
         raise EngineError(f"layer '{layer.name}': the FC engine cannot run it, {error}") from error
-    return FcSchedule(layer, descriptor, packets, output, rows_per_pe)
+    return FcSchedule(layer, descriptor, packets, rounds, output, rows_per_pe)
 
 
 def _fc_entries(columns: npt.NDArray[np.int8]) -> tuple[npt.NDArray[np.uint16], Int]:
@@ -290,10 +314,9 @@ def _fc_packet(pe: int, columns: npt.NDArray[np.int8], bias: npt.NDArray[np.int3
     pointer_words = _pointer_words(pointers)
     entry_words = layouts.words_from_lanes(entries, 2)
     bias_words = layouts.words_from_lanes(bias.view(np.uint32), 4)
-    body = np.concatenate([pointer_words, entry_words, bias_words])
-    header = layouts.PACKET.pack(pe=pe, words=len(body), pointer_words=len(pointer_words), entry_words=len(entry_words))
-    words = np.concatenate([layouts.words_from_integer(header, 1), body])
-    return FcPacket(pe, counts, entries, len(pointer_words), len(entry_words), len(bias_words), words)
+    content = np.concatenate([pointer_words, entry_words, bias_words])
+    header = {"pointer_words": len(pointer_words), "entry_words": len(entry_words)}
+    return FcPacket(pe, counts, entries, len(pointer_words), len(entry_words), len(bias_words), content, header)
 
 
 def _pointer_words(pointers: Int) -> Words:

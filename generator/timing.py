@@ -65,7 +65,7 @@ class _Traces:
 
 def _route(traces: _Traces, schedule: Schedule, engine: str) -> None:
     weights, features, outputs = traces.wiring(engine)
-    words = sum(count for _, count in schedule.packet_words)
+    words = len(schedule.rounds.words)
     lanes = traces.architecture.lanes
     route = traces.of("route_weights")
     both = ["convolver_weights", "fc_weights"]
@@ -81,13 +81,13 @@ def _route(traces: _Traces, schedule: Schedule, engine: str) -> None:
 
 
 def _scatter(
-    trace: Trace, weights: str, layers: Sequence[str], targets: str, packet_words: Sequence[tuple[int, int]]
+    trace: Trace, weights: str, layers: Sequence[str], targets: str, rounds: Sequence[tuple[int, int]]
 ) -> None:
     trace.step()
     trace.step([weights], times=layouts.DESCRIPTOR_WORDS - 1)
     trace.step([weights], layers)
-    for pe, words in packet_words:
-        trace.step([weights], [f"{targets}_{pe}"], words)
+    for pes, words in rounds:
+        trace.extend([(((weights,), (f"{targets}_{pe}",)), 1) for pe in range(pes)], words)
 
 
 def _convolver(traces: _Traces, schedule: ConvolverSchedule) -> None:
@@ -95,14 +95,14 @@ def _convolver(traces: _Traces, schedule: ConvolverSchedule) -> None:
     weights, features, outputs = traces.wiring("convolver")
     map_words = schedule.layer.input.words(a.lanes)
     layers = ["broadcast_layer", "collect_layer", *(f"decode_layers_{i}" for i in range(a.pes))]
-    _scatter(traces.of("scatter"), weights, layers, "pe_weights", schedule.packet_words)
+    _scatter(traces.of("scatter"), weights, layers, "pe_weights", schedule.rounds.sizes)
     broadcast = traces.of("broadcast")
     broadcast.step(["broadcast_layer"])
     broadcast.step([features], [f"maps_{i}" for i in range(a.pes)], map_words)
     post_channel = _post_channel(schedule, a.lanes)
     for i in range(a.pes):
-        packets = [packet for packet in schedule.packets if packet.pe == i]
-        _decode(traces.of(f"decode_{i}"), i, packets)
+        packets = schedule.packets[i :: a.pes]
+        _decode(traces.of(f"decode_{i}"), i, packets, [words for _, words in schedule.rounds.sizes])
         _convolver_pe(traces.of(f"pe_{i}"), i, packets, map_words, schedule.layer.tiles(a.lanes), a.lanes)
         post = traces.of(f"post_{i}")
         post.step([f"post_layers_{i}"])
@@ -138,13 +138,14 @@ def _idle_fc_engine(traces: _Traces) -> None:
     traces.of("fc_gather").step(["gather_layer"])
 
 
-def _decode(trace: Trace, i: int, packets: Sequence[ConvolverPacket]) -> None:
+def _decode(trace: Trace, i: int, packets: Sequence[ConvolverPacket], round_words: Sequence[int]) -> None:
     trace.step([f"decode_layers_{i}"], [f"pe_layers_{i}"])
-    for packet in packets:
+    for packet, words in zip(packets, round_words, strict=False):
         trace.step([f"pe_weights_{i}"], [f"channels_{i}", f"scales_{i}"])
         for number, is_entry in enumerate(packet.is_entry):
             reads = [f"pe_weights_{i}"] if number % layouts.UNITS_PER_WORD == 0 else []
             trace.step(reads, [f"entries_{i}"] if is_entry else [])
+        trace.step([f"pe_weights_{i}"], times=words - 1 - len(packet.content))
 
 
 def _convolver_pe(
@@ -187,7 +188,7 @@ def _fc_engine(traces: _Traces, schedule: FcSchedule, activations: npt.NDArray[n
     a = traces.architecture
     weights, features, outputs = traces.wiring("fc")
     layers = ["scan_layer", "gather_layer", *(f"lookup_layers_{i}" for i in range(a.fc_pes))]
-    _scatter(traces.of("fc_scatter"), weights, layers, "lookup_weights", schedule.packet_words)
+    _scatter(traces.of("fc_scatter"), weights, layers, "lookup_weights", schedule.rounds.sizes)
     tokens = [f"tokens_{i}" for i in range(a.fc_pes)]
     scan = traces.of("fc_scan")
     scan.step(["scan_layer"])
@@ -198,7 +199,7 @@ def _fc_engine(traces: _Traces, schedule: FcSchedule, activations: npt.NDArray[n
     scan.step(writes=tokens)
     columns = np.flatnonzero(activations)
     for i, packet in enumerate(schedule.packets):
-        _fc_lookup(traces.of(f"fc_lookup_{i}"), i, packet, columns)
+        _fc_lookup(traces.of(f"fc_lookup_{i}"), i, packet, schedule.rounds.sizes[0][1], columns)
         _fc_mac(traces.of(f"fc_mac_{i}"), i, packet, columns, schedule.rows_per_pe)
     gather = traces.of("fc_gather")
     gather.step(["gather_layer"])
@@ -208,10 +209,11 @@ def _fc_engine(traces: _Traces, schedule: FcSchedule, activations: npt.NDArray[n
         gather.step([f"row_sums_{i}" for i in range(a.fc_pes)], [outputs] if full else [])
 
 
-def _fc_lookup(trace: Trace, i: int, packet: FcPacket, columns: npt.NDArray[np.int64]) -> None:
+def _fc_lookup(trace: Trace, i: int, packet: FcPacket, words: int, columns: npt.NDArray[np.int64]) -> None:
     trace.step([f"lookup_layers_{i}", f"lookup_weights_{i}"], [f"mac_layers_{i}", f"mac_weights_{i}"])
     trace.step([f"lookup_weights_{i}"], times=packet.pointer_words)
     trace.step([f"lookup_weights_{i}"], [f"mac_weights_{i}"], packet.entry_words + packet.bias_words)
+    trace.step([f"lookup_weights_{i}"], times=words - 1 - len(packet.content))
     for count in packet.counts[columns]:
         trace.step([f"tokens_{i}"], [f"commands_{i}"] if count else [])
     trace.step([f"tokens_{i}"], [f"commands_{i}"])
@@ -252,7 +254,7 @@ def predict(
         host.step(writes=["features_in"], times=words_in)
         host.step(["features_out"], times=words_out)
         marks.append(host.steps)
-        sent += layouts.DESCRIPTOR_WORDS + sum(count for _, count in schedule.packet_words)
+        sent += layouts.DESCRIPTOR_WORDS + len(schedule.rounds.words)
         if traces.both:
             _route(traces, schedule, "convolver" if isinstance(schedule, ConvolverSchedule) else "fc")
         if isinstance(schedule, ConvolverSchedule):

@@ -3,13 +3,15 @@
 // Packet of an output channel (16-bit units, kUnitsPerWord to a word, lowest first, after the packet's header word):
 //   kernel unit {skip, count}: move on by `skip` input channels; the next `count` units are that kernel's entries;
 //   entry unit {value, row, column}: one non-zero weight, the 8 + 4 + 4 bits of the format `conv-rc`.
+// Behind the units the packet is filled up to packet::round_words words, which are read and dropped.
 #pragma once
 
 #include "types.h"
 
 namespace zeroskip {
 
-// Decodes `descriptor::channels` packets; one unit per cycle, one more cycle for each packet's header.
+// Decodes `descriptor::channels` packets; one unit per cycle, one more cycle for each packet's header and for each word
+// that only fills up.
 //
 // For each packet: one word to `channels` (count of entries and bias, for the PE), one to `scales` (for the
 // post-processing), and one to `entries` per entry unit. An entry holds the weight, the distance in rows and columns
@@ -32,6 +34,7 @@ void decode_convolution(hls::stream<Descriptor>& layers, hls::stream<Descriptor>
 
   ap_uint<descriptor::channels::bits> channels_left = get<descriptor::channels>(layer);
   ap_uint<packet::units::bits> units_left = 0;
+  ap_uint<packet::round_words::bits> words_left = 0;
   ap_uint<8> entries_left = 0;        // of the present kernel
   ap_uint<16> plane = 0;              // address of the present input channel, in feature words
   ap_uint<kUnitsLog> unit_index = 0;  // of the present word
@@ -39,7 +42,10 @@ void decode_convolution(hls::stream<Descriptor>& layers, hls::stream<Descriptor>
   bool header = true;
   while (channels_left != 0) {
 #pragma HLS PIPELINE II = 1
-    if (header || unit_index == 0) word = weights.read();
+    if (header || unit_index == 0 || units_left == 0) {
+      word = weights.read();
+      words_left = (header ? get<packet::round_words>(word) : words_left) - 1;
+    }
     if (header) {
       ChannelWord channel = 0;
       put<channel_word::entries>(channel, get<packet::entries>(word));
@@ -54,7 +60,7 @@ void decode_convolution(hls::stream<Descriptor>& layers, hls::stream<Descriptor>
       entries_left = 0;
       plane = 0;
       header = false;
-    } else {
+    } else if (units_left != 0) {
       const ap_uint<16> unit = ap_uint<16>(word);
       if (entries_left == 0) {
         plane += get<kernel_unit::skip>(unit) * plane_words;
@@ -75,10 +81,10 @@ void decode_convolution(hls::stream<Descriptor>& layers, hls::stream<Descriptor>
       word >>= 16;
       ++unit_index;
       --units_left;
-      if (units_left == 0) {
-        header = true;
-        --channels_left;
-      }
+    }
+    if (units_left == 0 && words_left == 0) {
+      header = true;
+      --channels_left;
     }
   }
 }

@@ -4,7 +4,8 @@
 // and the number of the PE's rows that lie between it and the entry before it in the column. Only activations that are
 // not zero are sent to the PEs, and each PE works through its part of that column at one entry per cycle.
 //
-// Packet of a PE: header word, then pointer words, entry words, bias words (layouts.h).
+// A layer is one round of packets. Packet of a PE: header word, then pointer words, entry words, bias words
+// (layouts.h), then words that only fill it up.
 //   pointer word k: kPointersPerWord + 1 numbers of kPointerBits bits; column kPointersPerWord * k + c has the entries
 //   from number c up to number c + 1;
 //   entry word: kUnitsPerWord entries {value, gap}; bias word: kBiasesPerWord biases of the PE's rows in order.
@@ -89,14 +90,15 @@ void fc_lookup(hls::stream<Descriptor>& layers, hls::stream<Descriptor>& next_la
   const WeightWord header = weights.read();
   mac_weights.write(header);
   const ap_uint<packet::words::bits> words = get<packet::words>(header);
+  const ap_uint<packet::round_words::bits> following = get<packet::round_words>(header) - 1;
   const ap_uint<packet::pointer_words::bits> pointer_words = get<packet::pointer_words>(header);
   WeightWord pointers[PointerWords];
-  for (ap_uint<packet::words::bits> word = 0; word < words; ++word) {
+  for (ap_uint<packet::round_words::bits> word = 0; word < following; ++word) {
 #pragma HLS PIPELINE II = 1
     const WeightWord value = weights.read();
     if (word < pointer_words) {
       pointers[word] = value;
-    } else {
+    } else if (word < words) {
       mac_weights.write(value);
     }
   }

@@ -4,8 +4,8 @@
 // words of packets for the engine that `descriptor::engine` names. One descriptor moves `descriptor::feature_words`
 // words from features_in to that engine and `descriptor::output_words` words from it to features_out.
 //
-// Every process runs once per layer, as a dataflow region demands: the engine that has nothing to do in a layer gets the
-// descriptor too, sees that it names the other engine, and passes on an empty one.
+// Every process runs once per layer, as a dataflow region demands: the engine that has nothing to do in a layer gets
+// the descriptor too, sees that it names the other engine, and passes on an empty one.
 #pragma once
 
 #include "types.h"

@@ -63,7 +63,7 @@ def test_convolver_packets_hold_every_weight_at_its_place(case: tuple[np.ndarray
     for place, packet in enumerate(schedule.packets):
         assert packet.pe == place % pes
         channel = schedule.output.order[place]
-        units = _unit_stream(packet.words[1:], len(packet.units))
+        units = _unit_stream(packet.content, len(packet.units))
         position, left = 0, 0
         for unit in units:
             low, high = unit & 0xFF, unit >> 8
@@ -104,7 +104,7 @@ def test_fc_packets_hold_every_weight_at_its_place(
     seen = np.zeros((schedule.rows_per_pe * pes, channels, words_per_channel * 16), dtype=np.int64)
     biases = np.zeros(schedule.rows_per_pe * pes, dtype=np.int64)
     for pe, packet in enumerate(schedule.packets):
-        words = packet.words[1:]
+        words = packet.content
         pointers = []
         for word in words[: packet.pointer_words]:
             value = int.from_bytes(word.tobytes(), "little")
@@ -132,7 +132,8 @@ def test_a_gap_beyond_the_field_gets_padding_entries() -> None:
     weights = np.zeros((600, 1), dtype=np.int8)
     weights[599] = 5
     layer = FcLayer(
-        "fc", "input", "fc", FeatureLayout((0,), 1, 1, True), weights, np.zeros(600, dtype=np.int32), 1, 0, -128, 127, True
+        "fc", "input", "fc", FeatureLayout((0,), 1, 1, True), weights,
+        np.zeros(600, dtype=np.int32), 1, 0, -128, 127, True,
     )  # fmt: skip
     packet = schedule_fc(layer, 1, 16).packets[0]
     assert [(int(e) & 0xFF, int(e) >> 8) for e in packet.entries] == [(0, 255), (0, 255), (5, 87)]
