@@ -257,13 +257,13 @@ struct ap_int_base {
     constexpr operator Retained() const { return static_cast<Retained>(ap_detail::extend<64, W, S>(V)); }
     constexpr bool operator!() const { return V == 0; }
     constexpr ap_detail::int_of<W, S> operator+() const { return ap_detail::from_raw<W, S>(V); }
-    constexpr auto operator-() const { return ap_uint<1>(0) - *this; }
+    constexpr auto operator-() const { return false - *this; }
     constexpr ap_detail::int_of<W, S> operator~() const {
         return ap_detail::from_raw<W, S>(static_cast<ap_detail::ubits<W>>(~V));
     }
 
-    constexpr ap_int_base& operator++() { return *this = *this + ap_uint<1>(1); }
-    constexpr ap_int_base& operator--() { return *this = *this - ap_uint<1>(1); }
+    constexpr ap_int_base& operator++() { return *this = *this + true; }
+    constexpr ap_int_base& operator--() { return *this = *this - true; }
     constexpr ap_detail::int_of<W, S> operator++(int) {
         const ap_int_base before = *this;
         ++*this;

@@ -11,12 +11,12 @@ struct ap_int;
 template <int W>
 struct ap_uint;
 
-// What the compiler implements. The third argument is the transported word.
+// What the compiler implements: a word of `Bits` bits, which takes `Bytes` bytes of memory.
 namespace rtl {
 
-template <int Bits>
+template <int Bits, int Bytes>
 void stream_read(const void* stream, unsigned _BitInt(Bits) & word);
-template <int Bits>
+template <int Bits, int Bytes>
 void stream_write(const void* stream, const unsigned _BitInt(Bits) & word);
 
 // How a type travels: as a number of `bits` bits, or (plain structures) as the bytes it has in memory.
@@ -76,19 +76,19 @@ class stream<T, 0> {
 
     T read() {
         typename Transport::Word word;
-        rtl::stream_read<Transport::bits>(this, word);
+        rtl::stream_read<Transport::bits, sizeof(word)>(this, word);
         T value;
         Transport::unpack(word, value);
         return value;
     }
     void read(T& value) {
         typename Transport::Word word;
-        rtl::stream_read<Transport::bits>(this, word);
+        rtl::stream_read<Transport::bits, sizeof(word)>(this, word);
         Transport::unpack(word, value);
     }
     void write(const T& value) {
         const typename Transport::Word word = Transport::pack(value);
-        rtl::stream_write<Transport::bits>(this, word);
+        rtl::stream_write<Transport::bits, sizeof(word)>(this, word);
     }
     void operator>>(T& value) { read(value); }
     void operator<<(const T& value) { write(value); }

@@ -1,0 +1,253 @@
+"""The top function: process calls become instances, streams become FIFOs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rtl.design import Fifo, Instance, TopPort
+from rtl.emit import port_signals
+from rtl.errors import CompileError
+from rtl.ir import Address, Function, Instruction, MemoryObject, Place, Pointer, StreamParameter
+from rtl.names import Namespace, identifier
+from rtl.parser import CallInstruction
+from rtl.process import Port, Process
+
+__all__ = ["Network", "build_network", "emit_top"]
+
+
+@dataclass
+class _Stream:
+    """A stream of the top function while its ends are being found."""
+
+    name: str
+    bits: int
+    depth: int
+    place: Place
+    is_port: bool
+    ends: dict[bool, tuple[str, Port]] = field(default_factory=dict)  # by Port.reads: instance name and port
+
+
+@dataclass
+class Network:
+    """The top function as instances and FIFOs."""
+
+    top: str
+    ports: list[TopPort]
+    fifos: list[Fifo]
+    instances: list[Instance]
+    wiring: dict[str, dict[str, str]]  # per instance: stream port -> FIFO
+
+
+def build_network(top: Function, name: str, processes: Mapping[str, Process], modules: Mapping[str, str]) -> Network:
+    """Connects the calls of `top`.
+
+    Args:
+        top: the top function.
+        name: its name.
+        processes: by symbol.
+        modules: module name of each process, by symbol.
+
+    Raises:
+        CompileError: a stream without exactly one producer and one consumer, or a top function with logic of its own.
+    """
+    streams: dict[tuple[int, int], _Stream] = {}
+    names = Namespace()
+    instances = []
+    for call in _calls(top):
+        process = processes[call.op]
+        instance = names.unique(f"{identifier(process.name)}_u")
+        module = modules[call.op]
+        instances.append(Instance(name=instance, module=module, function=process.name, states=len(process.steps)))
+        for port in process.ports:
+            _attach(streams, _stream_of(streams, call, port), instance, port, call.place)
+    _check_ends(top, streams)
+    _check_state(top, processes)
+    return _network(name, streams, instances, names)
+
+
+def _calls(top: Function) -> list[CallInstruction]:
+    if len(top.blocks) != 1:
+        raise CompileError(top.place.file, top.place.line, "the top function holds only calls: no loops, no conditions")
+    calls = []
+    for item in top.blocks[0].instructions:
+        if isinstance(item, CallInstruction):
+            calls.append(item)
+        elif item.op in ("read", "write", "load", "store"):
+            raise CompileError(item.place.file, item.place.line, "the top function holds only calls of processes")
+    return calls
+
+
+def _stream_of(streams: dict[tuple[int, int], _Stream], call: Instruction, port: Port) -> tuple[int, int]:
+    """Key of the stream that `port` of the called process is connected to."""
+    pointer = call.operands[port.parameter]
+    address = pointer.only if isinstance(pointer, Pointer) else None
+    if address is None or address.terms:
+        raise CompileError(call.place.file, call.place.line, "streams are passed by name or with constant indices")
+    key, stream = _described(address, port, call.place)
+    streams.setdefault(key, stream)
+    return key
+
+
+def _described(address: Address, port: Port, place: Place) -> tuple[tuple[int, int], _Stream]:
+    base = address.base
+    offset = address.offset + port.offset
+    if isinstance(base, StreamParameter):
+        if offset:
+            raise CompileError(place.file, place.line, f"arrays of streams ('{base.name}') cannot be ports of the top")
+        return (id(base), 0), _Stream(base.name, port.bits, 2, place, True)
+    assert isinstance(base, MemoryObject)
+    if base.shape is None or base.shape.bits != port.bits:
+        raise CompileError(place.file, place.line, f"'{base.name}' is no stream of {port.bits}-bit words")
+    size = base.shape.size
+    count = base.size // size
+    if offset % size or offset // size >= count:
+        raise CompileError(place.file, place.line, f"'{base.name}' has no element at this index")
+    name = base.name if count == 1 else f"{base.name}[{offset // size}]"
+    return (id(base), offset), _Stream(name, base.shape.bits, base.shape.depth, place, False)
+
+
+def _attach(
+    streams: dict[tuple[int, int], _Stream], key: tuple[int, int], instance: str, port: Port, place: Place
+) -> None:
+    stream = streams[key]
+    if port.reads in stream.ends:
+        verb = "read" if port.reads else "written"
+        raise CompileError(place.file, place.line, f"stream '{stream.name}' is {verb} by two processes")
+    stream.ends[port.reads] = (instance, port)
+
+
+def _check_ends(top: Function, streams: Mapping[tuple[int, int], _Stream]) -> None:
+    for stream in streams.values():
+        if stream.is_port and len(stream.ends) != 1:
+            raise CompileError(
+                stream.place.file, stream.place.line, f"port '{stream.name}' is both read and written inside"
+            )
+        if not stream.is_port and len(stream.ends) != 2:
+            missing = "read" if True not in stream.ends else "written"
+            raise CompileError(stream.place.file, stream.place.line, f"stream '{stream.name}' is never {missing}")
+    used = {key[0] for key in streams}
+    for item in top.objects:
+        if item.shape is None:
+            continue
+        count = sum(1 for key in streams if key[0] == id(item))
+        if id(item) not in used or count != item.size // item.shape.size:
+            raise CompileError(
+                top.place.file, top.place.line, f"stream '{item.name}' (or an element of it) is not used"
+            )
+    for parameter in top.parameters:
+        if id(parameter) not in used:
+            raise CompileError(top.place.file, top.place.line, f"port '{parameter.name}' is not used")
+
+
+def _check_state(top: Function, processes: Mapping[str, Process]) -> None:
+    """C++ shares static variables between the calls of a function; hardware instances would not."""
+    seen: set[str] = set()
+    for call in _calls(top):
+        kept = [item for item in processes[call.op].memories if item.initial is not None and not item.constant]
+        if call.op in seen and kept:
+            message = f"'{processes[call.op].name}' is called twice and has the static variable '{kept[0].name}'"
+            raise CompileError(call.place.file, call.place.line, message)
+        seen.add(call.op)
+
+
+def _network(
+    name: str, streams: Mapping[tuple[int, int], _Stream], instances: list[Instance], names: Namespace
+) -> Network:
+    network = Network(name, [], [], instances, {instance.name: {} for instance in instances})
+    for stream in streams.values():
+        fifo = names.unique(f"fifo_{stream.name}")
+        producer = stream.ends[False][0] if False in stream.ends else identifier(stream.name)
+        consumer = stream.ends[True][0] if True in stream.ends else identifier(stream.name)
+        network.fifos.append(
+            Fifo(
+                name=fifo,
+                stream=stream.name,
+                bits=stream.bits,
+                depth=stream.depth,
+                producer=producer,
+                consumer=consumer,
+            )
+        )
+        if stream.is_port:
+            direction = "in" if True in stream.ends else "out"
+            network.ports.append(TopPort(name=identifier(stream.name), direction=direction, bits=stream.bits))
+        for instance, port in stream.ends.values():
+            network.wiring[instance][port.name] = fifo
+    return network
+
+
+def emit_top(network: Network, processes: Sequence[Process], modules: Mapping[str, str]) -> str:
+    """Text of the top module."""
+    by_module = {modules[process.symbol]: process for process in processes}
+    lines = [f"// {network.top}: processes and the FIFOs between them.", "`default_nettype none"]
+    lines.append(f"module {network.top} (")
+    ports = ["    input  wire ap_clk", "    input  wire ap_rst_n"]
+    for port in network.ports:
+        ports += _axis_declarations(port)
+    lines.append(",\n".join(ports))
+    lines.append(");")
+    for fifo in network.fifos:
+        lines += _fifo_lines(fifo, network)
+    for instance in network.instances:
+        lines += _instance_lines(instance, by_module[instance.module], network.wiring[instance.name])
+    lines += _padding_lines(network)
+    return "\n".join([*lines, "endmodule", "`default_nettype wire", ""])
+
+
+def _padded(bits: int) -> int:
+    return (bits + 7) // 8 * 8
+
+
+def _axis_declarations(port: TopPort) -> list[str]:
+    data = f"wire [{_padded(port.bits) - 1}:0] {port.name}_TDATA"
+    ways = ("input  ", "output ") if port.direction == "in" else ("output ", "input  ")
+    return [f"    {ways[0]}{data}", f"    {ways[0]}wire {port.name}_TVALID", f"    {ways[1]}wire {port.name}_TREADY"]
+
+
+def _fifo_lines(fifo: Fifo, network: Network) -> list[str]:
+    signals = {name: f"{fifo.name}_{name}" for name in ("din", "write", "full_n", "dout", "read", "empty_n")}
+    port = next((port for port in network.ports if port.name in (fifo.producer, fifo.consumer)), None)
+    outside: dict[str, str] = {}
+    if port and port.direction == "in":
+        outside = {"din": f"{port.name}_TDATA[{port.bits - 1}:0]", "write": f"{port.name}_TVALID"}
+        outside["full_n"] = f"{port.name}_TREADY"
+    elif port:
+        outside = {"read": f"{port.name}_TREADY", "empty_n": f"{port.name}_TVALID"}
+    lines = ["", f"  // {fifo.stream}: {fifo.producer} -> {fifo.consumer}"]
+    for name, signal in signals.items():
+        if name not in outside:
+            width = f"[{fifo.bits - 1}:0] " if name in ("din", "dout") else ""
+            lines.append(f"  wire {width}{signal};")
+    signals.update(outside)
+    if port and port.direction == "out":
+        zeros = _padded(port.bits) - port.bits
+        value = signals["dout"] if not zeros else f"{{{zeros}'d0, {signals['dout']}}}"
+        lines.append(f"  assign {port.name}_TDATA = {value};")
+    lines.append(f"  rtl_fifo #(.WIDTH({fifo.bits}), .DEPTH({fifo.depth})) {fifo.name} (")
+    pins = [".clk(ap_clk)", ".rst_n(ap_rst_n)", *(f".{name}({signal})" for name, signal in signals.items())]
+    half = len(pins) - 3
+    return [*lines, "      " + ", ".join(pins[:half]) + ",", "      " + ", ".join(pins[half:]) + ");"]
+
+
+def _instance_lines(instance: Instance, process: Process, wiring: Mapping[str, str]) -> list[str]:
+    lines = ["", f"  // {instance.function}", f"  {instance.module} {instance.name} ("]
+    pins = ["      .ap_clk(ap_clk)", "      .ap_rst_n(ap_rst_n)"]
+    for port in process.ports:
+        fifo = wiring[port.name]
+        ends = ("dout", "empty_n", "read") if port.reads else ("din", "full_n", "write")
+        for signal, end in zip(port_signals(port), ends, strict=True):
+            pins.append(f"      .{signal}({fifo}_{end})")
+    return [*lines, ",\n".join(pins) + ");"]
+
+
+def _padding_lines(network: Network) -> list[str]:
+    """Input bits above the word's width are ignored."""
+    parts = [
+        f"{port.name}_TDATA[{_padded(port.bits) - 1}:{port.bits}]"
+        for port in network.ports
+        if port.direction == "in" and port.bits % 8
+    ]
+    if not parts:
+        return []
+    return ["", "  // Padding of input words to whole bytes.", f"  wire unused = &{{1'b0, {', '.join(parts)}}};"]

@@ -1,0 +1,46 @@
+"""What the compiler hands back: the design's outer face and the names inside it."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+__all__ = ["Design", "Fifo", "Instance", "TopPort"]
+
+
+class TopPort(BaseModel):
+    """An AXI4-Stream port of the top module."""
+
+    name: str = Field(description="C++ parameter; signals are NAME_TDATA, NAME_TVALID, NAME_TREADY")
+    direction: Literal["in", "out"]
+    bits: int = Field(description="bits of a word; TDATA is padded with zeros to whole bytes")
+
+
+class Fifo(BaseModel):
+    """A stream between two processes, or between a port and a process."""
+
+    name: str = Field(description="instance name; registers `count` and `high_water` are inside")
+    stream: str = Field(description="the stream in the C++, as `name` or `name[index]`")
+    bits: int
+    depth: int
+    producer: str = Field(description="instance name of the process that writes, or the port's name")
+    consumer: str = Field(description="instance name of the process that reads, or the port's name")
+
+
+class Instance(BaseModel):
+    """A call in the top function."""
+
+    name: str = Field(description="instance name")
+    module: str
+    function: str = Field(description="the C++ function with its template arguments")
+    states: int = Field(description="steps, one clock each when nothing stalls")
+
+
+class Design(BaseModel):
+    """A compiled design. `design.json` in the output folder is this, serialised."""
+
+    top: str
+    ports: list[TopPort]
+    fifos: list[Fifo]
+    processes: list[Instance]
+    files: list[Path] = Field(description="SystemVerilog files, top first")

@@ -1,0 +1,335 @@
+"""C++ to optimised LLVM IR: clang, the marks that fix the timing, and a chosen list of LLVM passes.
+
+The number of steps must not hang on what LLVM's passes feel like doing. So a cut is an *observable effect*: a call of
+`@rtl.cut` at the start of every loop body, inserted before any pass runs. LLVM may then do whatever the as-if rule
+allows, and the calls are still executed exactly once per iteration. `#pragma HLS UNROLL` loops get no mark.
+"""
+
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import llvmlite.binding as llvm
+
+from rtl.errors import CompileError
+from rtl.pragmas import Pragma, check_pragmas, read_pragmas
+
+__all__ = ["INCLUDE_DIR", "SourceModule", "lower"]
+
+INCLUDE_DIR = Path(__file__).parent / "include"
+
+# aarch64 and not x86-64: its ABI passes _BitInts of up to 128 bits as they are, where x86-64 takes them apart. Any
+# fixed 64-bit little-endian target keeps the IR, and so the hardware, independent of the machine.
+_TARGET = "aarch64-linux-gnu"
+_CLANG_FLAGS = (
+    "-S -emit-llvm -O1 -Xclang -disable-llvm-passes -std=c++17 -fno-exceptions -fno-rtti -fno-builtin "
+    "-fno-sanitize=all -fno-threadsafe-statics -fno-stack-protector -fomit-frame-pointer -fno-vectorize "
+    f"-fno-slp-vectorize -fno-unroll-loops -target {_TARGET} -mcpu=baseline -fsigned-char -gline-tables-only "
+    "-fno-discard-value-names -Wno-unknown-pragmas -Wno-unused-command-line-argument"
+).split()
+
+_EFFECT = "nounwind willreturn nomerge nocallback nofree nosync memory(inaccessiblemem: readwrite)"
+_UNROLL_LIMIT = 1 << 24
+
+_DEFINE = re.compile(r"^define .*?@([\w$.]+|\"[^\"]*\")\(")
+_SUBPROGRAM = re.compile(r"!dbg !(\d+)")
+_LABEL = re.compile(r"^([\w.$-]+|\"[^\"]*\"):")
+_LATCH = re.compile(r"^  br label %([\w.$-]+), .*!llvm\.loop !(\d+)|^  br i1 .*!llvm\.loop !(\d+)")
+_CONDITIONAL_LATCH = re.compile(r"^  br i1 [^,]+, label %([\w.$-]+), label %([\w.$-]+)")
+_METADATA = re.compile(r"^!(\d+) = (.*)$")
+_CALL = re.compile(r"^  call void @([\w$.]+)\(")
+_STREAM_INTRINSIC = re.compile(r"^declare .*@(_ZN3rtl1[12]stream_(read|write)ILi(\d+)ELi(\d+)E\w*)\(")
+_BODY = re.compile(r"^(for|while)\.body\d*$")
+_CLANG_ERROR = re.compile(r"^(.+?):(\d+):\d+: (?:fatal )?error: (.*)$", re.MULTILINE)
+
+
+@dataclass
+class SourceModule:
+    """Optimised LLVM IR of one translation unit.
+
+    Attributes:
+        text: the IR, as text; every function but `top` and the processes is inlined.
+        top: symbol of the top function.
+        processes: symbols of the functions that `top` calls, in order of first call.
+        pragmas: HLS pragmas of all source files involved.
+    """
+
+    text: str
+    top: str
+    processes: list[str]
+    pragmas: list[Pragma] = field(default_factory=list)
+
+
+def lower(source: Path, top: str, include: Sequence[Path], defines: Mapping[str, str]) -> SourceModule:
+    """Runs clang and the passes on `source`.
+
+    Raises:
+        CompileError: clang's first error, a missing top function, or a pragma that is not supported.
+    """
+    lines = _clang(source, include, defines).splitlines()
+    metadata = _Metadata(lines)
+    pragmas = read_pragmas(metadata.files())
+    check_pragmas(pragmas)
+    symbol = _find_top(lines, metadata, top, source)
+    processes = _called_processes(lines, symbol)
+    _mark_loops(lines, metadata, [pragma for pragma in pragmas if pragma.name == "UNROLL"])
+    text = _set_inlining(lines, {symbol, *processes})
+    return SourceModule(_optimise(text), symbol, processes, pragmas)
+
+
+def _clang(source: Path, include: Sequence[Path], defines: Mapping[str, str]) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / "module.ll"
+        command = [sys.executable, "-m", "ziglang", "c++", *_CLANG_FLAGS, f"-I{INCLUDE_DIR}"]
+        command += [f"-I{path}" for path in include]
+        command += [f"-D{name}={value}" for name, value in defines.items()]
+        done = subprocess.run([*command, str(source), "-o", str(output)], capture_output=True, text=True, check=False)
+        if done.returncode != 0 or not output.exists():
+            error = _CLANG_ERROR.search(done.stderr)
+            if error:
+                raise CompileError(error[1], int(error[2]), error[3])
+            raise CompileError(str(source), 0, f"clang failed: {done.stderr.strip()[-400:]}")
+        return output.read_text()
+
+
+class _Metadata:
+    """Debug metadata of unoptimised IR, as far as loops and function names need it."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self.nodes = {int(m[1]): m[2] for m in map(_METADATA.match, lines) if m}
+
+    def files(self) -> list[str]:
+        """Source files that contributed code, as paths."""
+        return sorted({self._path(node) for node in self.nodes.values() if node.startswith("!DIFile(")})
+
+    def function_name(self, number: int) -> str:
+        """Name of the DISubprogram `number`, template arguments included."""
+        match = re.search(r'name: "([^"]*)"', self.nodes[number])
+        return match[1] if match else ""
+
+    def loop_range(self, number: int) -> tuple[str, int, int] | None:
+        """File, first and last line of the loop with the metadata node `number`."""
+        places = [self._place(int(ref)) for ref in re.findall(r"!(\d+)", self.nodes[number])]
+        found = [place for place in places if place]
+        return (found[0][0], found[0][1], found[-1][1]) if found else None
+
+    def _place(self, number: int) -> tuple[str, int] | None:
+        node = self.nodes.get(number, "")
+        match = re.match(r"!DILocation\(line: (\d+).*?scope: !(\d+)", node)
+        return (self._scope_file(int(match[2])), int(match[1])) if match else None
+
+    def _scope_file(self, number: int) -> str:
+        match = re.search(r"\bfile: !(\d+)", self.nodes[number])
+        return self._path(self.nodes[int(match[1])]) if match else ""
+
+    @staticmethod
+    def _path(node: str) -> str:
+        name = re.search(r'filename: "([^"]*)"', node)
+        folder = re.search(r'directory: "([^"]*)"', node)
+        return str(Path(folder[1] if folder else "") / (name[1] if name else ""))
+
+
+def _functions(lines: Sequence[str]) -> Iterator[tuple[str, int, int]]:
+    """Symbol, first line and end line (of the closing brace) of every function definition."""
+    start, symbol = 0, ""
+    for number, line in enumerate(lines):
+        match = _DEFINE.match(line)
+        if match:
+            start, symbol = number, match[1]
+        elif line == "}":
+            yield symbol, start, number
+
+
+def _find_top(lines: Sequence[str], metadata: _Metadata, top: str, source: Path) -> str:
+    found = []
+    for symbol, start, _ in _functions(lines):
+        debug = _SUBPROGRAM.search(lines[start])
+        if debug and metadata.function_name(int(debug[1])) == top:
+            found.append(symbol)
+    if len(found) != 1:
+        problem = "is not defined" if not found else "is defined more than once (overloaded)"
+        raise CompileError(str(source), 1, f"top function '{top}' {problem}")
+    return found[0]
+
+
+def _called_processes(lines: Sequence[str], top: str) -> list[str]:
+    """Functions that top calls, constructors of streams apart."""
+    start, end = next((start, end) for symbol, start, end in _functions(lines) if symbol == top)
+    calls = [match[1] for match in map(_CALL.match, lines[start:end]) if match]
+    wanted = [name for name in calls if not name.startswith(("llvm.", "_ZN3hls6stream"))]
+    return list(dict.fromkeys(wanted))
+
+
+def _mark_loops(lines: list[str], metadata: _Metadata, unrolls: Sequence[Pragma]) -> None:
+    """Puts a cut at the start of every loop's body, except where the loop is to be unrolled; sets loop metadata."""
+    inserts: dict[int, str] = {}
+    loops: dict[int, tuple[str, int, int] | None] = {}
+    for _, start, end in _functions(lines):
+        for header, node in _loops_of(lines, start, end):
+            loops[node] = metadata.loop_range(node)
+            inserts[node] = _body_label(lines, start, end, header)
+    unrolled = _unrolled_loops(loops, unrolls)
+    places = {label: node for node, label in inserts.items() if node not in unrolled}
+    _insert_cuts(lines, set(places))
+    _set_loop_metadata(lines, loops, unrolled)
+
+
+def _loops_of(lines: Sequence[str], start: int, end: int) -> Iterator[tuple[str, int]]:
+    """Header label and metadata node of each loop of a function."""
+    labels: list[str] = []
+    for line in lines[start:end]:
+        label = _LABEL.match(line)
+        if label:
+            labels.append(label[1])
+        latch = _LATCH.match(line)
+        if not latch:
+            continue
+        if latch[1]:
+            yield latch[1], int(latch[2])
+        else:
+            targets = _CONDITIONAL_LATCH.match(line)
+            assert targets
+            yield next(name for name in (targets[1], targets[2]) if name in labels), int(latch[3])
+
+
+def _body_label(lines: Sequence[str], start: int, end: int, header: str) -> str:
+    """Where an iteration begins: clang's block for the body, or the header of a loop that tests nothing at its top."""
+    headers = {name for name, _ in _loops_of(lines, start, end)}
+    labels = [match[1] for match in map(_LABEL.match, lines[start:end]) if match]
+    for label in labels[labels.index(header) + 1 :]:
+        if label in headers:
+            break
+        match = _BODY.match(label)
+        if match and header.startswith(f"{match[1]}.cond"):
+            return f"{start}:{label}"
+    return f"{start}:{header}"
+
+
+def _unrolled_loops(loops: Mapping[int, tuple[str, int, int] | None], unrolls: Sequence[Pragma]) -> dict[int, Pragma]:
+    """Loops that are the innermost around an UNROLL pragma. Template instances give several loops one range."""
+    chosen: dict[int, Pragma] = {}
+    for pragma in unrolls:
+        if re.search(r"\boff\b", pragma.arguments, re.IGNORECASE):
+            continue
+        around = {
+            node: place
+            for node, place in loops.items()
+            if place and place[0] == pragma.file and place[1] <= pragma.line <= place[2]
+        }
+        if around:
+            innermost = max(place[1] for place in around.values())
+            chosen.update({node: pragma for node, place in around.items() if place[1] == innermost})
+    return chosen
+
+
+def _insert_cuts(lines: list[str], places: set[str]) -> None:
+    start = 0
+    result: list[str] = []
+    for number, line in enumerate(lines):
+        if _DEFINE.match(line):
+            start = number
+        result.append(line)
+        label = _LABEL.match(line)
+        if label and f"{start}:{label[1]}" in places:
+            result.append("  call void @rtl.cut()")
+    lines[:] = result
+
+
+def _set_loop_metadata(lines: list[str], loops: Mapping[int, object], unrolled: Mapping[int, Pragma]) -> None:
+    highest = max((int(match[1]) for match in map(_METADATA.match, lines) if match), default=0)
+    lines.append(f'!{highest + 1} = !{{!"llvm.loop.unroll.full"}}')
+    lines.append(f'!{highest + 2} = !{{!"llvm.loop.unroll.disable"}}')
+    for number, line in enumerate(lines):
+        match = _METADATA.match(line)
+        if match and int(match[1]) in loops:
+            node = int(match[1])
+            own = [ref for ref in re.findall(r"!(\d+)", match[2]) if int(ref) != node]
+            kept = [f"!{ref}" for ref in own if _is_location(lines, int(ref), highest)]
+            wish = highest + 1 if node in unrolled else highest + 2
+            lines[number] = f"!{node} = distinct !{{!{node}, {', '.join([*kept, f'!{wish}'])}}}"
+
+
+def _is_location(lines: Sequence[str], number: int, highest: int) -> bool:
+    # Metadata nodes are numbered in order, at the end of the module.
+    for line in lines[-(highest + 3) :]:
+        if line.startswith(f"!{number} = "):
+            return "!DILocation" in line
+    return False
+
+
+def _set_inlining(lines: Sequence[str], kept: set[str]) -> str:
+    """Everything is inlined but `kept`; stream operations become calls of typed intrinsics."""
+    result: list[str] = []
+    for line in lines:
+        define = _DEFINE.match(line)
+        stream = _STREAM_INTRINSIC.match(line)
+        if define:
+            wish = "noinline" if define[1] in kept else "alwaysinline"
+            result.append(re.sub(r" #(\d+)(?= |$)", f" {wish} #\\1", line, count=1))
+        elif stream:
+            result += _stream_definition(stream[1], stream[2] == "read", int(stream[3]), 8 * int(stream[4]))
+        elif line.startswith("attributes #"):
+            result.append(re.sub(r"\b(noinline|alwaysinline|optnone|inlinehint)\b ?", "", line))
+        else:
+            result.append(line)
+    result.append(f"declare void @rtl.cut() {_EFFECT}")
+    widths = sorted({int(width) for line in result for width in re.findall(r"@rtl\.(?:read|write)\.i(\d+)\(", line)})
+    for width in widths:
+        result.append(f"declare i{width} @rtl.read.i{width}(ptr captures(none)) {_EFFECT}")
+        result.append(f"declare void @rtl.write.i{width}(ptr captures(none), i{width}) {_EFFECT}")
+    return "\n".join(result) + "\n"
+
+
+def _stream_definition(symbol: str, reads: bool, width: int, memory: int) -> list[str]:
+    """Body of rtl::stream_read / stream_write, with the word in the form in which clang keeps _BitInts in memory."""
+    arguments = "(ptr captures(none) %stream, ptr captures(none) %word) alwaysinline nounwind {"
+    narrow = memory == width
+    if reads:
+        store = [f"  store i{width} %value, ptr %word, align 1"]
+        if not narrow:
+            store = [f"  %wide = zext i{width} %value to i{memory}", f"  store i{memory} %wide, ptr %word, align 1"]
+        body = [f"  %value = call i{width} @rtl.read.i{width}(ptr %stream)", *store]
+    else:
+        load = [f"  %value = load i{width}, ptr %word, align 1"]
+        if not narrow:
+            load = [f"  %wide = load i{memory}, ptr %word, align 1", f"  %value = trunc i{memory} %wide to i{width}"]
+        body = [*load, f"  call void @rtl.write.i{width}(ptr %stream, i{width} %value)"]
+    return [f"define internal void @{symbol}{arguments}", *body, "  ret void", "}"]
+
+
+def _optimise(text: str) -> str:
+    """The passes. None of them can add or remove steps: see the module's comment."""
+    llvm.set_option("rtl", f"-pragma-unroll-threshold={_UNROLL_LIMIT}")
+    llvm.initialize_all_targets()
+    context = llvm.create_context()
+    try:
+        module = llvm.parse_assembly(text, context=context)
+    except RuntimeError as error:  # a bug of this module, not of the source
+        raise CompileError("", 0, f"LLVM does not accept the marked IR: {error}") from error
+    machine = llvm.Target.from_triple(_TARGET).create_target_machine()
+    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1))
+    for passes in (_INLINE, _SIMPLIFY, _UNROLL, _SIMPLIFY, _UNROLL, _SIMPLIFY, _SIMPLIFY):
+        manager = llvm.create_new_module_pass_manager()
+        for name in passes:
+            getattr(manager, f"add_{name}_pass")()
+        manager.run(module, builder)
+    return str(module)
+
+
+_INLINE = ("always_inliner", "global_dead_code_eliminate")
+_SIMPLIFY = (
+    "sroa",
+    "instruction_combine",
+    "simplify_cfg",
+    "sccp",
+    "new_gvn",
+    "instruction_combine",
+    "dead_store_elimination",
+    "aggressive_dce",
+    "simplify_cfg",
+)
+_UNROLL = ("sroa", "loop_simplify", "lcssa", "loop_unroll", "simplify_cfg", "instruction_combine")

@@ -1,0 +1,206 @@
+"""Arrays and variables that LLVM left in memory, as hardware memories.
+
+An object is one memory, or several: the strides of all variable indices have a greatest common divisor G, and bytes at
+different distances from a multiple of G never meet. So a structure's fields, and a dimension that is only ever indexed
+by constants, become memories of their own. What no variable index reaches becomes registers (memories of depth 1).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rtl.errors import CompileError
+from rtl.ir import Address, Constant, Function, Instruction, MemoryObject, Value
+
+__all__ = ["Memory", "MemoryMap", "linear_terms"]
+
+
+@dataclass(eq=False)
+class Memory:
+    """A memory with any number of ports: asynchronous reads, writes at the clock edge.
+
+    Attributes:
+        name: from the source.
+        width: bits of a word.
+        depth: words.
+        initial: every word at power-on, or None when the contents are undefined then.
+        constant: it is never written.
+    """
+
+    name: str
+    width: int
+    depth: int
+    initial: list[int] | None
+    constant: bool
+
+
+@dataclass(frozen=True)
+class _Use:
+    instruction: Instruction
+    address: Address
+    offset: int
+    terms: tuple[tuple[int, Value], ...]
+
+    @property
+    def size(self) -> int:
+        return -(-_bits(self.instruction) // 8)
+
+
+def _bits(instruction: Instruction) -> int:
+    return instruction.width if instruction.op == "load" else instruction.operands[0].width
+
+
+class MemoryMap:
+    """Which memory, and which word of it, every load and store of a function means."""
+
+    def __init__(self, function: Function) -> None:
+        self.memories: list[Memory] = []
+        self._places: dict[int, tuple[Memory | None, int, tuple[tuple[int, Value], ...]]] = {}
+        self._constants: dict[int, int] = {}
+        uses: dict[MemoryObject, list[_Use]] = {}
+        for use in _uses(function):
+            assert isinstance(use.address.base, MemoryObject)
+            uses.setdefault(use.address.base, []).append(use)
+        self._users = _users(function)
+        for item in function.objects:
+            if item in uses:
+                self._split(item, uses[item])
+
+    def locate(self, address: Address) -> tuple[Memory | None, int, tuple[tuple[int, Value], ...]]:
+        """Memory, constant part of the index and the index' terms (factor, value). None for a known constant."""
+        return self._places[id(address)]
+
+    def constant(self, address: Address) -> int:
+        """The number at a place that never changes."""
+        return self._constants[id(address)]
+
+    def _split(self, item: MemoryObject, uses: Sequence[_Use]) -> None:
+        if item.constant and not any(use.terms for use in uses):
+            for use in uses:
+                self._places[id(use.address)] = (None, 0, ())
+                self._constants[id(use.address)] = _word(item, use.offset, use.size)
+            return
+        strides = [abs(factor) for use in uses for factor, _ in use.terms]
+        step = math.gcd(*strides) if strides else item.size
+        groups: dict[int, list[_Use]] = {}
+        for use in uses:
+            groups.setdefault(use.offset % step, []).append(use)
+        self._check(item, groups, step)
+        for start in sorted(groups):
+            self._place(item, groups[start], start, step, alone=len(groups) == 1)
+
+    def _check(self, item: MemoryObject, groups: dict[int, list[_Use]], step: int) -> None:
+        end = 0
+        for start in sorted(groups):
+            sizes = {use.size for use in groups[start]}
+            if len(sizes) > 1 or start < end or start + max(sizes) > step:
+                place = groups[start][0].instruction.place
+                message = f"'{item.name}' is accessed in words of different sizes; give each part an array of its own"
+                raise CompileError(place.file, place.line, message)
+            end = start + max(sizes)
+
+    def _place(self, item: MemoryObject, uses: Sequence[_Use], start: int, step: int, alone: bool) -> None:
+        depth = max((item.size - start + step - 1) // step, 1)
+        size = uses[0].size
+        initial = None
+        if item.initial is not None:
+            initial = [_word(item, start + step * index, size) for index in range(depth)]
+        width = self._width(uses, initial)
+        name = item.name if alone else f"{item.name}_{start // size if start % size == 0 else start}"
+        memory = Memory(
+            name, width, depth, [word % (1 << width) for word in initial] if initial else None, item.constant
+        )
+        self.memories.append(memory)
+        for use in uses:
+            terms = tuple((factor // step, value) for factor, value in use.terms)
+            self._places[id(use.address)] = (memory, (use.offset - start) // step, terms)
+
+    def _width(self, uses: Sequence[_Use], initial: Sequence[int] | None) -> int:
+        """Bits of a word that are ever both written and looked at."""
+        stored = [_active_bits(use.instruction.operands[0]) for use in uses if use.instruction.op == "store"]
+        stored += [word.bit_length() for word in initial or []]
+        read = [self._demanded(use.instruction) for use in uses if use.instruction.op == "load"]
+        return max(min(max(stored, default=1), max(read, default=1)), 1)
+
+    def _demanded(self, load: Instruction) -> int:
+        """Lowest bits of a load's result outside which nobody looks."""
+        bits = 0
+        for user in self._users.get(id(load), ()):
+            if user.op == "trunc":
+                bits = max(bits, user.width)
+            elif user.op == "and" and isinstance(user.operands[1], Constant):
+                bits = max(bits, user.operands[1].number.bit_length())
+            else:
+                return load.width
+        return bits
+
+
+def _uses(function: Function) -> Iterator[_Use]:
+    for block in function.blocks:
+        for instruction in block.instructions:
+            if instruction.op in ("load", "store") and instruction.pointer:
+                for _, address in instruction.pointer.choices:
+                    if not isinstance(address.base, MemoryObject):
+                        raise CompileError(
+                            instruction.place.file, instruction.place.line, "the inside of a stream is not accessible"
+                        )
+                    offset, terms = linear_terms(address)
+                    yield _Use(instruction, address, offset, terms)
+
+
+def _users(function: Function) -> dict[int, list[Instruction]]:
+    users: dict[int, list[Instruction]] = {}
+    for block in function.blocks:
+        for instruction in block.instructions:
+            for operand in instruction.operands:
+                users.setdefault(id(operand), []).append(instruction)
+    return users
+
+
+def linear_terms(address: Address) -> tuple[int, tuple[tuple[int, Value], ...]]:
+    """Constant part and terms of an address in bytes, with sums and constant factors taken apart."""
+    offset = address.offset
+    terms: list[tuple[int, Value]] = []
+    stack = list(address.terms)
+    while stack:
+        factor, value = stack.pop()
+        match value:
+            case Constant():
+                half = 1 << (value.width - 1)
+                offset += factor * ((value.number ^ half) - half)
+            case Instruction(width=64, op="add", operands=[a, b]):
+                stack += [(factor, a), (factor, b)]
+            case Instruction(width=64, op="sub", operands=[a, b]):
+                stack += [(factor, a), (-factor, b)]
+            case Instruction(width=64, op="mul", operands=[a, Constant() as constant]):
+                stack.append((factor * constant.number, a))
+            case Instruction(width=64, op="shl", operands=[a, Constant() as constant]):
+                stack.append((factor << constant.number, a))
+            case _:
+                terms.append((factor, value))
+    return offset, tuple(terms)
+
+
+def _word(item: MemoryObject, offset: int, size: int) -> int:
+    return int.from_bytes((item.initial or b"")[offset : offset + size], "little")
+
+
+def _active_bits(value: Value, depth: int = 8) -> int:
+    """Bits that hold the value as an unsigned number, as far as its definition shows."""
+    if isinstance(value, Constant):
+        return value.number.bit_length()
+    if isinstance(value, Instruction) and depth:
+        operands = value.operands
+        if value.op in ("zext", "freeze"):
+            return _active_bits(operands[0], depth - 1)
+        if value.op == "and":
+            return min(_active_bits(operand, depth - 1) for operand in operands)
+        if value.op in ("or", "xor"):
+            return max(_active_bits(operand, depth - 1) for operand in operands)
+        if value.op == "select":
+            return max(_active_bits(operand, depth - 1) for operand in operands[1:])
+        if value.op == "lshr" and isinstance(operands[1], Constant):
+            return max(_active_bits(operands[0], depth - 1) - operands[1].number, 0)
+    return value.width

@@ -1,0 +1,600 @@
+"""Reads the optimised LLVM IR into `rtl.ir`; what has no hardware is refused here, with its source line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rtl.errors import CompileError
+from rtl.ir import (
+    Address,
+    Block,
+    Branch,
+    Constant,
+    Function,
+    Instruction,
+    MemoryObject,
+    Module,
+    Place,
+    Pointer,
+    StreamParameter,
+    StreamShape,
+    Value,
+)
+from rtl.locations import Locations
+from rtl.tokens import ArrayType, Cursor, IntType, StructType, Type, constant_bytes, field_offsets
+
+__all__ = ["CallInstruction", "parse_module"]
+
+_DEFINE = re.compile(r"^define .*?@([\w$.]+)\((.*)\) .*?!dbg !(\d+)")
+_LABEL = re.compile(r'^("[^"]*"|[\w.$-]+):')
+_GLOBAL = re.compile(r'^(@(?:"[^"]*"|[\w.$-]+)) = (.*)$')
+_STRUCT = re.compile(r'^(%(?:"[^"]*"|[\w.$-]+)) = type (.*)$')
+_DBG = re.compile(r"!dbg !(\d+)")
+_METADATA_TAIL = re.compile(r", ![\w.]+ !.*$")
+_BINARY = frozenset(["add", "sub", "mul", "udiv", "sdiv", "urem", "srem", "shl", "lshr", "ashr", "and", "or", "xor"])
+_CASTS = frozenset(["trunc", "zext", "sext"])
+_FLAGS = ("nuw", "nsw", "exact", "disjoint", "nneg", "samesign", "inbounds", "nusw", "inrange")
+_INTRINSICS = frozenset(
+    [
+        "umin",
+        "umax",
+        "smin",
+        "smax",
+        "abs",
+        "ctpop",
+        "ctlz",
+        "cttz",
+        "bswap",
+        "bitreverse",
+        "fshl",
+        "fshr",
+        "usub.sat",
+        "uadd.sat",
+        "sadd.sat",
+        "ssub.sat",
+        "ucmp",
+        "scmp",
+    ]
+)
+_IGNORED = ("llvm.lifetime.", "llvm.assume", "llvm.experimental.noalias", "llvm.dbg.", "llvm.invariant.")
+
+
+class CallInstruction(Instruction):
+    """A call that is left: in the top function, of a process."""
+
+
+def parse_module(text: str, own_headers: Path) -> Module:
+    """Reads all function definitions of `text`.
+
+    Args:
+        text: LLVM IR as printed by LLVM.
+        own_headers: folder whose lines are never shown to the user.
+
+    Raises:
+        CompileError: code that has no hardware.
+    """
+    lines = text.splitlines()
+    locations = Locations(lines, own_headers)
+    structs = {match[1]: match[2] for match in map(_STRUCT.match, lines) if match}
+    initial = {match[1]: match[2] for match in map(_GLOBAL.match, lines) if match}
+    globals_: dict[str, MemoryObject] = {}
+    functions = {}
+    start = 0
+    for number, line in enumerate(lines):
+        if line.startswith("define "):
+            start = number
+        elif line == "}":
+            reader = _FunctionReader(lines[start:number], locations, structs, initial, globals_)
+            function = reader.read()
+            functions[function.symbol] = function
+    return Module(functions)
+
+
+class _FunctionReader:
+    """Reads one function definition."""
+
+    def __init__(
+        self,
+        lines: Sequence[str],
+        locations: Locations,
+        structs: dict[str, str],
+        initial: dict[str, str],
+        globals_: dict[str, MemoryObject],
+    ) -> None:
+        self._lines = lines
+        self._locations = locations
+        self._structs = structs
+        self._initial = initial
+        self._globals = globals_
+        self._values: dict[str, Value] = {}
+        self._blocks: dict[str, Block] = {}
+        self._objects: list[MemoryObject] = []
+        self._place = Place()
+        self._late: list[Callable[[], None]] = []
+
+    def read(self) -> Function:
+        """Reads it."""
+        match = _DEFINE.match(self._lines[0])
+        if not match:
+            raise CompileError("", 0, f"LLVM's function header was not understood: {self._lines[0][:200]}")
+        name, place = self._locations.subprogram(int(match[3]))
+        self._place = place
+        parameters = self._parameters(match[2])
+        chunks = _chunks(_joined(self._lines[1:]))
+        for label in _reverse_postorder(chunks):  # so that values are known before they are used, loops apart
+            for line in chunks[label]:
+                self._statement(line, self._block(label))
+        for finish in self._late:
+            finish()
+        blocks = list(self._blocks.values())
+        return Function(match[1], name, place, parameters, blocks, self._objects)
+
+    def _block(self, name: str) -> Block:
+        return self._blocks.setdefault(name, Block(name))
+
+    def _parameters(self, text: str) -> list[StreamParameter]:
+        parameters: list[StreamParameter] = []
+        cursor = Cursor(text, self._structs)
+        while cursor.peek():
+            kind = cursor.type()
+            if getattr(kind, "name", "") != "ptr":
+                raise self._error("a process takes streams only; make this argument a template parameter")
+            while cursor.peek() not in (",", ""):
+                token = cursor.next()
+                if token == "(":
+                    cursor.at -= 1
+                    cursor.skip_brackets()
+                elif token.startswith("%"):
+                    parameters.append(StreamParameter(0, token[1:].strip('"'), len(parameters)))
+                    self._values[token] = Pointer(0, ((None, Address(parameters[-1], 0)),))
+            cursor.take(",")
+        return parameters
+
+    def _error(self, message: str) -> CompileError:
+        return CompileError(self._place.file, self._place.line, message)
+
+    # Statements -------------------------------------------------------------------------------------------------
+
+    def _statement(self, line: str, block: Block) -> None:
+        debug = _DBG.search(line)
+        if debug:
+            self._place = self._locations.place(int(debug[1]))
+        cursor = Cursor(_METADATA_TAIL.sub("", line), self._structs)
+        result = ""
+        if cursor.peek(1) == "=":
+            result = cursor.next()
+            cursor.next()
+        opcode = cursor.next()
+        if opcode in ("tail", "musttail", "notail"):
+            opcode = cursor.next()
+        if opcode in ("br", "switch", "ret", "unreachable"):
+            block.branch = self._branch(opcode, cursor)
+            return
+        value = self._operation(opcode, result, cursor)
+        if isinstance(value, Instruction):
+            block.instructions.append(value)
+            if not block.place.line:
+                block.place = value.place
+        if result and value is not None:
+            self._values[result] = value
+
+    def _branch(self, opcode: str, cursor: Cursor) -> Branch:
+        if opcode == "ret":
+            if cursor.next() != "void":
+                raise self._error("a process returns nothing; write results to a stream")
+            return Branch(None, [])
+        if opcode == "unreachable":
+            return Branch(None, [], unreachable=True)
+        if cursor.take("label"):
+            return Branch(None, [self._block(cursor.next())])
+        kind = cursor.type()
+        branch = Branch(None, [])
+        self._resolve_later(cursor, kind, lambda value: setattr(branch, "condition", value))
+        cursor.take(",")
+        cursor.next()  # label
+        first = self._block(cursor.next())
+        if opcode == "br":
+            cursor.take(",")
+            cursor.next()
+            branch.targets, branch.cases = [first, self._block(cursor.next())], [1]
+            return branch
+        cursor.take("[")
+        while not cursor.take("]"):
+            case = cursor.type()
+            assert isinstance(case, IntType)
+            branch.cases.append(int(cursor.next()) % (1 << case.width))
+            cursor.take(",")
+            cursor.next()
+            branch.targets.append(self._block(cursor.next()))
+        branch.targets.append(first)
+        return branch
+
+    def _operation(self, opcode: str, result: str, cursor: Cursor) -> Value | None:
+        if opcode in _BINARY:
+            return self._binary(opcode, result, cursor)
+        if opcode in _CASTS:
+            return self._cast(opcode, result, cursor)
+        handler = {
+            "icmp": self._compare,
+            "select": self._select,
+            "phi": self._phi,
+            "load": self._load,
+            "store": self._store,
+            "getelementptr": self._element_pointer,
+            "alloca": self._alloca,
+            "call": self._call,
+            "freeze": self._freeze,
+        }.get(opcode)
+        if handler is None:
+            floating = opcode.startswith("f") or opcode in ("uitofp", "sitofp")
+            what = "floating point arithmetic" if floating else f"LLVM's '{opcode}'"
+            raise self._error(f"{what} has no hardware here")
+        return handler(result, cursor)
+
+    def _int_type(self, cursor: Cursor) -> IntType:
+        kind = cursor.type()
+        if not isinstance(kind, IntType):
+            name = getattr(kind, "name", "an aggregate")
+            raise self._error(f"values of type {name} have no hardware here")
+        return kind
+
+    def _new(self, op: str, width: int, result: str) -> Instruction:
+        return Instruction(width, op, [], result[1:].strip('"'), self._place)
+
+    def _binary(self, opcode: str, result: str, cursor: Cursor) -> Instruction:
+        cursor.skip_flags(*_FLAGS)
+        kind = self._int_type(cursor)
+        instruction = self._new(opcode, kind.width, result)
+        self._operands(instruction, cursor, kind, kind)
+        return instruction
+
+    def _cast(self, opcode: str, result: str, cursor: Cursor) -> Instruction:
+        cursor.skip_flags(*_FLAGS)
+        source = self._int_type(cursor)
+        at = cursor.at
+        cursor.next()
+        cursor.next()  # to
+        instruction = self._new(opcode, self._int_type(cursor).width, result)
+        cursor.at = at
+        self._operands(instruction, cursor, source)
+        return instruction
+
+    def _compare(self, result: str, cursor: Cursor) -> Instruction:
+        cursor.skip_flags(*_FLAGS)
+        predicate = cursor.next()
+        kind = self._int_type(cursor)
+        instruction = self._new("icmp", 1, result)
+        instruction.predicate = predicate
+        self._operands(instruction, cursor, kind, kind)
+        return instruction
+
+    def _freeze(self, result: str, cursor: Cursor) -> Instruction:
+        kind = self._int_type(cursor)
+        instruction = self._new("freeze", kind.width, result)
+        self._operands(instruction, cursor, kind)
+        return instruction
+
+    def _select(self, result: str, cursor: Cursor) -> Value:
+        instruction = self._new("select", 0, result)
+        condition = self._int_type(cursor)
+        self._operands(instruction, cursor, condition)
+        cursor.take(",")
+        kind = cursor.type()
+        if getattr(kind, "name", "") == "ptr":
+            first = self._pointer(cursor)
+            cursor.take(",")
+            cursor.type()
+            second = self._pointer(cursor)
+            if first.only is None:
+                raise self._error("the choice of an array element is too involved; choose an index instead")
+            return Pointer(0, ((instruction.operands[0], first.only), *second.choices))
+        if not isinstance(kind, IntType):
+            raise self._error("values of this type have no hardware here")
+        instruction.width = kind.width
+        self._operands(instruction, cursor, kind)
+        cursor.take(",")
+        self._operands(instruction, cursor, self._int_type(cursor))
+        return instruction
+
+    def _phi(self, result: str, cursor: Cursor) -> Instruction:
+        kind = cursor.type()
+        if not isinstance(kind, IntType):
+            raise self._error("a pointer that depends on the control flow; use an index into one array instead")
+        instruction = self._new("phi", kind.width, result)
+        while cursor.take("[", ","):
+            if cursor.peek() == "[":
+                continue
+            self._operands(instruction, cursor, kind)
+            cursor.take(",")
+            instruction.incoming.append(self._block(cursor.next()))
+            cursor.take("]")
+        return instruction
+
+    def _load(self, result: str, cursor: Cursor) -> Instruction:
+        cursor.take("volatile")
+        kind = self._int_type(cursor)
+        instruction = self._new("load", kind.width, result)
+        cursor.take(",")
+        cursor.type()
+        instruction.pointer = self._pointer(cursor)
+        return instruction
+
+    def _store(self, result: str, cursor: Cursor) -> Instruction:
+        cursor.take("volatile")
+        kind = self._int_type(cursor)
+        instruction = self._new("store", 0, result)
+        self._operands(instruction, cursor, kind)
+        cursor.take(",")
+        cursor.type()
+        instruction.pointer = self._pointer(cursor)
+        return instruction
+
+    def _alloca(self, result: str, cursor: Cursor) -> Value:
+        kind = cursor.type()
+        name = result[1:].strip('"')
+        item = MemoryObject(0, name, kind.size, None, False, _element_bytes(kind), _stream_shape(kind))
+        self._objects.append(item)
+        return Pointer(0, ((None, Address(item, 0)),))
+
+    # Calls ------------------------------------------------------------------------------------------------------
+
+    def _call(self, result: str, cursor: Cursor) -> Value | None:
+        cursor.skip_flags("noundef", "nonnull", "signext", "zeroext", "range")
+        cursor.skip_brackets()
+        cursor.skip_flags("noundef", "nonnull", "signext", "zeroext")
+        kind = cursor.type()
+        callee = cursor.next()[1:]
+        if callee.startswith(_IGNORED):
+            return None
+        width = kind.width if isinstance(kind, IntType) else 0
+        if callee == "rtl.cut":
+            return self._new("cut", 0, result)
+        if callee.startswith(("rtl.read.", "rtl.write.")):
+            return self._stream_call(callee.split(".")[1], width, result, cursor)
+        name = re.sub(r"^llvm\.|\.i\d+$", "", callee)
+        if callee.startswith("llvm.") and name in _INTRINSICS:
+            return self._intrinsic(name, width, result, cursor)
+        if callee.startswith(("llvm.memcpy", "llvm.memset", "llvm.memmove")):
+            raise self._error(
+                "a whole array is copied or set at once; write a loop (with #pragma HLS UNROLL when it is to take no time)"
+            )
+        if callee.startswith("llvm."):
+            raise self._error(f"LLVM's '{callee}' has no hardware here")
+        return self._process_call(callee, cursor)
+
+    def _intrinsic(self, name: str, width: int, result: str, cursor: Cursor) -> Instruction:
+        instruction = self._new(name, width, result)
+        cursor.take("(")
+        while not cursor.take(")"):
+            kind = self._int_type(cursor)
+            cursor.skip_flags("noundef", "immarg")
+            self._operands(instruction, cursor, kind)
+            cursor.take(",")
+        return instruction
+
+    def _stream_call(self, op: str, width: int, result: str, cursor: Cursor) -> Instruction:
+        instruction = self._new(op, width, result)
+        cursor.take("(")
+        cursor.type()
+        cursor.skip_flags("noundef", "nonnull")
+        instruction.pointer = self._pointer(cursor)
+        if cursor.take(","):
+            kind = self._int_type(cursor)
+            self._operands(instruction, cursor, kind)
+        return instruction
+
+    def _process_call(self, callee: str, cursor: Cursor) -> Instruction:
+        call = CallInstruction(0, callee, [], "", self._place)
+        cursor.take("(")
+        while not cursor.take(")") and cursor.peek():
+            kind = cursor.type()
+            if getattr(kind, "name", "") != "ptr":
+                raise self._error(f"'{callee}' is called with a value; a process takes streams only")
+            while cursor.peek() and not cursor.peek().startswith(("%", "@")):
+                cursor.next()  # attributes
+            call.operands.append(self._pointer(cursor))
+            cursor.take(",")
+        return call
+
+    # Operands ---------------------------------------------------------------------------------------------------
+
+    def _operands(self, instruction: Instruction, cursor: Cursor, *kinds: IntType) -> None:
+        """Appends operands; those that are defined further down (loops) are filled in at the end."""
+        for kind in kinds:
+            cursor.take(",")
+            slot = len(instruction.operands)
+            instruction.operands.append(Constant(0, 0))
+            self._resolve_later(cursor, kind, _slot_setter(instruction, slot))
+
+    def _resolve_later(self, cursor: Cursor, kind: Type, use: Callable[[Value], None]) -> None:
+        token = cursor.next()
+        if token.startswith("%"):
+            known = self._values.get(token)
+            if known is not None:
+                use(known)
+                return
+            place = self._place
+            self._late.append(lambda: use(self._named(token, place)))
+        elif isinstance(kind, IntType):
+            use(self._constant(token, kind))
+        else:
+            raise self._error(f"'{token}' has no hardware here")
+
+    def _named(self, token: str, place: Place) -> Value:
+        value = self._values.get(token)
+        if value is None:
+            raise CompileError(place.file, place.line, f"LLVM's value {token} was not found")
+        return value
+
+    def _constant(self, token: str, kind: IntType) -> Constant:
+        words = {"true": 1, "false": 0, "undef": 0, "poison": 0, "zeroinitializer": 0}
+        if token in words:
+            return Constant(kind.width, words[token])
+        if not _is_number(token):
+            raise self._error(f"'{token}' has no hardware here")
+        return Constant(kind.width, int(token) % (1 << kind.width))
+
+    def _pointer(self, cursor: Cursor) -> Pointer:
+        token = cursor.next()
+        if token == "getelementptr":
+            cursor.take("(")
+            pointer = self._element_pointer("", cursor)
+            cursor.take(")")
+            return pointer
+        if token.startswith("@"):
+            return Pointer(0, ((None, Address(self._global(token), 0)),))
+        value = self._values.get(token)
+        if not isinstance(value, Pointer):
+            raise self._error("a pointer that is no element of a known array; use arrays and indices")
+        return value
+
+    def _global(self, token: str) -> MemoryObject:
+        if token not in self._globals:
+            text = self._initial.get(token, "")
+            constant = re.search(r"\bconstant\b", text) is not None
+            body = re.split(r"\b(?:constant|global)\b", text, maxsplit=1)[-1]
+            cursor = Cursor(body, self._structs)
+            kind = cursor.type()
+            try:
+                data = constant_bytes(cursor, kind)
+            except ValueError as error:
+                raise self._error(f"the initial value of '{token[1:]}' is no plain data") from error
+            name = _source_name(token[1:].strip('"'))
+            self._globals[token] = MemoryObject(0, name, kind.size, data, constant, _element_bytes(kind))
+        if self._globals[token] not in self._objects:
+            self._objects.append(self._globals[token])
+        return self._globals[token]
+
+    def _element_pointer(self, result: str, cursor: Cursor) -> Pointer:
+        cursor.skip_flags(*_FLAGS)
+        cursor.skip_brackets() if cursor.peek(1).isdigit() else None
+        cursor.take("(")
+        kind: Type = cursor.type()
+        cursor.take(",")
+        cursor.type()
+        base = self._pointer(cursor)
+        offset, terms, first = 0, [], True
+        while cursor.take(","):
+            index_type = self._int_type(cursor)
+            index = self._index(cursor, index_type)
+            if not first and isinstance(kind, StructType):
+                assert isinstance(index, Constant)
+                offset += field_offsets(kind)[index.number]
+                kind = kind.fields[index.number]
+                continue
+            if not first:
+                assert isinstance(kind, ArrayType)
+                kind = kind.element
+            first = False
+            if isinstance(index, Constant):
+                offset += _signed(index) * kind.size
+            else:
+                terms.append((kind.size, index))
+        return Pointer(0, tuple((guard, _moved(address, offset, terms)) for guard, address in base.choices))
+
+    def _index(self, cursor: Cursor, kind: IntType) -> Value:
+        token = cursor.next()
+        if not token.startswith("%"):
+            return self._constant(token, kind)
+        return self._named(token, self._place)
+
+
+def _slot_setter(instruction: Instruction, slot: int) -> Callable[[Value], None]:
+    def use(value: Value) -> None:
+        instruction.operands[slot] = value
+
+    return use
+
+
+def _moved(address: Address, offset: int, terms: Sequence[tuple[int, Value]]) -> Address:
+    return Address(address.base, address.offset + offset, (*address.terms, *terms))
+
+
+def _signed(constant: Constant) -> int:
+    half = 1 << (constant.width - 1)
+    return (constant.number ^ half) - half
+
+
+def _is_number(token: str) -> bool:
+    return re.fullmatch(r"-?\d+|true|false|undef|poison", token) is not None
+
+
+def _chunks(lines: Sequence[str]) -> dict[str, list[str]]:
+    """The lines of every block, by label."""
+    chunks: dict[str, list[str]] = {}
+    label = "%entry"
+    for line in lines:
+        match = _LABEL.match(line)
+        if match:
+            label = "%" + match[1]
+        elif line.strip():
+            chunks.setdefault(label, []).append(line)
+    return chunks
+
+
+def _reverse_postorder(chunks: dict[str, list[str]]) -> list[str]:
+    done: list[str] = []
+    entry = next(iter(chunks))
+    seen = {entry}
+    stack = [(entry, iter(_targets(chunks[entry])))]
+    while stack:
+        label, targets = stack[-1]
+        target = next(targets, None)
+        if target is None:
+            done.append(label)
+            stack.pop()
+        elif target not in seen:
+            seen.add(target)
+            stack.append((target, iter(_targets(chunks[target]))))
+    return done[::-1]
+
+
+def _targets(lines: Sequence[str]) -> list[str]:
+    return re.findall(r'label (%(?:"[^"]*"|[\w.$-]+))', lines[-1])[::-1]
+
+
+def _joined(lines: Sequence[str]) -> list[str]:
+    """Lines, with a switch's cases on the switch's line."""
+    result: list[str] = []
+    inside = False
+    for line in lines:
+        text = line.split(" ; preds")[0] if _LABEL.match(line) else line
+        if inside:
+            result[-1] += " " + text.strip()
+        else:
+            result.append(text)
+        if re.match(r"\s+switch ", line):
+            inside = True
+        if inside and "]" in line:
+            inside = False
+    return result
+
+
+def _element_bytes(kind: Type) -> int:
+    return kind.element.size if isinstance(kind, ArrayType) else kind.size
+
+
+def _stream_shape(kind: Type) -> StreamShape | None:
+    """Bits and depth, when `kind` is an hls::stream or an array of them (see rtl/include/hls_stream.h)."""
+    while isinstance(kind, ArrayType):
+        kind = kind.element
+    depth, size = 2, kind.size
+    if isinstance(kind, StructType) and len(kind.fields) == 2 and isinstance(kind.fields[0], StructType):
+        base, tag = kind.fields
+        if not (isinstance(tag, ArrayType) and tag.element == IntType(8)):
+            return None
+        kind, depth = base, tag.count
+    if isinstance(kind, StructType) and len(kind.fields) == 1 and isinstance(kind.fields[0], ArrayType):
+        words = kind.fields[0]
+        return StreamShape(words.count, depth, size) if words.element == IntType(8) else None
+    return None
+
+
+def _source_name(symbol: str) -> str:
+    """The variable's name in a mangled symbol of a global or static variable."""
+    match = re.search(r"E(\d+)([A-Za-z_]\w*)$", symbol) or re.match(r"^_Z[LN]*(\d+)([A-Za-z_]\w*)$", symbol)
+    if match and len(match[2]) >= int(match[1]):
+        return match[2][: int(match[1])]
+    return symbol

@@ -1,0 +1,78 @@
+"""`#pragma HLS` lines of the source files: clang drops them, so they are read from the text."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rtl.errors import CompileError
+
+__all__ = ["Pragma", "check_pragmas", "read_pragmas"]
+
+_LINE = re.compile(r'^\s*(?:#\s*pragma|_Pragma\s*\(\s*")\s*HLS\s+(\w+)([^"\n]*)', re.IGNORECASE)
+
+# Pragmas that change how fast or how large Vitis' hardware is but never what it computes, and the structural ones.
+_ACCEPTED = frozenset(
+    [
+        "PIPELINE",
+        "ARRAY_PARTITION",
+        "ARRAY_RESHAPE",
+        "BIND_STORAGE",
+        "BIND_OP",
+        "INLINE",
+        "DEPENDENCE",
+        "INTERFACE",
+        "DATAFLOW",
+        "UNROLL",
+        "LOOP_TRIPCOUNT",
+        "ALLOCATION",
+        "AGGREGATE",
+        "DISAGGREGATE",
+        "LATENCY",
+        "LOOP_FLATTEN",
+        "EXPRESSION_BALANCE",
+        "RESOURCE",
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Pragma:
+    """One `#pragma HLS NAME ARGUMENTS` line."""
+
+    file: str
+    line: int
+    name: str
+    arguments: str
+
+
+def read_pragmas(files: Iterable[str]) -> list[Pragma]:
+    """The HLS pragmas of `files`, in order; files that do not exist (compiler built-ins) have none."""
+    found: list[Pragma] = []
+    for file in files:
+        path = Path(file)
+        if not path.is_file():
+            continue
+        for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1):
+            match = _LINE.match(line)
+            if match:
+                found.append(Pragma(file, number, match[1].upper(), match[2].split("//")[0].strip()))
+    return found
+
+
+def check_pragmas(pragmas: Iterable[Pragma]) -> None:
+    """Refuses pragmas whose effect this version does not have.
+
+    Raises:
+        CompileError: a pragma that would change the hardware's behaviour or that is unknown.
+    """
+    for pragma in pragmas:
+        if pragma.name == "STREAM":
+            message = "give the depth as hls::stream's template argument; #pragma HLS STREAM is not read"
+        elif pragma.name == "UNROLL" and re.search(r"\bfactor\b", pragma.arguments, re.IGNORECASE):
+            message = "partial unrolling is not supported; unroll the loop fully or write the inner loop out"
+        elif pragma.name not in _ACCEPTED:
+            message = f"#pragma HLS {pragma.name} is not supported"
+        else:
+            continue
+        raise CompileError(pragma.file, pragma.line, message)

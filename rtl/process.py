@@ -1,0 +1,110 @@
+"""A process as hardware: steps with guarded side effects over registers, memories and stream ports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from rtl.expressions import Graph, Node
+from rtl.ir import Instruction, Place
+from rtl.memories import Memory
+
+__all__ = ["Access", "Exit", "Port", "Process", "Register", "Step", "Update", "Write"]
+
+
+@dataclass(frozen=True)
+class Port:
+    """One stream of a process.
+
+    Attributes:
+        name: parameter's name, with a number for an element of an array of streams.
+        parameter: index of the parameter.
+        offset: bytes from the parameter's start.
+        bits: width of a word.
+        reads: the process reads the stream; otherwise it writes it.
+    """
+
+    name: str
+    parameter: int
+    offset: int
+    bits: int
+    reads: bool
+
+
+@dataclass(frozen=True)
+class Access:
+    """A read or write of a stream, when `condition` holds."""
+
+    port: Port
+    condition: Node
+    data: Node | None
+    place: Place
+
+
+@dataclass(frozen=True)
+class Write:
+    """A word written to a memory at the end of the step, when `condition` holds. Later writes win."""
+
+    memory: Memory
+    condition: Node
+    address: Node
+    data: Node
+    place: Place
+
+
+@dataclass(eq=False)
+class Register:
+    """Holds the newest value of `instruction` from step to step."""
+
+    instruction: Instruction
+    name: str
+    width: int
+
+
+@dataclass(frozen=True)
+class Update:
+    """A new value for a register at the end of the step, when `condition` holds."""
+
+    register: Register
+    condition: Node
+    value: Node
+
+
+@dataclass(frozen=True)
+class Exit:
+    """The step that comes next when `condition` holds. Exactly one exit's condition holds."""
+
+    condition: Node
+    target: int
+
+
+@dataclass(eq=False)
+class Step:
+    """What happens in one clock.
+
+    Attributes:
+        name: state name.
+        place: first line of the step.
+        ready: every stream that the step touches on the taken path is ready.
+    """
+
+    name: str
+    place: Place
+    accesses: list[Access] = field(default_factory=list)
+    writes: list[Write] = field(default_factory=list)
+    updates: list[Update] = field(default_factory=list)
+    exits: list[Exit] = field(default_factory=list)
+    ready: Node | None = None
+
+
+@dataclass(eq=False)
+class Process:
+    """A function with streams, scheduled."""
+
+    name: str
+    symbol: str
+    place: Place
+    graph: Graph
+    ports: list[Port]
+    memories: list[Memory]
+    registers: list[Register]
+    steps: list[Step]

@@ -1,0 +1,324 @@
+"""From control flow to steps: each cut's acyclic region becomes logic with guarded side effects.
+
+docs/rtl.md is the specification of where the cuts are.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from rtl.cuts import cut_at_loops, cut_before, step_region
+from rtl.errors import CompileError
+from rtl.expressions import Graph, Node, upper_bound
+from rtl.ir import Address, Block, Constant, Function, Instruction, StreamParameter, Value
+from rtl.memories import Memory, MemoryMap
+from rtl.operations import evaluate
+from rtl.process import Access, Exit, Port, Process, Register, Step, Update, Write
+from rtl.regions import Region
+
+__all__ = ["build_process"]
+
+_STREAM_OPS = ("read", "write")
+
+
+class _SecondAccess(Exception):
+    """An access of a stream that the same step may have touched before."""
+
+    def __init__(self, instruction: Instruction) -> None:
+        super().__init__()
+        self.instruction = instruction
+
+
+def build_process(function: Function) -> Process:
+    """Cuts a function into steps.
+
+    Raises:
+        CompileError: a stream that is chosen at run time, or both read and written; arrays accessed in pieces.
+    """
+    cut_at_loops(function)
+    ports = _ports(function)
+    memories = MemoryMap(function)
+    while True:
+        try:
+            return _Builder(function, ports, memories).process()
+        except _SecondAccess as second:
+            cut_before(function, second.instruction)
+
+
+def _ports(function: Function) -> dict[tuple[int, int], Port]:
+    """One port for every stream, or element of an array of streams, that the function touches."""
+    uses = [item for block in function.blocks for item in block.instructions if item.op in _STREAM_OPS]
+    offsets: dict[int, set[int]] = {}
+    for item in uses:
+        parameter, offset = stream_key(item)
+        offsets.setdefault(parameter, set()).add(offset)
+    ports: dict[tuple[int, int], Port] = {}
+    for item in uses:
+        parameter, offset = stream_key(item)
+        bits = item.width if item.op == "read" else item.operands[0].width
+        name = function.parameters[parameter].name
+        element = f"{name}_{offset // math.gcd(*offsets[parameter])}" if len(offsets[parameter]) > 1 else name
+        port = Port(element, parameter, offset, bits, item.op == "read")
+        if ports.setdefault((parameter, offset), port).reads != port.reads:
+            raise CompileError(item.place.file, item.place.line, f"'{name}' is both read and written here")
+    return dict(sorted(ports.items()))
+
+
+def stream_key(item: Instruction) -> tuple[int, int]:
+    """Parameter and byte offset of the stream that a read or write touches."""
+    address = item.pointer.only if item.pointer else None
+    if address is None or address.terms or not isinstance(address.base, StreamParameter):
+        message = "the stream is chosen at run time; index arrays of streams by constants (#pragma HLS UNROLL)"
+        if address is not None and not isinstance(address.base, StreamParameter):
+            message = "a stream inside a process; declare it in the top function"
+        raise CompileError(item.place.file, item.place.line, message)
+    return address.base.index, address.offset
+
+
+@dataclass
+class _State:
+    """What a step knows while it is being built."""
+
+    step: Step
+    region: Region
+    values: dict[int, Node]
+    touched: list[tuple[Port, Block]]
+    stored: list[tuple[Write, Block]]
+
+
+class _Builder:
+    """Builds all steps of a function."""
+
+    def __init__(self, function: Function, ports: dict[tuple[int, int], Port], memories: MemoryMap) -> None:
+        self._function = function
+        self._ports = ports
+        self._memories = memories
+        self._graph = Graph()
+        self._registers: dict[int, Register] = {}
+        self._cuts = [block for block in function.blocks if block.is_cut]
+        self._state: _State
+
+    def process(self) -> Process:
+        """Builds it."""
+        steps, computed = [], []
+        for number, cut in enumerate(self._cuts):
+            name = "ENTRY" if number == 0 else f"LINE_{cut.place.line}"
+            step = Step(name, cut.place)
+            self._state = _State(step, Region(self._graph, step_region(cut)), {}, [], [])
+            self._run()
+            step.ready = self._ready(step)
+            steps.append(step)
+            computed.append(self._state)
+        for state in computed:
+            self._update_registers(state)
+        function = self._function
+        return Process(
+            function.name,
+            function.symbol,
+            function.place,
+            self._graph,
+            list(self._ports.values()),
+            self._memories.memories,
+            list(self._registers.values()),
+            steps,
+        )
+
+    # One step ---------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        region = self._state.region
+        for block in region.blocks:
+            if not region.enter(block):
+                continue
+            for instruction in block.instructions:
+                self._execute(instruction, block)
+            self._leave(block)
+
+    def _execute(self, instruction: Instruction, block: Block) -> None:
+        match instruction.op:
+            case "phi":
+                node = self._phi(instruction, block)
+            case "read" | "write":
+                node = self._access(instruction, block)
+            case "load":
+                node = self._load(instruction, block)
+            case "store":
+                self._store(instruction, block)
+                return
+            case _:
+                node = evaluate(self._graph, instruction, [self._value(item) for item in instruction.operands])
+        if node is not None:
+            _name(node, instruction)
+            self._state.values[id(instruction)] = node
+
+    def _value(self, value: Value) -> Node:
+        if isinstance(value, Constant):
+            return self._graph.const(value.width, value.number)
+        known = self._state.values.get(id(value))
+        if known is None:
+            assert isinstance(value, Instruction)
+            known = self._state.values[id(value)] = self._from_before(value)
+        return known
+
+    def _from_before(self, value: Instruction) -> Node:
+        """A value of an earlier step: a register, or made again from a narrower register."""
+        if value.op in ("zext", "sext", "freeze"):
+            return evaluate(self._graph, value, [self._value(value.operands[0])])
+        if id(value) not in self._registers:
+            self._registers[id(value)] = Register(value, value.name, value.width)
+        return self._graph.leaf(value.width, self._registers[id(value)], value.name)
+
+    def _phi(self, phi: Instruction, block: Block) -> Node:
+        given = {id(source): value for source, value in zip(phi.incoming, phi.operands, strict=True)}
+        merged: dict[int, tuple[Node, Node]] = {}
+        for source, condition in self._state.region.choices(block):
+            value = self._value(given[id(source)])
+            known = merged.get(value.serial)
+            total = self._graph.bitwise("or", known[1], condition) if known else condition
+            merged[value.serial] = (value, total)
+        options = list(merged.values())
+        result = options[-1][0]
+        for value, condition in options[-2::-1]:
+            result = self._graph.select(condition, value, result)
+        return result
+
+    def _leave(self, block: Block) -> None:
+        graph, region, branch = self._graph, self._state.region, block.branch
+        here = region.condition(block)
+        if not branch.targets and not branch.unreachable:
+            self._state.step.exits.append(Exit(here, 0))
+        otherwise = graph.const(1, 1)
+        subject = self._value(branch.condition) if branch.condition is not None else None
+        taken: dict[int, tuple[Block, Node]] = {}
+        for number, target in enumerate(branch.targets):
+            condition = otherwise
+            if number < len(branch.cases):
+                assert subject is not None
+                hit = graph.compare("eq", subject, graph.const(subject.width, branch.cases[number]))
+                condition = graph.bitwise("and", otherwise, hit)
+                otherwise = graph.bitwise("and", otherwise, graph.inverted(hit))
+            known = taken.get(id(target))
+            taken[id(target)] = (target, graph.bitwise("or", known[1], condition) if known else condition)
+        for target, condition in taken.values():
+            if not target.is_cut:
+                region.leave(block, target, condition)
+            elif not (condition.op == "const" and not condition.number):
+                self._state.step.exits.append(Exit(graph.bitwise("and", here, condition), self._cuts.index(target)))
+
+    # Streams ----------------------------------------------------------------------------------------------------
+
+    def _access(self, instruction: Instruction, block: Block) -> Node | None:
+        state = self._state
+        port = self._ports[stream_key(instruction)]
+        if any(other is port and state.region.path(where, block) for other, where in state.touched):
+            raise _SecondAccess(instruction)
+        state.touched.append((port, block))
+        condition = state.region.condition(block)
+        data = self._value(instruction.operands[0]) if instruction.op == "write" else None
+        state.step.accesses.append(Access(port, condition, data, instruction.place))
+        return self._graph.leaf(port.bits, ("data", port), port.name) if instruction.op == "read" else None
+
+    def _ready(self, step: Step) -> Node:
+        graph = self._graph
+        parts = []
+        for port in self._ports.values():
+            used = graph.disjunction([access.condition for access in step.accesses if access.port is port])
+            ready = graph.leaf(1, ("ready", port), f"{port.name}_ready")
+            parts.append(graph.bitwise("or", graph.inverted(used), ready))
+        return graph.conjunction(parts)
+
+    # Memories ---------------------------------------------------------------------------------------------------
+
+    def _load(self, load: Instruction, block: Block) -> Node:
+        assert load.pointer
+        result: Node | None = None
+        for guard, address in reversed(load.pointer.choices):
+            word = self._load_from(address, load, block)
+            result = word if result is None or guard is None else self._graph.select(self._value(guard), word, result)
+        assert result is not None
+        return result
+
+    def _load_from(self, address: Address, load: Instruction, block: Block) -> Node:
+        graph = self._graph
+        memory, _, _ = self._memories.locate(address)
+        if memory is None:
+            return graph.const(load.width, self._memories.constant(address))
+        index, inside = self._index(address)
+        word = graph.memory_read(memory.width, memory, index, memory.name)
+        for write, where in self._state.stored:
+            if write.memory is memory and self._state.region.path(where, block):
+                hit = graph.bitwise("and", write.condition, graph.compare("eq", write.address, index))
+                word = graph.select(hit, write.data, word)
+        word = graph.select(inside, word, graph.const(memory.width, 0))
+        return graph.zext(word, load.width) if load.width >= memory.width else graph.slice(word, 0, load.width)
+
+    def _store(self, store: Instruction, block: Block) -> None:
+        assert store.pointer
+        graph, state = self._graph, self._state
+        data = self._value(store.operands[0])
+        remaining = state.region.condition(block)
+        for guard, address in store.pointer.choices:
+            memory, _, _ = self._memories.locate(address)
+            if memory is None or memory.constant:
+                raise CompileError(store.place.file, store.place.line, "a constant array is written")
+            index, inside = self._index(address)
+            condition = remaining
+            if guard is not None:
+                condition = graph.bitwise("and", remaining, self._value(guard))
+                remaining = graph.bitwise("and", remaining, graph.inverted(self._value(guard)))
+            word = graph.slice(data, 0, memory.width) if data.width > memory.width else graph.zext(data, memory.width)
+            write = Write(memory, graph.bitwise("and", condition, inside), index, word, store.place)
+            state.step.writes.append(write)
+            state.stored.append((write, block))
+
+    def _index(self, address: Address) -> tuple[Node, Node]:
+        """Index of a word, as wide as the memory needs, and whether it is inside."""
+        graph = self._graph
+        memory, constant, terms = self._memories.locate(address)
+        assert isinstance(memory, Memory)
+        bits = max((memory.depth - 1).bit_length(), 1)
+        if not terms:
+            return graph.const(bits, constant), graph.const(1, 0 <= constant < memory.depth)
+        values = [(factor, self._value(value)) for factor, value in terms]
+        if len(values) == 1 and values[0][0] == 1 and constant == 0:
+            total = _unextended(graph, values[0][1])
+        else:
+            total = graph.const(64, constant)
+            for factor, value in values:
+                total = graph.arithmetic("add", total, graph.arithmetic("mul", value, graph.const(64, factor)))
+        if upper_bound(total) < memory.depth:
+            inside = graph.const(1, 1)
+        else:
+            width = max(total.width, bits + 1)
+            inside = graph.compare("ult", graph.zext(total, width), graph.const(width, memory.depth))
+        index = graph.slice(total, 0, bits) if total.width >= bits else graph.zext(total, bits)
+        return index, inside
+
+    # Registers --------------------------------------------------------------------------------------------------
+
+    def _update_registers(self, state: _State) -> None:
+        for block in state.region.blocks:
+            if not state.region.reached(block):
+                continue
+            for instruction in block.instructions:
+                register = self._registers.get(id(instruction))
+                if register is not None:
+                    value = state.values[id(instruction)]
+                    state.step.updates.append(Update(register, state.region.condition(block), value))
+
+
+def _unextended(graph: Graph, value: Node) -> Node:
+    """An index without the bits that its extension to 64 bits added: a negative one is out of range either way."""
+    if value.op == "sext":
+        return value.args[0]
+    if value.op == "cat" and value.args[-1].op == "const" and value.args[-1].number == 0:
+        return graph.slice(value, 0, value.width - value.args[-1].width)
+    return value
+
+
+def _name(node: Node, instruction: Instruction) -> None:
+    if not node.name and node.op not in ("const", "leaf"):
+        node.name = instruction.name
+    if not node.place.line:
+        node.place = instruction.place
