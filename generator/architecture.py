@@ -100,6 +100,7 @@ def _convolver(a: Architecture, weights: str, features: str, outputs: str) -> Pr
         Stream("post_layers", "Descriptor", 2, n),
         Stream("pe_weights", "WeightWord", a.weight_depth, n),
         Stream("maps", feature, 2, n),
+        Stream("addends", feature, a.output_depth, n),
         Stream("channels", "ChannelWord", 2, n),
         Stream("scales", "ScaleWord", 4, n),
         Stream("entries", "EntryWord", 8, n),
@@ -112,7 +113,7 @@ def _convolver(a: Architecture, weights: str, features: str, outputs: str) -> Pr
             "scatter<kEngineConvolver, kPes>",
             (weights, "broadcast_layer", "collect_layer", "decode_layers", "pe_weights"),
         ),
-        Process("broadcast", "broadcast<kLanes, kPes>", ("broadcast_layer", features, "maps")),
+        Process("broadcast", "broadcast<kLanes, kPes>", ("broadcast_layer", features, "maps", "addends")),
     )
     body = tuple(process for i in range(n) for process in _convolver_pe(i))
     tail = (Process("collect", "collect<kLanes, kPes>", ("collect_layer", "pe_outputs", outputs)),)
@@ -138,7 +139,7 @@ def _convolver_pe(i: int) -> tuple[Process, ...]:
         Process(
             f"post_{i}",
             "convolver_post<kLanes, kMaxColumns>",
-            of("post_layers", "scales", "tile_sums", "pe_outputs"),
+            of("post_layers", "scales", "tile_sums", "addends", "pe_outputs"),
         ),
     )
 

@@ -35,6 +35,7 @@ from generator.manifest import (
 from generator.plan import plan_network
 from generator.schedule import ConvolverSchedule, FcSchedule
 from generator.timing import Prediction, predict
+from golden.names import INPUT_NAME
 
 __all__ = ["BuildError", "BuildOptions", "generate"]
 
@@ -82,7 +83,8 @@ class _Build:
     schedules: Sequence[Schedule]
     images: npt.NDArray[np.generic]
     image_source: str
-    streams: dict[str, Bytes] = field(default_factory=dict)
+    # Per layer the bytes on features_in and on features_out: uint8 [images, words * lanes] each.
+    features: list[tuple[Bytes, Bytes]] = field(default_factory=list)
 
 
 def _power_of_two(value: int) -> int:
@@ -182,18 +184,13 @@ def _on_stream(values: npt.NDArray[np.generic], layout: FeatureLayout, lanes: in
 
 
 def _run_golden(build: _Build) -> None:
-    """Fills `build.streams`: golden's tensors in stream order, by tensor name."""
+    """Fills `build.features`: what crosses the feature ports in each layer, from golden's tensors."""
     lanes = build.architecture.lanes
-    outputs = golden.run(build.network, build.images, keep="all")
-    build.streams["input"] = _on_stream(build.images, build.schedules[0].layer.input, lanes)
+    tensors = {INPUT_NAME: build.images} | dict(golden.run(build.network, build.images, keep="all"))
     for schedule in build.schedules:
-        target = schedule.layer.target
-        build.streams[target] = _on_stream(outputs[target], schedule.output, lanes)
-
-
-def _stream_into(build: _Build, index: int) -> Bytes:
-    source = "input" if index == 0 else build.schedules[index - 1].layer.target
-    return build.streams[source]
+        maps = [_on_stream(tensors[name], layout, lanes) for name, layout in schedule.inputs]
+        output = _on_stream(tensors[schedule.layer.target], schedule.output, lanes)
+        build.features.append((np.concatenate(maps, axis=1), output))
 
 
 def _weight_words(schedule: Schedule) -> Bytes:
@@ -204,26 +201,32 @@ def _weight_words(schedule: Schedule) -> Bytes:
 def _write_vectors(build: _Build, folder: Path) -> None:
     folder.mkdir()
     np.concatenate([_weight_words(schedule) for schedule in build.schedules]).tofile(folder / "weights.bin")
-    names = ["input", *(schedule.layer.target for schedule in build.schedules)]
-    np.concatenate([build.streams[name] for name in names], axis=1).tofile(folder / "images.bin")
+    np.concatenate([part for pair in build.features for part in pair], axis=1).tofile(folder / "images.bin")
     save_file({"images": np.ascontiguousarray(build.images)}, folder / "images.safetensors")
 
 
 def _predictions(build: _Build, count: int) -> Predictions:
     results: list[Prediction] = []
+    macs: list[tuple[int, ...]] = []
     for image in range(min(count, len(build.images))):
-        activations = {
-            schedule.layer.name: _stream_into(build, index)[image].astype(np.int64)
-            for index, schedule in enumerate(build.schedules)
-            if isinstance(schedule, FcSchedule)
-        }
+        on_stream = [features[image].astype(np.int64) for features, _ in build.features]
+        activations = {s.layer.name: on_stream[number] for number, s in enumerate(build.schedules)}
         results.append(predict(build.architecture, build.schedules, activations))
+        macs.append(tuple(_macs(s, on_stream[n], build.architecture.lanes) for n, s in enumerate(build.schedules)))
     high_water = {name: max(r.high_water[name] for r in results) for name in (results[0].high_water if results else {})}
-    return Predictions(layer_cycles=tuple(r.layer_cycles for r in results), high_water=high_water)
+    return Predictions(layer_cycles=tuple(r.layer_cycles for r in results), macs=tuple(macs), high_water=high_water)
 
 
-def _layout_entry(layout: FeatureLayout, lanes: int) -> LayoutEntry:
+def _macs(schedule: Schedule, on_stream: npt.NDArray[np.int64], lanes: int) -> int:
+    if isinstance(schedule, ConvolverSchedule):
+        return schedule.layer.macs
+    columns = schedule.layer.input.positions(lanes)[on_stream != 0]
+    return int(np.count_nonzero(schedule.layer.weights[:, columns]))
+
+
+def _layout_entry(tensor: str, layout: FeatureLayout, lanes: int) -> LayoutEntry:
     return LayoutEntry(
+        tensor=tensor,
         channel_order=layout.order,
         height=layout.height,
         width=layout.width,
@@ -238,13 +241,11 @@ def _layer_entry(schedule: Schedule, architecture: Architecture) -> LayerEntry:
     return LayerEntry(
         name=layer.name,
         engine="convolver" if on_convolver else "fc",
-        source=layer.source,
-        target=layer.target,
         weight_words=len(_weight_words(schedule)),
-        input_words=layer.input.words(architecture.lanes),
+        input_words=schedule.feature_words(architecture.lanes),
         output_words=schedule.output.words(architecture.lanes),
-        input=_layout_entry(layer.input, architecture.lanes),
-        output=_layout_entry(schedule.output, architecture.lanes),
+        inputs=tuple(_layout_entry(name, layout, architecture.lanes) for name, layout in schedule.inputs),
+        output=_layout_entry(layer.target, schedule.output, architecture.lanes),
         macs=layer.macs,
         dense_macs=layer.dense_macs,
         multipliers=architecture.convolver_multipliers if on_convolver else architecture.fc_pes,

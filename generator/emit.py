@@ -79,7 +79,7 @@ def _network_layers(schedules: Sequence[ConvolverSchedule | FcSchedule], lanes: 
         {
             "name": schedule.layer.target,
             "weight_words": layouts.DESCRIPTOR_WORDS + len(schedule.rounds.words),
-            "input_words": schedule.layer.input.words(lanes),
+            "input_words": schedule.feature_words(lanes),
             "output_words": schedule.output.words(lanes),
             "height": schedule.output.height,
             "width": schedule.output.width,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ConvolverLayer", "EngineError", "FcLayer", "FeatureLayout", "Pool"]
+__all__ = ["Add", "ConvolverLayer", "EngineError", "FcLayer", "FeatureLayout", "Pool"]
 
 
 class EngineError(ValueError):
@@ -70,8 +70,28 @@ class Pool:
 
 
 @dataclass(frozen=True)
+class Add:
+    """A map added to a convolution's output, pixel by pixel.
+
+    clamp(round_half_even((output * multiplier + addend * addend_multiplier) / 2**shift), minimum, maximum).
+
+    Attributes:
+        source: golden's name of the addend.
+        signed: the addend's pixels are int8, else uint8.
+    """
+
+    source: str
+    signed: bool
+    multiplier: int
+    addend_multiplier: int
+    shift: int
+    minimum: int
+    maximum: int
+
+
+@dataclass(frozen=True)
 class ConvolverLayer:
-    """A convolution with requantisation and pooling.
+    """A convolution with requantisation, and pooling or an addition behind it.
 
     Attributes:
         name: of the convolution in the description.
@@ -102,6 +122,7 @@ class ConvolverLayer:
     out_width: int
     output_signed: bool
     pool: Pool
+    add: Add | None = None
 
     @property
     def virtual_width(self) -> int:

@@ -36,12 +36,13 @@ class Port(_Strict):
 
 
 class LayoutEntry(_Strict):
-    """Order of a map's pixels on a feature stream.
+    """A map on a feature stream.
 
     Channel after channel in `channel_order`, each row after row, filled up with zeros to whole words of `lanes` pixels.
     A feature vector is one channel of one row.
     """
 
+    tensor: str = Field(description="golden's name of the map, 'input' for the image")
     channel_order: tuple[int, ...]
     height: int
     width: int
@@ -50,18 +51,16 @@ class LayoutEntry(_Strict):
 
 
 class LayerEntry(_Strict):
-    """A layer as the accelerator runs it; pooling may be fused into it."""
+    """A layer as the accelerator runs it; pooling or an addition may be fused into it."""
 
     name: str = Field(description="the convolution or linear layer in the description")
     engine: Literal["convolver", "fc"]
-    source: str = Field(description="golden's tensor that goes in ('input' for the image)")
-    target: str = Field(description="golden's tensor that comes out")
     weight_words: int = Field(description="words on weights_in, descriptor included")
     input_words: int
     output_words: int
-    input: LayoutEntry
+    inputs: tuple[LayoutEntry, ...] = Field(description="maps on features_in, one after another")
     output: LayoutEntry
-    macs: int = Field(description="multiplications with non-zero weights for one image")
+    macs: int = Field(description="multiplications with non-zero weights for one image, zero activations included")
     dense_macs: int = Field(description="the same with every weight counted")
     multipliers: int = Field(description="multipliers of the engine")
 
@@ -81,8 +80,8 @@ class WeightStream(_Strict):
     packet.round_words words, and these are interleaved: word 0 of each packet, word 1 of each packet, and so on.
 
     A packet is a header word of layout `packet`, `packet.words` words of content, and filling. A convolver packet's
-    content is `packet.units` units of `unit_bits` bits, lowest first: a `kernel_unit`, then `kernel_unit.count` times an
-    `entry_unit`, and so on. An FC packet's content is `packet.pointer_words` words of pointers, `packet.entry_words`
+    content is `packet.units` units of `unit_bits` bits, lowest first: a `kernel_unit`, then `kernel_unit.count` times
+    an `entry_unit`, and so on. An FC packet's content is `packet.pointer_words` words of pointers, `packet.entry_words`
     words of `fc_entry` units, then int32 biases.
     """
 
@@ -104,6 +103,9 @@ class Vectors(_Strict):
 class Predictions(_Strict):
     """What the cycle model says, nothing stalling."""
 
+    macs: tuple[tuple[int, ...], ...] = Field(
+        description="per image and layer: products of non-zero weights, in the FC engine with non-zero activations"
+    )
     layer_cycles: tuple[tuple[int, ...], ...] = Field(description="per image (the first ones) and layer: clocks")
     high_water: dict[str, int] = Field(description="per stream: most words held at once, over those images")
 

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
-from generator.layers import ConvolverLayer, EngineError, FcLayer, FeatureLayout, Pool
+from generator.layers import Add, ConvolverLayer, EngineError, FcLayer, FeatureLayout, Pool
 from generator.schedule import ConvolverSchedule, FcSchedule, schedule_convolver, schedule_fc
 from golden import Network
 from golden.description import (
+    AddLayer,
     AveragePoolLayer,
     ConvLayer,
     FlattenLayer,
     GlobalAveragePoolLayer,
+    Layer,
     LinearLayer,
     MaxPoolLayer,
 )
+from golden.names import INPUT_NAME
 
 __all__ = ["plan_network"]
 
@@ -30,49 +33,77 @@ def _refuse(layer: str, field: str, why: str) -> EngineError:
     return EngineError(f"layer '{layer}': field '{field}': {why}")
 
 
-@dataclass
-class _Cursor:
-    """Where the walk through the network stands: golden's name of the tensor, and how it lies on the stream."""
-
-    tensor: str
-    layout: FeatureLayout
-
-
 def plan_network(network: Network, pes: int, lanes: int, fc_pes: int) -> list[ConvolverSchedule | FcSchedule]:
     """Schedules every layer of `network` on the convolver (`pes` x `lanes`) or the FC engine (`fc_pes`).
 
-    Pooling with windows side by side is fused behind its convolution; flattening is a matter of order. Output channels
-    leave in the schedule's order, and the next layer's weights are arranged to match.
+    Pooling with windows side by side, or an addition, is fused behind its convolution; flattening is a matter of order.
+    Output channels leave in the schedule's order, and the weights of what reads them are arranged to match.
 
     Raises:
         EngineError: a layer that neither engine can run; names layer and field.
     """
-    channels, height, width = network.description.input.shape
-    signed = network.description.input.dtype == "int8"
-    cursor = _Cursor("input", FeatureLayout(tuple(range(channels)), height, width, signed))
-    schedules: list[ConvolverSchedule | FcSchedule] = []
-    layers = list(network.layers)
-    while layers:
-        layer = layers.pop(0)
-        if layer.source_names != (cursor.tensor,):
-            raise _refuse(layer.name, "source", f"the engines run a chain of layers, it must read '{cursor.tensor}'")
-        if isinstance(layer, FlattenLayer):
-            cursor.tensor = layer.name
-            continue
-        schedule: ConvolverSchedule | FcSchedule
-        if isinstance(layer, ConvLayer):
-            following = layers[0] if layers else None
-            pool = following if isinstance(following, _PoolLayer) and following.source == layer.name else None
-            if pool is not None:
-                layers.pop(0)
-            schedule = schedule_convolver(_convolver_layer(network, layer, pool, cursor), pes, lanes)
-        elif isinstance(layer, LinearLayer):
-            schedule = schedule_fc(_fc_layer(network, layer, cursor), fc_pes, lanes)
+    return _Planner(network, pes, lanes, fc_pes).run()
+
+
+class _Planner:
+    """Walks the layers in order; knows how every tensor that is in memory lies there."""
+
+    def __init__(self, network: Network, pes: int, lanes: int, fc_pes: int) -> None:
+        self.network = network
+        self.sizes = (pes, lanes, fc_pes)
+        channels, height, width = network.description.input.shape
+        signed = network.description.input.dtype == "int8"
+        self.layouts = {INPUT_NAME: FeatureLayout(tuple(range(channels)), height, width, signed)}
+        self.readers: dict[str, list[str]] = {}
+        for layer in network.layers:
+            for source in layer.source_names:
+                self.readers.setdefault(source, []).append(layer.name)
+        self.fused: set[str] = set()
+
+    def run(self) -> list[ConvolverSchedule | FcSchedule]:
+        pes, lanes, fc_pes = self.sizes
+        schedules: list[ConvolverSchedule | FcSchedule] = []
+        for layer in self.network.layers:
+            if layer.name in self.fused:
+                continue
+            schedule: ConvolverSchedule | FcSchedule
+            if isinstance(layer, FlattenLayer):
+                self.layouts[layer.name] = self._layout(layer, layer.source)
+                continue
+            if isinstance(layer, ConvLayer):
+                schedule = schedule_convolver(self._convolver_layer(layer), pes, lanes)
+            elif isinstance(layer, LinearLayer):
+                layout = self._layout(layer, layer.source)
+                schedule = schedule_fc(_fc_layer(self.network, layer, layout), fc_pes, lanes)
+            else:
+                raise _refuse(layer.name, "type", f"no engine runs '{layer.type}' by itself, only right behind a conv")
+            schedules.append(schedule)
+            self.layouts[schedule.layer.target] = schedule.output
+        return schedules
+
+    def _layout(self, layer: Layer, source: str) -> FeatureLayout:
+        if source not in self.layouts:
+            raise _refuse(layer.name, "source", f"'{source}' never leaves the engine, something is fused behind it")
+        return self.layouts[source]
+
+    def _convolver_layer(self, layer: ConvLayer) -> ConvolverLayer:
+        result = _plain_convolver_layer(self.network, layer, self._layout(layer, layer.source))
+        readers = self.readers.get(layer.name, [])
+        if len(readers) != 1 or layer.name in self.network.outputs:
+            return result
+        following = self.network.layer(readers[0])
+        if isinstance(following, _PoolLayer):
+            result = _with_pool(self.network, result, following)
+        elif isinstance(following, AddLayer) and self._addend(layer, following) in self.layouts:
+            result = _with_add(result, following, self._addend(layer, following), self.layouts)
         else:
-            raise _refuse(layer.name, "type", f"no engine runs '{layer.type}' by itself; pooling must follow a conv")
-        schedules.append(schedule)
-        cursor = _Cursor(schedule.layer.target, schedule.output)
-    return schedules
+            return result
+        self.fused.add(following.name)
+        return result
+
+    @staticmethod
+    def _addend(layer: ConvLayer, add: AddLayer) -> str:
+        return add.sources[1] if add.sources[0] == layer.name else add.sources[0]
 
 
 def _check(layer: str, checks: list[tuple[bool, str, Callable[[], str]]]) -> None:
@@ -81,16 +112,16 @@ def _check(layer: str, checks: list[tuple[bool, str, Callable[[], str]]]) -> Non
             raise _refuse(layer, field, why())
 
 
-def _convolver_layer(network: Network, layer: ConvLayer, pool: _PoolLayer | None, cursor: _Cursor) -> ConvolverLayer:
+def _plain_convolver_layer(network: Network, layer: ConvLayer, layout: FeatureLayout) -> ConvolverLayer:
     requantise = network.requantise(layer.name)
     weights = network.weights(layer.name)
     top, left, _, _ = layer.padding
     _, out_height, out_width = network.shapes[layer.name]
     result = ConvolverLayer(
         name=layer.name,
-        source=cursor.tensor,
+        source=layer.source,
         target=layer.name,
-        input=cursor.layout,
+        input=layout,
         weights=weights,
         bias=network.bias(layer.name),
         multiplier=np.asarray(requantise.multiplier, dtype=np.int64),
@@ -117,9 +148,9 @@ def _convolver_layer(network: Network, layer: ConvLayer, pool: _PoolLayer | None
             (kernel <= _MAX_KERNEL, "weights.shape", lambda: f"kernels reach {_MAX_KERNEL} x {_MAX_KERNEL} at most"),
             (max(top, left) <= 15, "padding", lambda: f"must be 15 at most, not {layer.padding}"),
             (
-                result.virtual_width <= cursor.layout.width,
+                result.virtual_width <= layout.width,
                 "padding",
-                lambda: f"the output must not be wider than the input ({result.virtual_width} > {cursor.layout.width})",
+                lambda: f"the output must not be wider than the input ({result.virtual_width} > {layout.width})",
             ),
             (
                 multiplier <= _MAX_MULTIPLIER,
@@ -129,7 +160,7 @@ def _convolver_layer(network: Network, layer: ConvLayer, pool: _PoolLayer | None
             (result.minimum <= 0 <= result.maximum, "requantise", lambda: "minimum..maximum must hold 0"),
         ],
     )
-    return result if pool is None else _with_pool(network, result, pool)
+    return result
 
 
 def _with_pool(network: Network, layer: ConvolverLayer, pool: _PoolLayer) -> ConvolverLayer:
@@ -168,7 +199,31 @@ def _with_pool(network: Network, layer: ConvolverLayer, pool: _PoolLayer) -> Con
     return replace(layer, target=pool.name, pool=fused, output_signed=signed)
 
 
-def _fc_layer(network: Network, layer: LinearLayer, cursor: _Cursor) -> FcLayer:
+def _with_add(
+    layer: ConvolverLayer, add: AddLayer, addend: str, layouts: Mapping[str, FeatureLayout]
+) -> ConvolverLayer:
+    own = 0 if add.sources[0] == layer.name else 1
+    fused = Add(
+        source=addend,
+        signed=layouts[addend].signed,
+        multiplier=add.multipliers[own],
+        addend_multiplier=add.multipliers[1 - own],
+        shift=add.shift,
+        minimum=add.minimum,
+        maximum=add.maximum,
+    )
+    largest = max(add.multipliers)
+    _check(
+        add.name,
+        [
+            (largest <= _MAX_MULTIPLIER, "multipliers", lambda: f"must be {_MAX_MULTIPLIER} at most, not {largest}"),
+            (add.minimum <= 0 <= add.maximum, "minimum", lambda: "minimum..maximum must hold 0"),
+        ],
+    )
+    return replace(layer, target=add.name, add=fused, output_signed=add.output.dtype == "int8")
+
+
+def _fc_layer(network: Network, layer: LinearLayer, layout: FeatureLayout) -> FcLayer:
     requantise = network.requantise(layer.name)
     multiplier, shift = np.unique(requantise.multiplier), np.unique(requantise.shift)
     _check(
@@ -186,9 +241,9 @@ def _fc_layer(network: Network, layer: LinearLayer, cursor: _Cursor) -> FcLayer:
     )
     return FcLayer(
         name=layer.name,
-        source=cursor.tensor,
+        source=layer.source,
         target=layer.name,
-        input=cursor.layout,
+        input=layout,
         weights=network.weights(layer.name),
         bias=network.bias(layer.name),
         multiplier=int(multiplier[0]),

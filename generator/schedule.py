@@ -7,7 +7,7 @@ weights (`ConvolverLayer`, `FcLayer`). Output: descriptor, packets, and the coun
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -81,6 +81,17 @@ class ConvolverSchedule:
     rounds: Rounds
     output: FeatureLayout
 
+    @property
+    def inputs(self) -> tuple[tuple[str, FeatureLayout], ...]:
+        """Maps on features_in, one after another: golden's name and the order of the pixels."""
+        maps = ((self.layer.source, self.layer.input),)
+        add = self.layer.add
+        return (*maps, (add.source, replace(self.output, signed=add.signed))) if add else maps
+
+    def feature_words(self, lanes: int) -> int:
+        """Words on features_in."""
+        return sum(layout.words(lanes) for _, layout in self.inputs)
+
 
 @dataclass(frozen=True)
 class FcPacket:
@@ -114,6 +125,15 @@ class FcSchedule:
     rounds: Rounds
     output: FeatureLayout
     rows_per_pe: int
+
+    @property
+    def inputs(self) -> tuple[tuple[str, FeatureLayout], ...]:
+        """Maps on features_in: golden's name and the order of the pixels."""
+        return ((self.layer.source, self.layer.input),)
+
+    def feature_words(self, lanes: int) -> int:
+        """Words on features_in."""
+        return self.layer.input.words(lanes)
 
 
 def deal(packets: Sequence[ConvolverPacket | FcPacket], pes: int) -> Rounds:
@@ -218,11 +238,13 @@ def _convolver_packet(
 
 
 def _convolver_descriptor(layer: ConvolverLayer, rounds: Rounds, output: FeatureLayout, pes: int, lanes: int) -> int:
-    channels, pitch, pool = output.channels, layer.input.width, layer.pool
+    channels, pitch, pool, add = output.channels, layer.input.width, layer.pool, layer.add
+    map_words = layer.input.words(lanes)
+    second = add or pool
     return layouts.DESCRIPTOR.pack(
         engine=0,
         words=len(rounds.words),
-        feature_words=layer.input.words(lanes),
+        feature_words=map_words + (output.words(lanes) if add else 0),
         output_words=output.words(lanes),
         rounds=channels // pes,
         remainder=channels % pes,
@@ -232,6 +254,7 @@ def _convolver_descriptor(layer: ConvolverLayer, rounds: Rounds, output: Feature
         maximum=layer.maximum,
         height=layer.input.height,
         pitch=pitch,
+        map_words=map_words,
         plane_words=layer.input.channel_words(lanes),
         tiles=layer.tiles(lanes),
         pad_top=layer.pad_top,
@@ -244,10 +267,15 @@ def _convolver_descriptor(layer: ConvolverLayer, rounds: Rounds, output: Feature
         channel_words=output.channel_words(lanes),
         pool=pool.size,
         pool_average=int(pool.average),
-        pool_multiplier=pool.multiplier,
-        pool_shift=pool.shift,
-        pool_minimum=pool.minimum,
-        pool_maximum=pool.maximum,
+        add=int(add is not None),
+        addend_signed=int(add is not None and add.signed),
+        add_multiplier=add.multiplier if add else 0,
+        addend_multiplier=add.addend_multiplier if add else 0,
+        # The two multipliers of an addition apply before the sum, so that the sum itself takes none.
+        second_multiplier=1 if add else pool.multiplier,
+        second_shift=second.shift,
+        second_minimum=second.minimum,
+        second_maximum=second.maximum,
     )
 
 

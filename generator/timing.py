@@ -74,7 +74,7 @@ def _route(traces: _Traces, schedule: Schedule, engine: str) -> None:
     route.step(["weights_in"], [weights], words)
     route = traces.of("route_features")
     route.step(["input_routes"])
-    route.step(["features_in"], [features], schedule.layer.input.words(lanes))
+    route.step(["features_in"], [features], schedule.feature_words(lanes))
     route = traces.of("merge_outputs")
     route.step(["output_routes"])
     route.step([outputs], ["features_out"], schedule.output.words(lanes))
@@ -94,11 +94,15 @@ def _convolver(traces: _Traces, schedule: ConvolverSchedule) -> None:
     a = traces.architecture
     weights, features, outputs = traces.wiring("convolver")
     map_words = schedule.layer.input.words(a.lanes)
+    channel_words = schedule.output.channel_words(a.lanes)
     layers = ["broadcast_layer", "collect_layer", *(f"decode_layers_{i}" for i in range(a.pes))]
     _scatter(traces.of("scatter"), weights, layers, "pe_weights", schedule.rounds.sizes)
     broadcast = traces.of("broadcast")
     broadcast.step(["broadcast_layer"])
     broadcast.step([features], [f"maps_{i}" for i in range(a.pes)], map_words)
+    if schedule.layer.add:
+        for place in range(schedule.output.channels):
+            broadcast.step([features], [f"addends_{place % a.pes}"], channel_words)
     post_channel = _post_channel(schedule, a.lanes)
     for i in range(a.pes):
         packets = schedule.packets[i :: a.pes]
@@ -112,7 +116,7 @@ def _convolver(traces: _Traces, schedule: ConvolverSchedule) -> None:
     collect = traces.of("collect")
     collect.step(["collect_layer"])
     for packet in schedule.packets:
-        collect.step([f"pe_outputs_{packet.pe}"], [outputs], schedule.output.channel_words(a.lanes))
+        collect.step([f"pe_outputs_{packet.pe}"], [outputs], channel_words)
 
 
 def _idle_convolver(traces: _Traces) -> None:
@@ -175,8 +179,10 @@ def _post_channel(schedule: ConvolverSchedule, lanes: int) -> list[tuple[tuple[l
         y, x = divmod(position, pitch)
         on_grid = x < layer.virtual_width and x % stride == 0 and y % stride == 0
         window_ends = (x // stride) % size == size - 1 and (y // stride) % size == size - 1
-        filled += on_grid and window_ends
         reads = (["scales"] if position == 0 else []) + (["tile_sums"] if position % lanes == 0 else [])
+        if on_grid and window_ends:
+            reads += ["addends"] if layer.add and filled == 0 else []
+            filled += 1
         writes = []
         if filled == lanes or (position == layer.positions - 1 and filled):
             writes, filled = ["pe_outputs"], 0
@@ -249,7 +255,7 @@ def predict(
     traces = _Traces(architecture)
     host, marks, sent = traces.of("host"), [], 0
     for schedule in schedules:
-        words_in = schedule.layer.input.words(architecture.lanes)
+        words_in = schedule.feature_words(architecture.lanes)
         words_out = schedule.output.words(architecture.lanes)
         host.step(writes=["features_in"], times=words_in)
         host.step(["features_out"], times=words_out)

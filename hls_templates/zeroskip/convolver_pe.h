@@ -10,21 +10,39 @@
 
 namespace zeroskip {
 
-// Copies the input map of one layer to every PE. One feature word per cycle.
+// Copies the input map of one layer to every PE, then deals out the map that is added to the layer's output, if there
+// is one: its channels come in the order of the layer's output channels, and channel c goes to PE c mod Pes.
 //
-// \tparam MapDepth  depth of the streams, deduced.
-template <int Lanes, int Pes, int MapDepth>
+// One feature word per cycle.
+//
+// \tparam MapDepth, AddendDepth  depths of the streams, deduced.
+template <int Lanes, int Pes, int MapDepth, int AddendDepth>
 void broadcast(hls::stream<Descriptor>& layers, hls::stream<FeatureWord<Lanes>>& features,
-               hls::stream<FeatureWord<Lanes>, MapDepth> (&maps)[Pes]) {
+               hls::stream<FeatureWord<Lanes>, MapDepth> (&maps)[Pes],
+               hls::stream<FeatureWord<Lanes>, AddendDepth> (&addends)[Pes]) {
 #pragma HLS INLINE off
   const Descriptor layer = layers.read();
+  const ap_uint<32> map_words = get<descriptor::map_words>(layer);
   const ap_uint<32> words = get<descriptor::feature_words>(layer);
+  const ap_uint<12> channel_words = get<descriptor::channel_words>(layer);
+  ap_uint<12> channel_word = 0;
+  ap_uint<8> target = 0;
   for (ap_uint<32> word = 0; word < words; ++word) {
 #pragma HLS PIPELINE II = 1
     const FeatureWord<Lanes> value = features.read();
+    const bool in_map = word < map_words;
     for (int pe = 0; pe < Pes; ++pe) {
 #pragma HLS UNROLL
-      maps[pe].write(value);
+      if (in_map) maps[pe].write(value);
+      if (!in_map && target == pe) addends[pe].write(value);
+    }
+    if (!in_map) {
+      if (channel_word + 1 == channel_words) {
+        channel_word = 0;
+        target = target + 1 == Pes ? ap_uint<8>(0) : ap_uint<8>(target + 1);
+      } else {
+        ++channel_word;
+      }
     }
   }
 }
@@ -48,7 +66,7 @@ struct LanePosition {
 //
 // Order: channel, tile, entry. A channel's entries come from the stream while its first tile is computed, and from
 // `list` for the tiles after it; so loading weights costs no cycle. One entry per cycle; the sums of a tile leave in
-// the cycle of its last entry. The map is loaded before: max(descriptor::feature_words, Lanes) cycles.
+// the cycle of its last entry. The map is loaded before: max(descriptor::map_words, Lanes) cycles.
 //
 // \tparam Lanes       pixels in a feature word, multipliers of the PE: 1..128.
 // \tparam MapWords    feature words of the largest input map; a power of two.
@@ -61,7 +79,7 @@ void convolver_pe(hls::stream<Descriptor>& layers, hls::stream<Descriptor>& next
   static_assert((MapWords & (MapWords - 1)) == 0, "addresses wrap at a power of two");
   const Descriptor layer = layers.read();
   next_layers.write(layer);
-  const ap_uint<32> map_words = get<descriptor::feature_words>(layer);
+  const ap_uint<32> map_words = get<descriptor::map_words>(layer);
   const ap_uint<10> pitch = get<descriptor::pitch>(layer);
   const ap_uint<10> height = get<descriptor::height>(layer);
   const ap_uint<10> step_x = get<descriptor::step_x>(layer);

@@ -1,4 +1,4 @@
-// Behind a PE: requantisation, stride, pooling and packing, one output position per cycle.
+// Behind a PE: requantisation, stride, pooling or addition, and packing; one output position per cycle.
 #pragma once
 
 #include "requantise.h"
@@ -10,7 +10,10 @@ namespace zeroskip {
 //
 // A tile's sums come as one word and are taken apart lane by lane. Positions that the stride skips or that lie beyond
 // the output's right edge are dropped. Pooling windows do not overlap (kernel == stride == descriptor::pool, 1 for
-// none; incomplete windows at the right and lower edge are dropped): maximum, or sum requantised (average).
+// none; incomplete windows at the right and lower edge are dropped): maximum or average.
+// Where `descriptor::add` is set, each pixel is added to its neighbour on `addends` (a map of the output's shape):
+// requantise(pixel * add_multiplier + addend * addend_multiplier).
+// Average and sum are requantised with the descriptor's `second_` fields.
 // Pixels leave in feature words, each channel filled up with zeros to whole words.
 //
 // Cycles: descriptor::positions per channel.
@@ -19,7 +22,8 @@ namespace zeroskip {
 // \tparam MaxColumns  columns of the widest pooled map.
 template <int Lanes, int MaxColumns>
 void convolver_post(hls::stream<Descriptor>& layers, hls::stream<ScaleWord>& scales,
-                    hls::stream<AccumulatorWord<Lanes>>& tile_sums, hls::stream<FeatureWord<Lanes>>& outputs) {
+                    hls::stream<AccumulatorWord<Lanes>>& tile_sums, hls::stream<FeatureWord<Lanes>>& addends,
+                    hls::stream<FeatureWord<Lanes>>& outputs) {
 #pragma HLS INLINE off
   const Descriptor layer = layers.read();
   const ap_uint<10> pitch = get<descriptor::pitch>(layer);
@@ -30,16 +34,21 @@ void convolver_post(hls::stream<Descriptor>& layers, hls::stream<ScaleWord>& sca
   const bool average = get<descriptor::pool_average>(layer) != 0;
   const ap_int<9> minimum = get_signed<descriptor::minimum>(layer);
   const ap_int<9> maximum = get_signed<descriptor::maximum>(layer);
-  const ap_uint<16> pool_multiplier = get<descriptor::pool_multiplier>(layer);
-  const ap_uint<6> pool_shift = get<descriptor::pool_shift>(layer);
-  const ap_int<9> pool_minimum = get_signed<descriptor::pool_minimum>(layer);
-  const ap_int<9> pool_maximum = get_signed<descriptor::pool_maximum>(layer);
+  const bool add = get<descriptor::add>(layer) != 0;
+  const bool addend_signed = get<descriptor::addend_signed>(layer) != 0;
+  const ap_uint<16> add_multiplier = get<descriptor::add_multiplier>(layer);
+  const ap_uint<16> addend_multiplier = get<descriptor::addend_multiplier>(layer);
+  const ap_uint<16> second_multiplier = get<descriptor::second_multiplier>(layer);
+  const ap_uint<6> second_shift = get<descriptor::second_shift>(layer);
+  const ap_int<9> second_minimum = get_signed<descriptor::second_minimum>(layer);
+  const ap_int<9> second_maximum = get_signed<descriptor::second_maximum>(layer);
 
   ap_int<24> window_rows[MaxColumns];  // per pooled column: the rows of the present windows so far
   ap_int<24> window_row = 0;           // the present row of the present window so far
   ap_uint<descriptor::channels::bits> channels_left = get<descriptor::channels>(layer);
   ScaleWord scale = 0;
   AccumulatorWord<Lanes> sums = 0;
+  FeatureWord<Lanes> addend_word = 0;
   FeatureWord<Lanes> packed = 0;
   ap_uint<18> position = 0;
   ap_uint<8> lane = 0;
@@ -86,8 +95,14 @@ void convolver_post(hls::stream<Descriptor>& layers, hls::stream<ScaleWord>& sca
 
     const bool last_position = position + 1 == positions;
     if (emit) {
-      const ap_uint<8> pixel =
-          average ? requantise(result, pool_multiplier, pool_shift, pool_minimum, pool_maximum) : ap_uint<8>(result);
+      if (add && filled == 0) addend_word = addends.read();
+      const Pixel addend = to_pixel(ap_uint<8>(addend_word), addend_signed);
+      addend_word >>= 8;
+      const Accumulator sum_of_both =
+          Accumulator(value * ap_int<17>(add_multiplier) + addend * ap_int<17>(addend_multiplier));
+      const ap_uint<8> second = requantise(add ? sum_of_both : Accumulator(result), second_multiplier, second_shift,
+                                           second_minimum, second_maximum);
+      const ap_uint<8> pixel = add || average ? second : ap_uint<8>(result);
       packed |= FeatureWord<Lanes>(pixel) << (filled * 8);
       ++filled;
     }
