@@ -112,7 +112,7 @@ def fit_architecture(schedules: Sequence[Schedule], options: BuildOptions) -> Ar
 
 
 def _check_fit(needed: Architecture, given: Architecture) -> None:
-    for name in ("map_words", "max_entries", "max_columns", "pointer_words", "entry_words", "fc_rows"):
+    for name in ("pes", "fc_pes", "map_words", "max_entries", "max_columns", "pointer_words", "entry_words", "fc_rows"):
         if getattr(needed, name) > getattr(given, name):
             raise BuildError(
                 f"architecture: field '{name}': the network needs {getattr(needed, name)}, there are only "
@@ -145,7 +145,12 @@ def _prepare(network: golden.Network, board_name: str, options: BuildOptions) ->
         raise BuildError(f"clock: must be positive, not {clock} MHz")
     given = options.architecture
     if given:
-        options = replace(options, pes=given.pes, lanes=given.lanes, fc_pes=given.fc_pes)
+        # An engine that is left out gets one PE for planning; the check of the fit then says what is missing.
+        sizes = {"pes": max(given.pes, 1), "lanes": given.lanes, "fc_pes": max(given.fc_pes, 1)}
+        options = replace(options, **sizes)
+    for name in ("pes", "lanes", "fc_pes"):
+        if getattr(options, name) < 1:
+            raise BuildError(f"architecture: field '{name}': must be 1 or more, not {getattr(options, name)}")
     try:
         schedules = plan_network(network, options.pes, options.lanes, options.fc_pes)
         architecture = fit_architecture(schedules, options)

@@ -4,7 +4,7 @@ Each function here states, in the kernel's own terms, what one process of `hls_t
 steps. Steps follow docs/rtl.md: the code before a loop is one step, every iteration of a loop is one, and what comes
 after a loop belongs to the step of its last iteration. Nothing is estimated: the figures equal the compiled hardware's.
 
-The host (`weights_source`, `host`) is modelled as the benches drive the ports: weights of all layers queue on
+The host (`weights_source`, `sender`, `receiver`) is modelled as the benches drive the ports: weights of all layers queue on
 weights_in; a layer's first feature word is on offer in the clock after the last output word of the layer before.
 """
 
@@ -253,13 +253,15 @@ def predict(
         DeadlockError: the stream depths are too small for the network to finish.
     """
     traces = _Traces(architecture)
-    host, marks, sent = traces.of("host"), [], 0
+    sender, receiver, marks, sent = traces.of("sender"), traces.of("receiver"), [], 0
     for schedule in schedules:
         words_in = schedule.feature_words(architecture.lanes)
         words_out = schedule.output.words(architecture.lanes)
-        host.step(writes=["features_in"], times=words_in)
-        host.step(["features_out"], times=words_out)
-        marks.append(host.steps)
+        sender.step(["layer_done"] if marks else [], ["features_in"])
+        sender.step(writes=["features_in"], times=words_in - 1)
+        receiver.step(["features_out"], times=words_out - 1)
+        receiver.step(["features_out"], ["layer_done"])
+        marks.append(receiver.steps)
         sent += layouts.DESCRIPTOR_WORDS + len(schedule.rounds.words)
         if traces.both:
             _route(traces, schedule, "convolver" if isinstance(schedule, ConvolverSchedule) else "fc")
@@ -273,6 +275,7 @@ def predict(
                 _idle_convolver(traces)
     traces.of("weights_source").step(writes=["weights_in"], times=sent)
     depths = process_network(architecture).depths()
-    result = simulate(list(traces.traces.values()), depths, {"host": marks})
-    finished = result.finished["host"] + 1
-    return Prediction(tuple(int(c) for c in np.diff(np.r_[0, finished])), result.high_water)
+    result = simulate(list(traces.traces.values()), depths | {"layer_done": 1}, {"receiver": marks})
+    finished = result.finished["receiver"] + 1
+    high_water = {name: held for name, held in result.high_water.items() if name in depths}
+    return Prediction(tuple(int(c) for c in np.diff(np.r_[0, finished])), high_water)
