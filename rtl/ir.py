@@ -112,6 +112,7 @@ class Instruction(Value):
         predicate: of icmp.
         incoming: the predecessor blocks of a phi.
         pointer: of load, store, read, write.
+        derived: it stands in no block; it is made from its operands wherever it is used.
     """
 
     op: str
@@ -121,6 +122,7 @@ class Instruction(Value):
     predicate: str = ""
     incoming: list[Block] = field(default_factory=list)
     pointer: Pointer | None = None
+    derived: bool = False
 
 
 @dataclass(eq=False)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rtl.errors import CompileError
-from rtl.ir import Address, Constant, Function, Instruction, MemoryObject, Value
+from rtl.ir import Address, Constant, Function, Instruction, MemoryObject, Place, Value
 
 __all__ = ["Memory", "MemoryMap", "linear_terms"]
 
@@ -168,19 +168,54 @@ def linear_terms(address: Address) -> tuple[int, tuple[tuple[int, Value], ...]]:
         factor, value = stack.pop()
         match value:
             case Constant():
-                half = 1 << (value.width - 1)
-                offset += factor * ((value.number ^ half) - half)
+                offset += factor * _signed(value)
             case Instruction(width=64, op="add", operands=[a, b]):
                 stack += [(factor, a), (factor, b)]
             case Instruction(width=64, op="sub", operands=[a, b]):
                 stack += [(factor, a), (-factor, b)]
             case Instruction(width=64, op="mul", operands=[a, Constant() as constant]):
-                stack.append((factor * constant.number, a))
+                stack.append((factor * _signed(constant), a))
             case Instruction(width=64, op="shl", operands=[a, Constant() as constant]):
                 stack.append((factor << constant.number, a))
             case _:
-                terms.append((factor, value))
+                zeros = _trailing_zeros(value)
+                if zeros and value.width == 64:
+                    shift = Instruction(64, "ashr", [value, Constant(64, zeros)], "index", Place(), derived=True)
+                    terms.append((factor << zeros, shift))
+                else:
+                    terms.append((factor, value))
     return offset, tuple(terms)
+
+
+def _signed(constant: Constant) -> int:
+    half = 1 << (constant.width - 1)
+    return (constant.number ^ half) - half
+
+
+def _trailing_zeros(value: Value, depth: int = 6) -> int:
+    """Low bits that are always 0: LLVM folds the size of an element into masks and shifts of the index."""
+    if isinstance(value, Constant):
+        return (value.number & -value.number).bit_length() - 1 if value.number else value.width
+    if not isinstance(value, Instruction) or not depth:
+        return 0
+    zeros = [_trailing_zeros(operand, depth - 1) for operand in value.operands]
+    amount = value.operands[1].number if len(zeros) > 1 and isinstance(value.operands[1], Constant) else None
+    match value.op:
+        case "shl" if amount is not None:
+            return zeros[0] + amount
+        case "ashr" | "lshr" if amount is not None:
+            return max(zeros[0] - amount, 0)
+        case "and":
+            return max(zeros)
+        case "add" | "sub" | "or" | "xor":
+            return min(zeros)
+        case "mul":
+            return sum(zeros)
+        case "select":
+            return min(zeros[1:])
+        case "zext" | "sext" | "freeze":
+            return zeros[0]
+    return 0
 
 
 def _word(item: MemoryObject, offset: int, size: int) -> int:

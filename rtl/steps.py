@@ -138,7 +138,7 @@ class _Builder:
     def _execute(self, instruction: Instruction, block: Block) -> None:
         match instruction.op:
             case "phi":
-                node = self._phi(instruction, block)
+                node: Node | None = self._phi(instruction, block)
             case "read" | "write":
                 node = self._access(instruction, block)
             case "load":
@@ -163,8 +163,8 @@ class _Builder:
 
     def _from_before(self, value: Instruction) -> Node:
         """A value of an earlier step: a register, or made again from a narrower register."""
-        if value.op in ("zext", "sext", "freeze"):
-            return evaluate(self._graph, value, [self._value(value.operands[0])])
+        if value.derived or value.op in ("zext", "sext", "freeze"):
+            return evaluate(self._graph, value, [self._value(operand) for operand in value.operands])
         if id(value) not in self._registers:
             self._registers[id(value)] = Register(value, value.name, value.width)
         return self._graph.leaf(value.width, self._registers[id(value)], value.name)
