@@ -1,0 +1,238 @@
+"""A build folder as a bench sees it: the parts of manifest.json that executing and comparing need.
+
+The models are the bench's own reading of the format, so that a bench shares no code with the generator that it checks.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+import golden
+
+__all__ = ["Build", "BuildFileError", "BuildLayer", "StreamLayout", "load_build"]
+
+INPUT = "input"
+"""Golden's name for the network's input tensor."""
+
+
+class BuildFileError(ValueError):
+    """A build folder is missing, incomplete or not as its manifest says; one sentence."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class StreamLayout(_Part):
+    """A map on a feature stream: which of golden's tensors it is, and the order of its pixels.
+
+    Channel after channel in `channel_order`, each row after row, filled up with zeros to `channel_words` words.
+    """
+
+    tensor: str
+    channel_order: tuple[int, ...]
+    height: int
+    width: int
+    signed: bool
+    channel_words: int
+
+    @property
+    def words(self) -> int:
+        """Words of a whole map."""
+        return len(self.channel_order) * self.channel_words
+
+    def pack(self, tensor: NDArray[np.generic], lanes: int) -> NDArray[np.uint8]:
+        """A tensor (C, H, W) or (F,) as stream words: uint8 [words, lanes].
+
+        A vector (F,) is one channel of one row.
+
+        Raises:
+            ValueError: the tensor has another number of values, or they do not fit 8 bits of the layout's sign.
+        """
+        order = np.asarray(self.channel_order, dtype=np.int64)
+        values = np.asarray(tensor).astype(np.int64)
+        low, high = (-128, 127) if self.signed else (0, 255)
+        if values.min(initial=0) < low or values.max(initial=0) > high:
+            raise ValueError(f"values {values.min()} to {values.max()} do not fit the stream's {low} to {high}.")
+        maps = values.reshape(order.size, self.height * self.width)
+        words = np.zeros((order.size, self.channel_words * lanes), dtype=np.uint8)
+        words[:, : maps.shape[1]] = maps[order].astype(np.uint8)
+        return words.reshape(-1, lanes)
+
+    def value(self, byte: int) -> int:
+        """The integer that a lane's byte stands for."""
+        return byte - 256 if self.signed and byte > 127 else byte
+
+    def place(self, word: int, lane: int, lanes: int) -> tuple[int, int, int]:
+        """(channel, row, column) of a lane of a word; rows beyond the map are filling."""
+        channel, rest = divmod(word, self.channel_words)
+        row, column = divmod(rest * lanes + lane, self.width)
+        return self.channel_order[channel], row, column
+
+
+class BuildLayer(_Part):
+    """A layer as the accelerator runs it: `inputs` go in one after another, `output` comes out."""
+
+    name: str
+    engine: str
+    weight_words: int
+    input_words: int
+    output_words: int
+    inputs: tuple[StreamLayout, ...]
+    output: StreamLayout
+    macs: int
+    dense_macs: int
+    multipliers: int
+
+
+class _Port(_Part):
+    name: str
+    direction: Literal["in", "out"]
+    bits: int
+
+
+class _DescriptionFile(_Part):
+    file: str
+    sha256: str
+
+
+class _Vectors(_Part):
+    images: int
+    source: str
+
+
+class _Predictions(_Part):
+    layer_cycles: tuple[tuple[int, ...], ...]
+    high_water: dict[str, int] = Field(default_factory=dict)
+
+
+class _Architecture(_Part):
+    lanes: int
+    pes: int
+    fc_pes: int
+
+
+class _WeightStream(_Part):
+    word_bits: int
+    descriptor_words: int
+    unit_bits: int
+    pointer_bits: int
+    pointers_per_word: int
+    layouts: dict[str, dict[str, tuple[int, int]]]
+
+
+class _Manifest(_Part):
+    format: Literal["zeroskip-build"]
+    version: Literal[1]
+    network: str
+    description: _DescriptionFile
+    board: str
+    clock_mhz: float
+    architecture: _Architecture
+    top: str
+    ports: tuple[_Port, ...]
+    stream_depths: dict[str, int]
+    weight_stream: _WeightStream
+    layers: tuple[BuildLayer, ...] = Field(min_length=1)
+    vectors: _Vectors
+    predictions: _Predictions
+    files: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Build:
+    """A build folder with its manifest read.
+
+    Attributes:
+        folder: the build.
+        manifest: what manifest.json says.
+    """
+
+    folder: Path
+    manifest: _Manifest
+
+    @property
+    def layers(self) -> tuple[BuildLayer, ...]:
+        """The layers in the order in which they run."""
+        return self.manifest.layers
+
+    @property
+    def lanes(self) -> int:
+        """Pixels in a feature word."""
+        return self.manifest.architecture.lanes
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of a word of weights_in."""
+        return next(port.bits for port in self.manifest.ports if port.name == "weights_in") // 8
+
+    @property
+    def weight_words(self) -> int:
+        """Words that weights_in carries for one image."""
+        return sum(layer.weight_words for layer in self.layers)
+
+    @property
+    def image_words(self) -> int:
+        """Feature words of one image in the vectors: of every layer what goes in, then what comes out."""
+        return sum(layer.input_words + layer.output_words for layer in self.layers)
+
+    def maps(self) -> Iterator[tuple[BuildLayer, StreamLayout]]:
+        """The maps of one image in the order of the vectors, each with its layer."""
+        for layer in self.layers:
+            for layout in (*layer.inputs, layer.output):
+                yield layer, layout
+
+    @property
+    def weights_file(self) -> Path:
+        """Words of weights_in for one image."""
+        return self.folder / "vectors" / "weights.bin"
+
+    @property
+    def images_file(self) -> Path:
+        """Feature words of all images."""
+        return self.folder / "vectors" / "images.bin"
+
+    def network(self) -> golden.Network:
+        """The network that was built, from the description inside the build.
+
+        Raises:
+            DescriptionError: the description is not valid.
+        """
+        return golden.load(self.folder / self.manifest.description.file)
+
+
+def load_build(folder: Path) -> Build:
+    """Reads a build's manifest and checks every file of the build against it.
+
+    Raises:
+        BuildFileError: naming the file that is missing, changed or not understood.
+    """
+    path = folder / "manifest.json"
+    try:
+        manifest = _Manifest.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise BuildFileError(
+            f"{folder} is not a build: {path.name} cannot be read ({error.strerror}); make one with zeroskip generate."
+        ) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "the whole file"
+        raise BuildFileError(f"{path}: {field}: {first['msg']}.") from None
+    build = Build(folder, manifest)
+    _check_files(build)
+    return build
+
+
+def _check_files(build: Build) -> None:
+    for name, digest in build.manifest.files.items():
+        path = build.folder / name
+        if not path.is_file():
+            raise BuildFileError(f"{build.folder}: the build's file {name} is missing; generate it again.")
+        if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+            raise BuildFileError(f"{build.folder}: {name} was changed after the build was made; generate it again.")

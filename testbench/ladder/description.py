@@ -1,0 +1,111 @@
+"""The lowest rungs: the description, golden against independent software, the build's vectors against golden."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+import golden
+from testbench.build import StreamLayout
+from testbench.difference import Difference
+from testbench.ladder.rung import Context, Outcome
+from testbench.weight_stream import WeightStreamReader
+
+__all__ = ["DescriptionRung", "OnnxRung", "VectorsRung", "WeightStreamRung"]
+
+
+class DescriptionRung:
+    """The description inside the build is valid, and every layer of the build is a layer of it."""
+
+    name = "description"
+
+    def check(self, context: Context) -> Outcome:
+        """Loads and checks the description; compares tensor names and shapes with the build's."""
+        try:
+            network = context.network
+        except golden.DescriptionError as error:
+            return Outcome(False, str(error))
+        for layer, layout in context.build.maps():
+            size = len(layout.channel_order) * layout.height * layout.width
+            shape = network.shapes.get(layout.tensor)
+            if shape is None:
+                return Outcome(
+                    False, f"layer {layer.name} of the build names tensor {layout.tensor}, which is not there"
+                )
+            if size != int(np.prod(shape)):
+                return Outcome(False, f"tensor {layout.tensor} has shape {shape}, the build's has {size} pixels")
+        kept = network.nonzero_count / network.weight_count
+        detail = f"{len(network.layers)} layers, {network.weight_count:,} weights, {100 * kept:.1f} % not zero"
+        return Outcome(True, detail, {"layers": len(network.layers), "weights": network.weight_count})
+
+
+class WeightStreamRung:
+    """The weight stream, read back by the bench's own decoder, holds the description's weights, biases included."""
+
+    name = "weight stream == description"
+
+    def check(self, context: Context) -> Outcome:
+        """Every weight of every layer."""
+        reader = WeightStreamReader(context.build)
+        entries = 0
+        for part in reader.layers:
+            name = part.layer.name
+            layer = context.network.layer(name)
+            weights = context.network.weights(name)
+            got = reader.dense(part, weights.shape, getattr(layer, "groups", 1))
+            wrong = np.argwhere(got != weights)
+            if wrong.size:
+                place = tuple(int(number) for number in wrong[0])
+                return Outcome(False, f"layer {name}, weight {place}: expected {weights[place]}, got {got[place]}")
+            for output, bias in enumerate(context.network.bias(name)):
+                stored = reader.read(reader.bias_place(part, output))
+                if stored != int(bias) & 0xFFFFFFFF:
+                    return Outcome(False, f"layer {name}, output {output}: bias {bias} is stored as {stored:#x}")
+            entries += int(np.count_nonzero(weights))
+        return Outcome(True, f"{entries:,} weights of {len(reader.layers)} layers", {"weights": entries})
+
+
+class OnnxRung:
+    """The golden model equals onnxruntime on an independently executed model, every layer."""
+
+    name = "golden == onnxruntime"
+
+    def check(self, context: Context) -> Outcome:
+        """Compares all images."""
+        difference = golden.compare_with_onnxruntime(context.network, context.images)
+        if difference is not None:
+            return Outcome(False, str(difference))
+        return Outcome(True, f"{len(context.images)} images, every layer", {"images": len(context.images)})
+
+
+class VectorsRung:
+    """The words that the benches send and expect are golden's tensors, in the stream order that the manifest states."""
+
+    name = "vectors == golden"
+
+    def check(self, context: Context) -> Outcome:
+        """Packs golden's tensors by the bench's own reading of the layout and compares all words."""
+        build, lanes = context.build, context.build.lanes
+        images = len(context.images)
+        stored = np.fromfile(build.images_file, np.uint8).reshape(-1, build.image_words, lanes)
+        if len(stored) != build.manifest.vectors.images:
+            return Outcome(False, f"images.bin holds {len(stored)} images, not {build.manifest.vectors.images}")
+        for image in range(images):
+            start = 0
+            for _, layout in build.maps():
+                words = layout.pack(context.tensors[layout.tensor][image], lanes)
+                difference = _compare(layout, image, words, stored[image, start : start + layout.words])
+                if difference is not None:
+                    return Outcome(False, str(difference))
+                start += layout.words
+        return Outcome(True, f"{images} images, {images * build.image_words:,} words", {"images": images})
+
+
+def _compare(
+    layout: StreamLayout, image: int, expected: NDArray[np.uint8], stored: NDArray[np.uint8]
+) -> Difference | None:
+    wrong = np.argwhere(expected != stored)
+    if not wrong.size:
+        return None
+    word, lane = (int(number) for number in wrong[0])
+    place = layout.place(word, lane, expected.shape[1])
+    values = layout.value(int(expected[word, lane])), layout.value(int(stored[word, lane]))
+    return Difference(layout.tensor, image, *place, *values)

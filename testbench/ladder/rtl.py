@@ -1,0 +1,129 @@
+"""The RTL rungs."""
+
+import random
+from collections.abc import Mapping, Sequence
+
+import rtl
+from testbench.ladder.rung import Context, Outcome
+from testbench.rtl.executor import RtlDesign, RtlExecutor, RtlResult
+from testbench.rtl.phases import Gauge
+
+__all__ = ["RtlRung", "StallsRung", "compile_design", "executor_of"]
+
+_SEEDS = 4
+
+
+def compile_design(context: Context) -> RtlDesign:
+    """The build's RTL: our compiler's, or the Verilog files of the folder that the user names.
+
+    Raises:
+        rtl.CompileError: the compiler refuses the C++.
+        FileNotFoundError: the user's folder holds no Verilog.
+    """
+    if context.options.rtl is not None:
+        files = sorted(path for path in context.options.rtl.rglob("*") if path.suffix in {".v", ".sv"})
+        if not files:
+            raise FileNotFoundError(f"--rtl {context.options.rtl}: no .v or .sv file is there.")
+        return RtlDesign(tuple(files))
+    build = context.build
+    hls = build.folder / "hls"
+    design = rtl.compile_cpp(hls / "top.cpp", build.manifest.top, [hls], context.work / "rtl")
+    gauges = tuple(Gauge(name=_stream_name(fifo.stream), path=fifo.name) for fifo in design.fifos)
+    depths = {_stream_name(fifo.stream): fifo.depth for fifo in design.fifos}
+    return RtlDesign(tuple(design.files), gauges, depths)
+
+
+def _stream_name(stream: str) -> str:
+    """The manifest's name of a stream: `name`, or `name_0` for element 0 of an array of streams."""
+    return stream.replace("[", "_").removesuffix("]")
+
+
+def executor_of(context: Context) -> RtlExecutor:
+    """The simulation of the build's RTL."""
+    return RtlExecutor(context.build, compile_design(context), context.work / "simulation", context.options.waves)
+
+
+class RtlRung:
+    """The RTL, nothing stalling: every word equals golden's, cycles equal the schedule's, FIFOs stay within depth."""
+
+    name = "RTL == golden, cycles == schedule"
+
+    def check(self, context: Context) -> Outcome:
+        """Each image after a reset of its own."""
+        try:
+            design = compile_design(context)
+        except rtl.CompileError as error:
+            return Outcome(False, str(error))
+        if design.depths is not None and (fault := _check_depths(design.depths, context)):
+            return Outcome(False, fault)
+        images = range(context.rtl_images)
+        result = executor_of(context).run([[image] for image in images], context.options.seed, name="unstalled")
+        if not result.passed:
+            return Outcome(False, _explain(result, context))
+        fault = _check_timing(result, context) if design.depths is not None else ""
+        cycles = [run.cycles for run in result.runs.runs]
+        figures = {"cycles": cycles, "layer_cycles": [run.phase_cycles() for run in result.runs.runs]}
+        if fault:
+            return Outcome(False, fault, figures)
+        return Outcome(True, f"{len(images)} images, {cycles[0]:,} cycles for the first", figures)
+
+
+class StallsRung:
+    """The RTL under random idle and back-pressure on every port: every word equals golden's, nothing is left over."""
+
+    name = "RTL == golden under stalls"
+
+    def check(self, context: Context) -> Outcome:
+        """All images one after another without a reset, for several seeds."""
+        images = list(range(context.rtl_images))
+        executor = executor_of(context)
+        first = context.options.seed
+        for seed in range(first, first + _SEEDS):
+            pauses = _pauses(seed)
+            result = executor.run([images], seed, pauses=pauses, name=f"stalled_{seed}")
+            if not result.passed:
+                shares = ", ".join(f"{port} {share:.0%}" for port, share in pauses.items())
+                return Outcome(False, f"{_explain(result, context)}, seed {seed}, pauses: {shares}")
+        return Outcome(True, f"{_SEEDS} seeds, {len(images)} images each", {"seeds": _SEEDS, "images": len(images)})
+
+
+def _pauses(seed: int) -> dict[str, float]:
+    """Every seed stalls other ports, from not at all to most of the time."""
+    draw = random.Random(seed)
+    return {port: draw.choice((0.0, 0.2, 0.5, 0.8)) for port in ("features_in", "weights_in", "features_out")}
+
+
+def _explain(result: RtlResult, context: Context) -> str:
+    if not context.options.waves:
+        return f"{result.explanation} (run again with --waves to record waves)"
+    return f"{result.explanation} (waves under {context.work / 'simulation'})"
+
+
+def _check_depths(depths: Mapping[str, int], context: Context) -> str:
+    stated = context.build.manifest.stream_depths
+    if depths == stated:
+        return ""
+    name = sorted(name for name in {*depths, *stated} if depths.get(name) != stated.get(name))[0]
+    return f"stream {name} has depth {depths.get(name)} in the RTL, {stated.get(name)} in the manifest"
+
+
+def _check_timing(result: RtlResult, context: Context) -> str:
+    predictions = context.build.manifest.predictions
+    for image, (run, predicted) in enumerate(zip(result.runs.runs, predictions.layer_cycles, strict=False)):
+        measured = tuple(run.phase_cycles())
+        if measured != predicted:
+            index = _first_unequal(measured, predicted)
+            layer = context.build.layers[index]
+            place = f"image {image}, layer {layer.output.tensor}"
+            return f"{place}: {measured[index]} cycles, the schedule says {predicted[index]}"
+        for name, held in run.high_water.items():
+            if held > predictions.high_water.get(name, 0):
+                return (
+                    f"image {image}: FIFO {name} held {held} words, "
+                    f"the schedule says {predictions.high_water.get(name, 0)}"
+                )
+    return ""
+
+
+def _first_unequal(measured: Sequence[int], predicted: Sequence[int]) -> int:
+    return next(i for i, pair in enumerate(zip(measured, predicted, strict=True)) if pair[0] != pair[1])

@@ -1,0 +1,144 @@
+"""Runs a build's RTL: compiles the emitted C++ to SystemVerilog, simulates it, says which pixel is wrong."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from testbench.build import Build
+from testbench.difference import Difference
+from testbench.rtl.phases import Gauge, Phase, PhasedJob, PhasedResult, Run, Words, WrongWord
+from testbench.rtl.simulator import Model, build_model, run_module
+
+__all__ = ["RtlDesign", "RtlExecutor", "RtlResult"]
+
+_MODULE = "testbench.rtl.phased_bench"
+PORTS = ("features_in", "weights_in", "features_out")
+
+
+@dataclass(frozen=True)
+class RtlDesign:
+    """SystemVerilog to be tested.
+
+    Attributes:
+        sources: files, packages first.
+        gauges: FIFOs whose fill can be read; none for RTL that another tool made.
+        depths: of the FIFOs, by name.
+    """
+
+    sources: tuple[Path, ...]
+    gauges: tuple[Gauge, ...] = ()
+    depths: Mapping[str, int] | None = None
+
+
+@dataclass(frozen=True)
+class RtlResult:
+    """Outcome of one simulation.
+
+    Attributes:
+        passed: every word of every run was right and nothing was left over.
+        runs: what the bench measured.
+        difference: the first wrong pixel, if a wrong word was the reason.
+        explanation: one line.
+    """
+
+    passed: bool
+    runs: PhasedResult
+    difference: Difference | None
+    explanation: str
+
+
+class RtlExecutor:
+    """The RTL of one build under Verilator.
+
+    Args:
+        build: its manifest gives ports, layers and vectors.
+        design: the RTL.
+        work: folder for the model and the runs.
+        waves: build the model so that waves can be recorded.
+    """
+
+    def __init__(self, build: Build, design: RtlDesign, work: Path, waves: bool = False) -> None:
+        self._build = build
+        self._design = design
+        self._work = work
+        self._waves = waves
+
+    def model(self) -> Model:
+        """The compiled simulation.
+
+        Raises:
+            SimulationFailed: the design does not build.
+        """
+        folder = self._work / ("model_waves" if self._waves else "model")
+        return build_model(self._design.sources, self._build.manifest.top, folder, waves=self._waves)
+
+    def run(
+        self,
+        images: Sequence[Sequence[int]],
+        seed: int,
+        *,
+        pauses: Mapping[str, float] | None = None,
+        weights: Path | None = None,
+        name: str = "run",
+    ) -> RtlResult:
+        """Simulates images, with a reset before every group of them.
+
+        Args:
+            images: groups of image numbers; the images of a group follow each other without a reset.
+            seed: of the pauses and of the random start values of registers.
+            pauses: share of clocks in which each port pauses.
+            weights: file in place of the build's weights.
+            name: of the run's folder.
+
+        Raises:
+            SimulationFailed: the design does not build, or the simulation broke off.
+        """
+        runs = [self._group(group, weights or self._build.weights_file) for group in images]
+        job = PhasedJob(runs=runs, pauses=dict(pauses or {}), gauges=list(self._design.gauges))
+        folder = self._work / name
+        raw = run_module(self.model(), _MODULE, job.model_dump(mode="json"), folder, seed=seed, waves=self._waves)
+        return self._read(PhasedResult.model_validate(raw), images)
+
+    def _group(self, images: Sequence[int], weights: Path) -> Run:
+        size = self._build.weight_bytes
+        count = weights.stat().st_size // size
+        words = Words(file=weights.resolve(), word_bytes=size, count=count)
+        phases = [phase for image in images for phase in self._phases(image)]
+        return Run(background={"weights_in": [words] * len(images)}, phases=phases)
+
+    def _phases(self, image: int) -> list[Phase]:
+        """Layers are sent golden's maps: what is wrong in one ends the run before another could read it."""
+        next_word = image * self._build.image_words
+        phases = []
+        for layer in self._build.layers:
+            given = self._features(next_word, layer.input_words)
+            expected = self._features(next_word + layer.input_words, layer.output_words)
+            next_word += layer.input_words + layer.output_words
+            name = f"layer {layer.output.tensor} of image {image}"
+            phases.append(Phase(name=name, send={"features_in": given}, expect={"features_out": expected}))
+        return phases
+
+    def _features(self, first: int, count: int) -> Words:
+        return Words(file=self._build.images_file.resolve(), word_bytes=self._build.lanes, first=first, count=count)
+
+    def _read(self, result: PhasedResult, images: Sequence[Sequence[int]]) -> RtlResult:
+        last = result.last
+        if last.wrong is None:
+            explanation = "passed" if result.passed else f"{last.status}: {last.message}"
+            return RtlResult(result.passed, result, None, explanation)
+        difference = self._difference(last.wrong, images[len(result.runs) - 1])
+        if difference is None:
+            return RtlResult(False, result, None, f"a word came out of {last.wrong.port} that nobody expects")
+        return RtlResult(False, result, difference, f"{difference} (clock {last.wrong.clock})")
+
+    def _difference(self, wrong: WrongWord, images: Sequence[int]) -> Difference | None:
+        if wrong.expected == "nothing":
+            return None
+        number, index = divmod(wrong.phase, len(self._build.layers))
+        layer = self._build.layers[index]
+        expected, got = int(wrong.expected, 16), int(wrong.got, 16)
+        differing = expected ^ got
+        lane = ((differing & -differing).bit_length() - 1) // 8
+        channel, row, column = layer.output.place(wrong.index, lane, self._build.lanes)
+        values = [layer.output.value((word >> (8 * lane)) & 255) for word in (expected, got)]
+        return Difference(layer.output.tensor, images[number], channel, row, column, *values)

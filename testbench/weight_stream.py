@@ -1,0 +1,250 @@
+"""Reads a build's weight stream back: descriptors, packets and every weight, with the place of each field.
+
+Written from the manifest's description of the stream, not from the generator's code: what it decodes must be the
+description's weights, and mutations use it to find the bits that they change.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from testbench.build import Build, BuildLayer
+
+__all__ = ["Entry", "LayerStream", "Packet", "Place", "WeightStreamReader", "read_bits", "write_bits"]
+
+_PADDING_GAP = 255  # of an FC entry that is no weight: it stands for 256 rows
+
+
+@dataclass(frozen=True)
+class Place:
+    """Bits of the weight stream: word number, lowest bit in it, number of bits."""
+
+    word: int
+    low: int
+    bits: int
+
+
+@dataclass(frozen=True)
+class Packet:
+    """A packet of one round.
+
+    Attributes:
+        number: of the packet in its layer; packet number modulo PEs is its PE.
+        words: numbers of its words in the stream: header, content, filling.
+        fields: the header's fields.
+    """
+
+    number: int
+    words: tuple[int, ...]
+    fields: Mapping[str, int]
+
+    @property
+    def content(self) -> tuple[int, ...]:
+        """Numbers of its content's words."""
+        return self.words[1 : 1 + self.fields["words"]]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A stored weight that is not padding.
+
+    Attributes:
+        output: output channel, or row of an FC layer.
+        input: position on the feature stream: of the input channel, or of the pixel in front of an FC layer.
+        row, column: in the kernel; 0 for an FC layer.
+        value: the weight.
+        place: of the whole unit in the stream.
+    """
+
+    output: int
+    input: int
+    row: int
+    column: int
+    value: int
+    place: Place
+
+
+@dataclass(frozen=True)
+class LayerStream:
+    """A layer's part of the stream.
+
+    Attributes:
+        layer: the build's layer.
+        first: number of its first word.
+        descriptor: its fields.
+        packets: in order of their numbers.
+    """
+
+    layer: BuildLayer
+    first: int
+    descriptor: Mapping[str, int]
+    packets: tuple[Packet, ...]
+
+
+class WeightStreamReader:
+    """The weight stream of one image.
+
+    Args:
+        build: manifest with the stream's layouts.
+        raw: the stream's bytes; the build's own by default.
+
+    Attributes:
+        words: the words as unsigned integers.
+        layers: one part a layer.
+        word_bits, pointer_bits, lanes: sizes of the build.
+    """
+
+    def __init__(self, build: Build, raw: bytes | None = None) -> None:
+        self._build = build
+        self._format = build.manifest.weight_stream
+        self.word_bits = self._format.word_bits
+        self.pointer_bits = self._format.pointer_bits
+        self.lanes = build.lanes
+        data = build.weights_file.read_bytes() if raw is None else raw
+        size = self._format.word_bits // 8
+        self.words = [int.from_bytes(data[at : at + size], "little") for at in range(0, len(data), size)]
+        self.layers = tuple(self._layers())
+
+    def read(self, place: Place) -> int:
+        """The bits of a place."""
+        return read_bits(self.words, place, self._format.word_bits)
+
+    def place(self, layout: str, field: str, word: int, low: int = 0) -> Place:
+        """Where a field lies of a layout that starts in a word at a bit; it may begin words later."""
+        start, bits = self._format.layouts[layout][field]
+        skipped, at = divmod(low + start, self._format.word_bits)
+        return Place(word + skipped, at, bits)
+
+    def entries(self, part: LayerStream) -> Iterator[Entry]:
+        """Every stored weight of a layer, padding left out."""
+        for packet in part.packets:
+            if part.layer.engine == "convolver":
+                yield from self._convolver_entries(part, packet)
+            else:
+                yield from self._fc_entries(part, packet)
+
+    def bias_place(self, part: LayerStream, output: int) -> Place:
+        """Where the bias of an output channel or row lies."""
+        if part.layer.engine == "convolver":
+            number = part.layer.output.channel_order.index(output)
+            return self.place("packet", "bias", part.packets[number].words[0])
+        row, pe = divmod(output, len(part.packets))
+        packet = part.packets[pe]
+        words = packet.content[packet.fields["pointer_words"] + packet.fields["entry_words"] :]
+        word, lane = divmod(row, self._format.word_bits // 32)
+        return Place(words[word], 32 * lane, 32)
+
+    def dense(self, part: LayerStream, shape: tuple[int, ...], groups: int) -> NDArray[np.int64]:
+        """The weights that a layer's stream holds, in the description's shape.
+
+        Args:
+            shape: (output, input per group, kh, kw) or (output, input).
+            groups: of a convolution.
+
+        Raises:
+            IndexError: a stored weight lies outside the shape.
+        """
+        weights = np.zeros(shape, dtype=np.int64)
+        layout = part.layer.inputs[0]
+        pixels = layout.height * layout.width
+        padded = layout.channel_words * self._build.lanes
+        for entry in self.entries(part):
+            if part.layer.engine == "convolver":
+                channel = layout.channel_order[entry.input] - entry.output // (shape[0] // groups) * shape[1]
+                if channel < 0:
+                    raise IndexError(f"output channel {entry.output} reads an input channel of another group")
+                weights[entry.output, channel, entry.row, entry.column] += entry.value
+            else:
+                channel, pixel = divmod(entry.input, padded)
+                if pixel >= pixels:
+                    raise IndexError(f"row {entry.output} reads filling of the feature stream")
+                weights[entry.output, layout.channel_order[channel] * pixels + pixel] += entry.value
+        return weights
+
+    def _fields(self, layout: str, word: int) -> dict[str, int]:
+        return {name: self.read(self.place(layout, name, word)) for name in self._format.layouts[layout]}
+
+    def _layers(self) -> Iterator[LayerStream]:
+        first = 0
+        for layer in self._build.layers:
+            descriptor = self._fields("descriptor", first)
+            packets = tuple(self._packets(layer, descriptor, first + self._format.descriptor_words))
+            yield LayerStream(layer, first, descriptor, packets)
+            first += layer.weight_words
+
+    def _packets(self, layer: BuildLayer, descriptor: Mapping[str, int], first: int) -> Iterator[Packet]:
+        architecture = self._build.manifest.architecture
+        pes = architecture.pes if layer.engine == "convolver" else architecture.fc_pes
+        sizes = [pes] * descriptor["rounds"] + [descriptor["remainder"]] * (descriptor["remainder"] > 0)
+        number = 0
+        for size in sizes:
+            length = self.read(self.place("packet", "round_words", first))
+            for turn in range(size):
+                words = tuple(range(first + turn, first + size * length, size))
+                yield Packet(number, words, self._fields("packet", words[0]))
+                number += 1
+            first += size * length
+
+    def _convolver_entries(self, part: LayerStream, packet: Packet) -> Iterator[Entry]:
+        output = part.layer.output.channel_order[packet.number]
+        position, left = 0, 0
+        for number in range(packet.fields["units"]):
+            unit = self._unit(packet.content, number)
+            if left == 0:
+                position += self.read(self.place("kernel_unit", "skip", unit.word, unit.low))
+                left = self.read(self.place("kernel_unit", "count", unit.word, unit.low))
+                continue
+            left -= 1
+            row = self.read(self.place("entry_unit", "row", unit.word, unit.low))
+            column = self.read(self.place("entry_unit", "column", unit.word, unit.low))
+            value = _signed(self.read(self.place("entry_unit", "value", unit.word, unit.low)), 8)
+            yield Entry(output, position, row, column, value, unit)
+
+    def _fc_entries(self, part: LayerStream, packet: Packet) -> Iterator[Entry]:
+        pointers = self._pointers(part, packet)
+        units = packet.content[packet.fields["pointer_words"] :]
+        for column, (start, end) in enumerate(zip(pointers, pointers[1:], strict=False)):
+            row = -1
+            for number in range(start, end):
+                unit = self._unit(units, number)
+                value = _signed(self.read(self.place("fc_entry", "value", unit.word, unit.low)), 8)
+                gap = self.read(self.place("fc_entry", "gap", unit.word, unit.low))
+                row += gap + 1
+                if value == 0 and gap == _PADDING_GAP:
+                    continue
+                yield Entry(row * len(part.packets) + packet.number, column, 0, 0, value, unit)
+
+    def _pointers(self, part: LayerStream, packet: Packet) -> list[int]:
+        bits, per_word = self._format.pointer_bits, self._format.pointers_per_word
+        columns = part.layer.input_words * self._build.lanes
+        places = (divmod(column, per_word) for column in range(columns))
+        pointers = [self.read(Place(packet.content[word], bits * number, bits)) for word, number in places]
+        word, number = divmod(columns - 1, per_word)
+        return [*pointers, self.read(Place(packet.content[word], bits * (number + 1), bits))]
+
+    def _unit(self, words: tuple[int, ...], number: int) -> Place:
+        word, index = divmod(number, self._format.word_bits // self._format.unit_bits)
+        return Place(words[word], index * self._format.unit_bits, self._format.unit_bits)
+
+
+def read_bits(words: Sequence[int], place: Place, word_bits: int) -> int:
+    """The bits of a place, which may end in the next word."""
+    value = words[place.word] >> place.low
+    if place.low + place.bits > word_bits:
+        value |= words[place.word + 1] << (word_bits - place.low)
+    return value & ((1 << place.bits) - 1)
+
+
+def write_bits(words: list[int], place: Place, word_bits: int, value: int) -> None:
+    """Sets the bits of a place, which may end in the next word; a value too large or negative is cut to its bits."""
+    for bit in range(place.bits):
+        word, low = divmod(place.low + bit, word_bits)
+        mask = 1 << low
+        words[place.word + word] &= ~mask
+        words[place.word + word] |= mask if value >> bit & 1 else 0
+
+
+def _signed(value: int, bits: int) -> int:
+    return value - (1 << bits) if value >> (bits - 1) else value
