@@ -32,7 +32,7 @@ class MutationRung:
         escaped += [f"{m.kind} ({m.place})" for m in code if not _caught_code(context, m, images)]
         if context.options.level == "rtl":
             escaped += [f"{m.kind} in RTL ({m.place})" for m in weights[:_RTL_COUNT] if not _caught_by_rtl(context, m)]
-        kinds = Counter(mutant.kind for mutant in (*weights, *code))
+        kinds = Counter([mutant.kind for mutant in weights] + [mutant.kind for mutant in code])
         figures = {"mutants": len(weights) + len(code), "kinds": dict(kinds), "escaped": escaped}
         if len(weights) + len(code) < _COUNT:
             return Outcome(False, f"only {len(weights) + len(code)} mutants could be made, not {_COUNT}", figures)
@@ -60,10 +60,8 @@ def _caught_by_csim(context: Context, mutant: Mutant, images: int) -> bool:
 
 
 def _caught_by_rtl(context: Context, mutant: Mutant) -> bool:
-    result = executor_of(context).run(
-        [[0]], context.options.seed, weights=_weights_file(context, mutant), name="mutant"
-    )
-    return not result.passed
+    file = _weights_file(context, mutant)
+    return not executor_of(context).run([[0]], context.options.seed, weights=file, name="mutant").passed
 
 
 def _caught_code(context: Context, mutant: CodeMutant, images: int) -> bool:
