@@ -219,7 +219,9 @@ def _compile(folder: Path, wave_format: str) -> None:
     for file in reused:
         shutil.copy(file, folder / file.name)
     jobs = str(os.cpu_count() or 1)
-    command = ["make", "-C", str(folder), "-f", "Vtop.mk", "-j", jobs, "OPT_FAST=-O1"]
+    # The wheel's makefile leaves out how this compiler is told of a precompiled header.
+    options = ["OPT_FAST=-O1", "CFG_CXXFLAGS_PCH_I=-include"]
+    command = ["make", "-C", str(folder), "-f", "Vtop.mk", "-j", jobs, *options]
     run = subprocess.run(command, capture_output=True, text=True, env=_environment())
     if run.returncode != 0:
         raise SimulationFailed(f"the simulation of the design does not compile: {_first_error(run.stderr)}")
