@@ -3,6 +3,7 @@
 from golden.builder import DescriptionBuilder
 from golden.description import Description, Scale
 from golden.errors import DescriptionError
+from golden.execute import run
 from golden.formats import CscOptions, Encoded, PatternOptions, SizeBits
 from golden.network import LayerSize, Network, Requantise
 from golden.store import load, save
@@ -20,5 +21,6 @@ __all__ = [
     "Scale",
     "SizeBits",
     "load",
+    "run",
     "save",
 ]

@@ -28,6 +28,7 @@ from golden.errors import DescriptionError
 from golden.formats import Encoded, SizeBits, decode, sizes
 from golden.graph import TensorType
 from golden.names import INPUT_NAME, identifiers
+from golden.taps import Geometry, Taps, taps_of_weights, taps_of_window
 
 __all__ = ["LayerSize", "Network", "Requantise"]
 
@@ -85,6 +86,7 @@ class Network:
     tensors: Mapping[str, NDArray[Any]]
     types: Mapping[str, TensorType]
     _by_name: Mapping[str, Layer] = field(repr=False)
+    _taps: dict[str, Taps] = field(repr=False, default_factory=dict)
 
     @classmethod
     def assemble(cls, description: Description, tensors: Mapping[str, NDArray[Any]]) -> Network:
@@ -200,6 +202,28 @@ class Network:
         channels = self.types[name].channels
         varies = "per_channel" in (layer.requantise.multiplier, layer.requantise.shift)
         return LayerSize(sizes(self.encoded(name)), 32 * channels, SCALAR_BITS * (channels if varies else 1))
+
+    def taps(self, name: str) -> Taps:
+        """What a layer that sums over windows reads and multiplies: the non-zeros alone; made once."""
+        if name not in self._taps:
+            self._taps[name] = self._make_taps(self.layer(name))
+        return self._taps[name]
+
+    def _make_taps(self, layer: Layer) -> Taps:
+        shape = self.types[layer.source_names[0]].shape
+        maps = (shape[0], shape[1], shape[2]) if len(shape) == 3 else (shape[0], 1, 1)
+        match layer:
+            case ConvLayer():
+                geometry = Geometry(maps, layer.padding, layer.stride, layer.dilation)
+                return taps_of_weights(self.weights(layer.name), geometry, layer.groups)
+            case LinearLayer():
+                return taps_of_weights(self.weights(layer.name)[:, :, None, None], Geometry(maps), 1)
+            case AveragePoolLayer():
+                return taps_of_window(layer.kernel, Geometry(maps, layer.padding, layer.stride))
+            case GlobalAveragePoolLayer():
+                return taps_of_window((maps[1], maps[2]), Geometry(maps))
+            case _:
+                raise DescriptionError(f"is a {layer.type} layer, which sums over no window", layer=layer.name)
 
     @cached_property
     def weighted_layers(self) -> tuple[WeightedLayer, ...]:
