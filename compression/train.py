@@ -1,0 +1,146 @@
+"""Training and retraining of image classifiers on uint8 images, with optional pruning masks that stay fixed."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from compression.prune import Masks, apply_masks
+
+__all__ = ["Augmentation", "Epoch", "LabelledImages", "Schedule", "count_correct", "train"]
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Images as a uint8 tensor (N, C, H, W) and their classes as an int64 tensor (N,)."""
+
+    pixels: torch.Tensor
+    labels: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random changes to each training image: a shift of up to ``shift`` pixels each way, and a mirror image."""
+
+    shift: int = 0
+    flip: bool = False
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How to train: stochastic gradient descent with Nesterov momentum 0.9.
+
+    The learning rate rises linearly over the first ``warm_up`` of all steps (a share, 0..1) and falls to zero along a
+    cosine after that. Everything random follows ``seed``.
+    """
+
+    epochs: int
+    learning_rate: float
+    batch: int = 128
+    weight_decay: float = 5e-4
+    warm_up: float = 0.1
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    seed: int = 1
+
+    def rate(self, progress: float) -> float:
+        """The learning rate after this share (0..1) of all steps."""
+        if progress < self.warm_up:
+            return self.learning_rate * progress / self.warm_up
+        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * (progress - self.warm_up) / (1 - self.warm_up)))
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch brought: its number from 1, the mean loss over its images."""
+
+    number: int
+    loss: float
+
+
+def train(
+    model: nn.Module,
+    images: LabelledImages,
+    schedule: Schedule,
+    masks: Masks | None = None,
+    report: Callable[[Epoch], None] = lambda epoch: None,
+) -> None:
+    """Train ``model`` in place on the cross-entropy of its outputs.
+
+    Args:
+        model: takes float pixels 0..255 of shape (batch, C, H, W), gives one score a class.
+        images: the training set.
+        schedule: epochs, rates, augmentation and seed.
+        masks: pruned weights; they are zero again after every step, so the masks stay as they are.
+        report: called after each epoch.
+    """
+    generator = torch.Generator().manual_seed(schedule.seed)
+    optimiser = torch.optim.SGD(
+        model.parameters(), lr=schedule.learning_rate, momentum=0.9, nesterov=True, weight_decay=schedule.weight_decay
+    )
+    steps = math.ceil(len(images) / schedule.batch)
+    model.train()
+    apply_masks(model, masks or {})
+    for epoch in range(schedule.epochs):
+        total = 0.0
+        for step, (pixels, labels) in enumerate(_batches(images, schedule, generator)):
+            for group in optimiser.param_groups:
+                group["lr"] = schedule.rate((epoch * steps + step + 1) / (schedule.epochs * steps + 1))
+            total += _step(model, optimiser, pixels, labels) * len(labels)
+            apply_masks(model, masks or {})
+        report(Epoch(epoch + 1, total / len(images)))
+
+
+@torch.no_grad()
+def count_correct(model: nn.Module, images: LabelledImages, batch: int = 500) -> int:
+    """How many images get their highest score (of equal ones the first) at their own label."""
+    model.eval()
+    return sum(
+        int(
+            (
+                model(images.pixels[first : first + batch].float()).argmax(1) == images.labels[first : first + batch]
+            ).sum()
+        )
+        for first in range(0, len(images), batch)
+    )
+
+
+def _step(model: nn.Module, optimiser: torch.optim.Optimizer, pixels: torch.Tensor, labels: torch.Tensor) -> float:
+    loss = nn.functional.cross_entropy(model(pixels), labels)
+    optimiser.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimiser.step()
+    return float(loss.detach())
+
+
+def _batches(
+    images: LabelledImages, schedule: Schedule, generator: torch.Generator
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    order = torch.randperm(len(images), generator=generator)
+    for first in range(0, len(images), schedule.batch):
+        chosen = order[first : first + schedule.batch]
+        yield _augment(images.pixels[chosen], schedule.augmentation, generator).float(), images.labels[chosen]
+
+
+def _augment(pixels: torch.Tensor, augmentation: Augmentation, generator: torch.Generator) -> torch.Tensor:
+    if augmentation.flip:
+        mirrored = torch.rand(len(pixels), 1, 1, 1, generator=generator) < 0.5
+        pixels = torch.where(mirrored, pixels.flip(3), pixels)
+    if augmentation.shift:
+        pixels = _shifted(pixels, augmentation.shift, generator)
+    return pixels
+
+
+def _shifted(pixels: torch.Tensor, limit: int, generator: torch.Generator) -> torch.Tensor:
+    """Each image moved by its own whole number of pixels, -limit..limit both ways, zeros moving in."""
+    count, _, height, width = pixels.shape
+    padded = nn.functional.pad(pixels, (limit,) * 4)
+    offsets = torch.randint(0, 2 * limit + 1, (2, count, 1), generator=generator)
+    rows = (offsets[0] + torch.arange(height))[:, :, None]
+    columns = (offsets[1] + torch.arange(width))[:, None, :]
+    # Indices on both sides of a slice put the indexed axes first: (N, H, W, C).
+    return padded[torch.arange(count)[:, None, None], :, rows, columns].permute(0, 3, 1, 2)
