@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from rtl.expressions import Node
 from rtl.memories import Memory
@@ -32,6 +33,32 @@ def emit_process(process: Process, module: str) -> str:
     return _Emitter(process, module).text()
 
 
+@dataclass(frozen=True)
+class Span:
+    """Bits of a register that are kept."""
+
+    low: int
+    width: int
+
+
+def _widen(spans: dict[int, Span], node: Node, low: int, width: int) -> None:
+    """Notes that bits low.. of `node` are looked at, when it is a register."""
+    if isinstance(node.key, Register) and node.op == "leaf":
+        known = spans.get(id(node.key), Span(low, width))
+        bottom = min(known.low, low)
+        spans[id(node.key)] = Span(bottom, max(known.low + known.width, low + width) - bottom)
+
+
+def _operands(node: Node, spans: dict[int, Span]) -> tuple[Node, ...]:
+    """Operands of `node`, noted in `spans`."""
+    for arg in node.args:
+        if node.op == "slice":
+            _widen(spans, arg, node.number, node.width)
+        else:
+            _widen(spans, arg, 0, arg.width)
+    return node.args
+
+
 class _Emitter:
     def __init__(self, process: Process, module: str) -> None:
         self._process = process
@@ -44,14 +71,15 @@ class _Emitter:
         self._memory_names = {id(memory): self._names.unique(memory.name) for memory in process.memories}
         self._step_names = [self._names.unique(step.name) for step in process.steps]
         self._fire_names = [self._names.unique(f"fire_{name.lower()}") for name in self._step_names]
-        self._registers = self._live_registers()
+        self._spans = self._used_spans()
+        self._registers = [item for item in process.registers if id(item) in self._spans]
         self._register_names = {id(item): self._names.unique(item.name or "value") for item in self._registers}
         self._printer = Printer(self._names, self._leaf_name, self._memory_name)
         self._state_bits = max((len(process.steps) - 1).bit_length(), 1)
 
     def text(self) -> str:
         """The whole module."""
-        roots = [node for step in self._process.steps for node in self._roots(step, self._registers)]
+        roots = [node for step in self._process.steps for node in self._roots(step, self._spans)]
         self._printer.prepare(roots)
         sections = [
             self._header(),
@@ -68,8 +96,7 @@ class _Emitter:
 
     # What is needed -----------------------------------------------------------------------------------------------
 
-    def _roots(self, step: Step, registers: Iterable[Register]) -> Iterator[Node]:
-        kept = {id(register) for register in registers}
+    def _roots(self, step: Step, spans: Mapping[int, Span]) -> Iterator[Node]:
         if step.ready is not None:
             yield step.ready
         for access in step.accesses:
@@ -81,28 +108,32 @@ class _Emitter:
             if write.memory.depth > 1:
                 yield write.address
         for update in step.updates:
-            if id(update.register) in kept:
-                yield from (update.condition, update.value)
+            if id(update.register) in spans:
+                span = spans[id(update.register)]
+                yield from (update.condition, self._graph.slice(update.value, span.low, span.width))
         if len(self._process.steps) > 1:
             yield from (self._next_state(step),)
 
-    def _live_registers(self) -> list[Register]:
-        """Registers that something other than themselves and other dead ones depends on."""
-        live: dict[int, Register] = {}
-        seen: set[int] = set()
+    def _used_spans(self) -> dict[int, Span]:
+        """Per register (by id) the bits from the lowest to the highest that anything depends on.
+
+        Grows from nothing, so that registers which only feed themselves, or each other, are not kept.
+        """
+        spans: dict[int, Span] = {}
         while True:
-            before = len(live)
-            stack = [node for step in self._process.steps for node in self._roots(step, live.values())]
+            found = dict(spans)
+            nodes = {node.serial: node for step in self._process.steps for node in self._roots(step, spans)}
+            for node in nodes.values():
+                _widen(found, node, 0, node.width)
+            stack = list(nodes.values())
             while stack:
-                node = stack.pop()
-                if node.serial in seen:
-                    continue
-                seen.add(node.serial)
-                stack.extend(node.args)
-                if isinstance(node.key, Register):
-                    live[id(node.key)] = node.key
-            if len(live) == before:
-                return [register for register in self._process.registers if id(register) in live]
+                for arg in _operands(stack.pop(), found):
+                    if arg.serial not in nodes:
+                        nodes[arg.serial] = arg
+                        stack.append(arg)
+            if found == spans:
+                return spans
+            spans = found
 
     def _next_state(self, step: Step) -> Node:
         """Number of the step that follows, as an expression."""
@@ -115,13 +146,14 @@ class _Emitter:
             result = self._graph.select(way.condition, self._graph.const(bits, way.target), result)
         return result
 
-    def _leaf_name(self, node: Node) -> str:
+    def _leaf_name(self, node: Node) -> tuple[str, int, int]:
         if isinstance(node.key, Register):
-            return self._register_names[id(node.key)]
+            span = self._spans[id(node.key)]
+            return self._register_names[id(node.key)], span.low, span.width
         assert isinstance(node.key, tuple)
         kind, port = node.key
         data, ready, _ = port_signals(port)
-        return data if kind == "data" else ready
+        return (data if kind == "data" else ready), 0, node.width
 
     def _memory_name(self, node: Node) -> tuple[str, bool]:
         assert isinstance(node.key, Memory)
@@ -153,7 +185,9 @@ class _Emitter:
             lines.append(f"  logic {dimension(self._state_bits)}state;")
         for register in self._registers:
             place = source_comment(register.instruction.place)
-            lines.append(f"  logic {dimension(register.width)}{self._register_names[id(register)]};{place}")
+            lines.append(
+                f"  logic {dimension(self._spans[id(register)].width)}{self._register_names[id(register)]};{place}"
+            )
         for memory in self._process.memories:
             lines.append(self._memory_declaration(memory))
         return "\n".join(lines)
@@ -235,7 +269,8 @@ class _Emitter:
         for update in step.updates:
             if id(update.register) in self._register_names:
                 name = self._register_names[id(update.register)]
-                value = self._printer.text(update.value)
+                span = self._spans[id(update.register)]
+                value = self._printer.text(self._graph.slice(update.value, span.low, span.width))
                 if value != name:
                     lines.append(self._guarded(update.condition, f"{name} <= {value};"))
         for write in step.writes:
@@ -280,7 +315,7 @@ class _Emitter:
         """Names the bits that the C++ computes but never looks at, so that lint tools can tell them from mistakes."""
         signals = dict(self._printer.widths)
         for register in self._registers:
-            signals[self._register_names[id(register)]] = register.width
+            signals[self._register_names[id(register)]] = self._spans[id(register)].width
         for port in self._process.ports:
             if port.reads:
                 signals[port_signals(port)[0]] = port.bits

@@ -156,7 +156,7 @@ _KEYWORDS = frozenset(
 
 def identifier(text: str) -> str:
     """A legal identifier made of `text`: `k.sroa.0.0` gives `k`, `scale<4, 2>` gives `scale_4_2`."""
-    text = re.sub(r"\.(?:sroa|addr|i|off\d*)\b", "", text)
+    text = re.sub(r"\.(?:sroa|speculated|addr|i\d*|off\d*)(?=\.|$)", "", text)
     text = re.sub(r"(?:\.\d+)+$", "", text)
     name = re.sub(r"\W+", "_", text).strip("_")
     if not name or name[0].isdigit():

@@ -47,14 +47,14 @@ class Printer:
 
     Args:
         namespace: for the wires' names.
-        leaf: name of a `leaf` node's signal.
+        leaf: of a `leaf` node's signal the name, the node's bit that is the signal's bit 0, and the width.
         memory: name of a `read` node's memory, and whether it is a single register.
     """
 
     def __init__(
         self,
         namespace: Namespace,
-        leaf: Callable[[Node], str],
+        leaf: Callable[[Node], tuple[str, int, int]],
         memory: Callable[[Node], tuple[str, bool]],
     ) -> None:
         self._namespace = namespace
@@ -116,7 +116,7 @@ class Printer:
         if node.op == "const":
             return
         if node.op == "leaf":
-            self._names[node.serial] = self._leaf(node)
+            self._names[node.serial] = self._leaf(node)[0]
             return
         if not self._needs_name(node):
             return
@@ -197,12 +197,18 @@ class Printer:
         raise AssertionError(op)
 
     def _render_slice(self, node: Node) -> str:
-        base = node.args[0]
-        name = self._base(base)
-        self._see(name, ((1 << node.width) - 1) << node.number)
-        if node.width == 1:
-            return f"{name}[{node.number}]"
-        return f"{name}[{node.number + node.width - 1}:{node.number}]"
+        return self._bits(node.args[0], node.number, node.width)
+
+    def _bits(self, base: Node, low: int, width: int) -> str:
+        """Bits of a named expression."""
+        name, whole = self._base(base), base.width
+        if base.op == "leaf":
+            _, first, whole = self._leaf(base)
+            low -= first
+        self._see(name, ((1 << width) - 1) << low)
+        if width == whole:
+            return name
+        return f"{name}[{low}]" if width == 1 else f"{name}[{low + width - 1}:{low}]"
 
     def _render_cat(self, node: Node) -> str:
         texts = [self.text(part) for part in reversed(node.args)]
@@ -221,9 +227,9 @@ class Printer:
         if inner.width == 1:
             sign = text
         elif inner.op == "slice":
-            sign = f"{self._base(inner.args[0])}[{inner.number + inner.width - 1}]"
+            sign = self._bits(inner.args[0], inner.number + inner.width - 1, 1)
         else:
-            sign = f"{self._base(inner)}[{inner.width - 1}]"
+            sign = self._bits(inner, inner.width - 1, 1)
         return f"{{{{{copies}{{{sign}}}}}, {text}}}"
 
 
