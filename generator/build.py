@@ -146,8 +146,7 @@ def _prepare(network: golden.Network, board_name: str, options: BuildOptions) ->
     given = options.architecture
     if given:
         # An engine that is left out gets one PE for planning; the check of the fit then says what is missing.
-        sizes = {"pes": max(given.pes, 1), "lanes": given.lanes, "fc_pes": max(given.fc_pes, 1)}
-        options = replace(options, **sizes)
+        options = replace(options, pes=max(given.pes, 1), lanes=given.lanes, fc_pes=max(given.fc_pes, 1))
     for name in ("pes", "lanes", "fc_pes"):
         if getattr(options, name) < 1:
             raise BuildError(f"architecture: field '{name}': must be 1 or more, not {getattr(options, name)}")
@@ -203,10 +202,27 @@ def _weight_words(schedule: Schedule) -> Bytes:
     return np.concatenate([head, schedule.rounds.words])
 
 
+def _layer_line(schedule: Schedule, lanes: int) -> str:
+    """What the C test benches know of a layer (csim/vectors.h says in which order)."""
+    output = schedule.output
+    numbers = (
+        layouts.DESCRIPTOR_WORDS + len(schedule.rounds.words),
+        schedule.feature_words(lanes),
+        output.words(lanes),
+        output.height,
+        output.width,
+        output.channel_words(lanes),
+        output.channels,
+        *output.order,
+    )
+    return " ".join([schedule.layer.target, *map(str, numbers)]) + "\n"
+
+
 def _write_vectors(build: _Build, folder: Path) -> None:
     folder.mkdir()
     np.concatenate([_weight_words(schedule) for schedule in build.schedules]).tofile(folder / "weights.bin")
     np.concatenate([part for pair in build.features for part in pair], axis=1).tofile(folder / "images.bin")
+    (folder / "layers.txt").write_text("".join(_layer_line(s, build.architecture.lanes) for s in build.schedules))
     save_file({"images": np.ascontiguousarray(build.images)}, folder / "images.safetensors")
 
 
@@ -351,7 +367,7 @@ def generate(network: golden.Network, board: str, output: Path, options: BuildOp
     except OSError as error:
         raise BuildError(f"output {output}: {error.strerror}") from error
     try:
-        emit_project(temporary, build.architecture, build.board, build.clock_mhz, build.schedules)
+        emit_project(temporary, build.architecture, build.board, build.clock_mhz)
         _write_vectors(build, temporary / "vectors")
         (temporary / "description").mkdir()
         golden.save(network, temporary / "description" / f"{network.description.name}.json")

@@ -19,7 +19,6 @@ import jinja2
 from generator import layouts
 from generator.architecture import Architecture, process_network
 from generator.boards import Board
-from generator.schedule import ConvolverSchedule, FcSchedule
 
 __all__ = ["TOP", "emit_project", "templates_folder", "version"]
 
@@ -74,30 +73,8 @@ def _sizes(architecture: Architecture) -> list[_Size]:
     ]
 
 
-def _network_layers(schedules: Sequence[ConvolverSchedule | FcSchedule], lanes: int) -> list[dict[str, object]]:
-    return [
-        {
-            "name": schedule.layer.target,
-            "weight_words": layouts.DESCRIPTOR_WORDS + len(schedule.rounds.words),
-            "input_words": schedule.feature_words(lanes),
-            "output_words": schedule.output.words(lanes),
-            "height": schedule.output.height,
-            "width": schedule.output.width,
-            "channel_words": schedule.output.channel_words(lanes),
-            "channel_order": schedule.output.order,
-        }
-        for schedule in schedules
-    ]
-
-
-def emit_project(
-    folder: Path,
-    architecture: Architecture,
-    board: Board,
-    clock_mhz: float,
-    schedules: Sequence[ConvolverSchedule | FcSchedule],
-) -> None:
-    """Writes hls/, csim/ and tcl/ below `folder`; equal arguments give equal bytes."""
+def emit_project(folder: Path, architecture: Architecture, board: Board, clock_mhz: float) -> None:
+    """Writes hls/, csim/ and tcl/ below `folder`: nothing in them knows a network. Equal arguments give equal bytes."""
     network = process_network(architecture)
     values: Mapping[str, object] = {
         "version": version(),
@@ -109,7 +86,6 @@ def emit_project(
         "headers": network.headers,
         "streams": network.streams,
         "processes": network.processes,
-        "layers": _network_layers(schedules, architecture.lanes),
         "layouts": layouts.LAYOUTS,
         "weight_bits": layouts.WEIGHT_BITS,
         "weight_bytes": layouts.WEIGHT_BITS // 8,
@@ -126,7 +102,6 @@ def emit_project(
         "hls/layouts.h",
         "hls/top.h",
         "hls/top.cpp",
-        "csim/network.h",
         "csim/vectors.h",
         "csim/test_bench.cpp",
         "csim/interleaved.cpp",

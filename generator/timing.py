@@ -4,8 +4,8 @@ Each function here states, in the kernel's own terms, what one process of `hls_t
 steps. Steps follow docs/rtl.md: the code before a loop is one step, every iteration of a loop is one, and what comes
 after a loop belongs to the step of its last iteration. Nothing is estimated: the figures equal the compiled hardware's.
 
-The host (`weights_source`, `sender`, `receiver`) is modelled as the benches drive the ports: weights of all layers queue on
-weights_in; a layer's first feature word is on offer in the clock after the last output word of the layer before.
+The host (`weights_source`, `sender`, `receiver`) is modelled as the benches drive the ports: weights of all layers
+queue on weights_in; a layer's first feature word is on offer in the clock after the last output of the layer before.
 """
 
 from __future__ import annotations
@@ -253,7 +253,8 @@ def predict(
         DeadlockError: the stream depths are too small for the network to finish.
     """
     traces = _Traces(architecture)
-    sender, receiver, marks, sent = traces.of("sender"), traces.of("receiver"), [], 0
+    sender, receiver, sent = traces.of("sender"), traces.of("receiver"), 0
+    marks: list[int] = []
     for schedule in schedules:
         words_in = schedule.feature_words(architecture.lanes)
         words_out = schedule.output.words(architecture.lanes)

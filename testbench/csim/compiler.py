@@ -64,14 +64,14 @@ def compile_program(
     """
     command = _command(sources, program, include, defines or {}, sanitize)
     record = program.with_name(program.name + ".inputs.json")
-    if program.is_file() and _is_current(record, command):
+    if program.is_file() and _is_current(record, command, _inputs(sources, include)):
         return program
     program.parent.mkdir(parents=True, exist_ok=True)
     run = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
     if run.returncode != 0:
         raise CompileFailed(_first_error(run.stderr))
-    dependencies = _read_dependencies(program.with_name(program.name + ".d"))
-    record.write_text(json.dumps({"command": command, "inputs": {path: _digest(path) for path in dependencies}}))
+    inputs = _inputs(sources, include)
+    record.write_text(json.dumps({"command": command, "inputs": {path: _digest(path) for path in inputs}}))
     return program
 
 
@@ -103,21 +103,21 @@ def _command(
     ]
 
 
-def _read_dependencies(file: Path) -> list[str]:
-    _, _, names = file.read_text().replace("\\\n", " ").partition(": ")
-    return [name for name in names.split() if not name.startswith("/usr/")]
+def _inputs(sources: Sequence[Path], include: Sequence[Path]) -> list[str]:
+    """Files that decide what is compiled. (g++ writes the dependencies of one source only, the last one.)"""
+    folders = {*include, stream_headers_folder(), *(source.parent for source in sources)}
+    headers = (header for folder in folders for header in folder.glob("*.h"))
+    return sorted(str(path) for path in {*sources, *headers})
 
 
 def _digest(path: str) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
-def _is_current(record: Path, command: list[str]) -> bool:
+def _is_current(record: Path, command: list[str], inputs: Sequence[str]) -> bool:
     try:
         seen = json.loads(record.read_text())
-        return bool(seen["command"] == command) and all(
-            _digest(path) == digest for path, digest in seen["inputs"].items()
-        )
+        return bool(seen == {"command": command, "inputs": {path: _digest(path) for path in inputs}})
     except (OSError, ValueError, KeyError):
         return False
 

@@ -70,5 +70,5 @@ class CsimExecutor:
 
     def _arguments(self, weights: Path | None, features: Path | None, images: int) -> list[str]:
         build = self._build
-        files = (weights or build.weights_file, features or build.images_file)
+        files = (build.folder / "vectors" / "layers.txt", weights or build.weights_file, features or build.images_file)
         return [*(str(file.resolve()) for file in files), str(images)]
