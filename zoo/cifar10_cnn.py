@@ -50,7 +50,7 @@ DENSITIES = {
 """Share of each layer's weights that is kept."""
 
 # Rounds of pruning: how far towards DENSITIES, and for how many epochs the rest is retrained.
-ROUNDS = ((0.5, 2), (1.0, 6))
+ROUNDS = ((0.5, 1), (1.0, 4))
 
 PIXEL_FRACTIONAL_LENGTH = 8
 KERAS_EPSILON = 1e-3

@@ -1,0 +1,72 @@
+"""Training: it learns, it repeats itself exactly, it leaves pruned weights at zero."""
+
+import torch
+from torch import nn
+
+from compression.prune import magnitude_masks
+from compression.train import Augmentation, Epoch, LabelledImages, Schedule, _augment, count_correct, train
+
+
+def bright_halves(count: int, seed: int = 5) -> LabelledImages:
+    """Images 1x6x6 whose class says which half (top or bottom) is bright."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.randint(0, 2, (count,), generator=generator)
+    pixels = torch.randint(0, 100, (count, 1, 6, 6), generator=generator)
+    for half in (0, 1):
+        pixels[labels == half, :, 3 * half : 3 * half + 3] += 120
+    return LabelledImages(pixels.to(torch.uint8), labels)
+
+
+def classifier(seed: int = 2) -> nn.Sequential:
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(64, 2))
+
+
+SCHEDULE = Schedule(epochs=3, learning_rate=1e-4, batch=16)
+
+
+def test_training_learns_and_reports_each_epoch() -> None:
+    model, images, epochs = classifier(), bright_halves(200), list[Epoch]()
+    train(model, images, SCHEDULE, report=epochs.append)
+    assert [epoch.number for epoch in epochs] == [1, 2, 3]
+    assert epochs[-1].loss < epochs[0].loss
+    assert count_correct(model, bright_halves(100, seed=6)) >= 95
+
+
+def test_training_twice_gives_the_same_weights() -> None:
+    models = [classifier(), classifier()]
+    for model in models:
+        train(model, bright_halves(50), Schedule(2, 1e-4, batch=16, augmentation=Augmentation(1, True)))
+    first, second = (list(model.parameters()) for model in models)
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_pruned_weights_stay_zero_and_the_others_move() -> None:
+    model = classifier()
+    masks = magnitude_masks(model, {"0": 0.5, "3": 0.25})
+    before = model[3].weight.detach().clone()
+    train(model, bright_halves(50), SCHEDULE, masks)
+    assert not model[3].weight[~masks["3"]].any() and not model[0].weight[~masks["0"]].any()
+    assert (model[3].weight != before)[masks["3"]].any()
+
+
+def test_the_rate_rises_then_falls_to_nothing() -> None:
+    schedule = Schedule(epochs=1, learning_rate=0.8, warm_up=0.25)
+    assert [round(schedule.rate(share), 9) for share in (0.0, 0.125, 0.25, 0.625, 1.0)] == [0.0, 0.4, 0.8, 0.4, 0.0]
+
+
+def test_count_correct_does_not_depend_on_the_batch() -> None:
+    model, images = classifier(), bright_halves(37)
+    assert len({count_correct(model, images, batch) for batch in (1, 5, 37, 500)}) == 1
+
+
+def test_augmentation_shifts_and_mirrors_whole_images() -> None:
+    image = torch.arange(1, 26, dtype=torch.uint8).reshape(1, 1, 5, 5)
+    generator = torch.Generator().manual_seed(1)
+    results = _augment(image.repeat(200, 2, 1, 1), Augmentation(shift=1, flip=True), generator)
+    expected = set()
+    for variant in (image, image.flip(3)):
+        padded = nn.functional.pad(variant, (1, 1, 1, 1))
+        expected |= {tuple(padded[0, 0, r : r + 5, c : c + 5].flatten().tolist()) for r in range(3) for c in range(3)}
+    assert {tuple(result[0].flatten().tolist()) for result in results} == expected
+    assert torch.equal(results[:, 0], results[:, 1]), "all channels of an image move together"
