@@ -108,7 +108,8 @@ class _Vectors(_Part):
 
 
 class _Predictions(_Part):
-    layer_cycles: tuple[tuple[int, ...], ...]
+    macs: tuple[tuple[int, ...], ...]
+    layer_cycles: tuple[tuple[int, ...], ...] = Field(min_length=1)
     high_water: dict[str, int] = Field(default_factory=dict)
 
 
@@ -187,6 +188,11 @@ class Build:
         for layer in self.layers:
             for layout in (*layer.inputs, layer.output):
                 yield layer, layout
+
+    @property
+    def layers_file(self) -> Path:
+        """The table of layers that the C test benches read."""
+        return self.folder / "vectors" / "layers.txt"
 
     @property
     def weights_file(self) -> Path:

@@ -29,7 +29,6 @@ class CsimExecutor:
         *,
         weights: Path | None = None,
         features: Path | None = None,
-        sanitize: bool = False,
         timeout_seconds: float = 600,
     ) -> CsimResult:
         """One call of the top function per layer, streams unbounded.
@@ -37,15 +36,13 @@ class CsimExecutor:
         Args:
             images: how many of the vectors' images.
             weights, features: files in place of the build's vectors.
-            sanitize: stop at undefined behaviour and bad addresses.
             timeout_seconds: after which the run counts as failed.
         """
         hls, csim = self._source / "hls", self._source / "csim"
         program = compile_program(
             [hls / "top.cpp", csim / "test_bench.cpp"],
-            self._work / ("sequential_sanitized" if sanitize else "sequential"),
+            self._work / "sequential",
             include=[hls, csim],
-            sanitize=sanitize,
         )
         return run_program(program, self._arguments(weights, features, images), timeout_seconds=timeout_seconds)
 
@@ -70,5 +67,5 @@ class CsimExecutor:
 
     def _arguments(self, weights: Path | None, features: Path | None, images: int) -> list[str]:
         build = self._build
-        files = (build.folder / "vectors" / "layers.txt", weights or build.weights_file, features or build.images_file)
+        files = (build.layers_file, weights or build.weights_file, features or build.images_file)
         return [*(str(file.resolve()) for file in files), str(images)]

@@ -1,6 +1,6 @@
 """The verification ladder: from the description to the RTL, each rung stricter than the one below."""
 
-from testbench.ladder.ladder import climb, rungs_of
+from testbench.ladder.ladder import Step, climb, rungs_of
 from testbench.ladder.rung import Context, Options, Outcome, Rung
 
-__all__ = ["Context", "Options", "Outcome", "Rung", "climb", "rungs_of"]
+__all__ = ["Context", "Options", "Outcome", "Rung", "Step", "climb", "rungs_of"]

@@ -3,7 +3,7 @@
 from testbench.csim.program import CsimResult, StreamUse
 from testbench.ladder.rung import Context, Outcome
 
-__all__ = ["InterleavedRung", "SanitizedRung", "SequentialRung"]
+__all__ = ["InterleavedRung", "SequentialRung", "check_streams"]
 
 _SEEDS = 3
 
@@ -20,19 +20,6 @@ class SequentialRung:
         if not result.passed:
             return Outcome(False, result.explanation())
         return Outcome(True, f"{images} images, every layer", {"images": images, "seconds": result.seconds})
-
-
-class SanitizedRung:
-    """The same under the address and undefined-behaviour sanitizers: no index leaves its array, no shift its width."""
-
-    name = "C-sim, sanitized"
-
-    def check(self, context: Context) -> Outcome:
-        """One image."""
-        result = context.csim.sequential(1, sanitize=True)
-        if not result.passed:
-            return Outcome(False, result.explanation())
-        return Outcome(True, "no bad address, no undefined behaviour", {"seconds": result.seconds})
 
 
 class InterleavedRung:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from testbench.csim import CompileFailed
-from testbench.ladder.csim import InterleavedRung, SanitizedRung, SequentialRung
+from testbench.ladder.csim import InterleavedRung, SequentialRung
 from testbench.ladder.description import DescriptionRung, OnnxRung, VectorsRung, WeightStreamRung
 from testbench.ladder.mutation_rung import MutationRung
 from testbench.ladder.rtl import RtlRung, StallsRung
@@ -32,7 +32,6 @@ def rungs_of(options: Options) -> list[Rung]:
         VectorsRung(),
         WeightStreamRung(),
         SequentialRung(),
-        SanitizedRung(),
         InterleavedRung(),
     ]
     if options.level == "rtl":

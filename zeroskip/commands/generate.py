@@ -1,0 +1,39 @@
+"""`zeroskip generate`: a description to an HLS project."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import generator
+import golden
+from zeroskip.arrays import load_images
+from zeroskip.console import JsonOption, print_json, working
+
+__all__ = ["generate"]
+
+
+def generate(
+    description: Annotated[Path, typer.Argument(metavar="DESC", help="Model description (JSON).")],
+    board: Annotated[str, typer.Option(help="Board name, or a board file (.json).")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="BUILD", help="Build folder.")],
+    images: Annotated[Path | None, typer.Option(help="Stimuli: .npy; random ones by default.")] = None,
+    clock: Annotated[float | None, typer.Option(help="MHz; the board's by default.")] = None,
+    pes: Annotated[int, typer.Option(help="PEs of the convolver.")] = 8,
+    lanes: Annotated[int, typer.Option(help="Pixels in a feature word.")] = 16,
+    fc_pes: Annotated[int, typer.Option(help="PEs of the FC engine.")] = 8,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a Vitis HLS project for a board: C++, test benches, vectors, Tcl, manifest."""
+    network = golden.load(description)
+    stimuli = None if images is None else load_images(images, network)
+    options = generator.BuildOptions(pes=pes, lanes=lanes, fc_pes=fc_pes, clock_mhz=clock, images=stimuli)
+    if images is not None:
+        options = generator.BuildOptions(**(vars(options) | {"image_source": images.name}))
+    with working(f"generating {output}"):
+        manifest = generator.generate(network, board, output, options)
+    cycles = sum(manifest.predictions.layer_cycles[0])
+    if as_json:
+        print_json({"build": str(output), "layers": len(manifest.layers), "cycles": cycles})
+    else:
+        typer.echo(f"{output}: {len(manifest.layers)} layers, {cycles:,} cycles for the first image as scheduled.")

@@ -1,0 +1,34 @@
+"""`zeroskip report`: the figures of a build."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from testbench.build import load_build
+from testbench.report import report_of
+from zeroskip.console import JsonOption, print_json, print_table
+
+__all__ = ["report"]
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="BUILD", help="Build folder.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Show a build's cycles, utilisation and throughput, layer by layer."""
+    figures = report_of(load_build(folder))
+    if as_json:
+        print_json(asdict(figures))
+        return
+    columns = ["layer", "engine", "cycles", "non-zero MACs", "utilisation %", "dense-equivalent MACs a cycle"]
+    rows = [
+        [layer.name, layer.engine, layer.cycles, layer.macs, 100 * layer.utilisation, layer.dense_macs / layer.cycles]
+        for layer in figures.layers
+    ]
+    print_table(f"{figures.network} on {figures.board}", columns, rows)
+    typer.echo(
+        f"{figures.cycles:,} cycles an image, {figures.utilisation:.1%} of the multipliers' cycles useful; "
+        f"{figures.frames_per_second:,.1f} images a second at {figures.clock_mhz:g} MHz (assumed, not synthesised)."
+    )

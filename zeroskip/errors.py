@@ -1,0 +1,32 @@
+"""Which exceptions are the user's input, and how they end the program."""
+
+import golden
+import rtl
+from generator import BoardError, BuildError, EngineError
+from testbench.build import BuildFileError
+
+__all__ = ["BAD_INPUT", "InputError", "sentence"]
+
+
+class InputError(ValueError):
+    """A wrong argument or input file; one sentence."""
+
+
+BAD_INPUT = (
+    InputError,
+    BoardError,
+    BuildError,
+    BuildFileError,
+    EngineError,
+    OSError,
+    golden.DescriptionError,
+    rtl.CompileError,
+)
+"""Exceptions that mean bad input: one sentence on stderr and exit code 2. Any other is a defect and shows itself."""
+
+
+def sentence(error: Exception) -> str:
+    """The error on one line."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split())
