@@ -1,0 +1,124 @@
+"""Random small networks within what the engines run, corners included."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from hypothesis import strategies as st
+
+from golden import DescriptionBuilder, Network, Scale
+
+__all__ = ["convolution_networks", "fc_networks"]
+
+_DENSITIES = st.sampled_from([0.0, 0.05, 0.3, 0.7, 1.0])
+
+
+@dataclass(frozen=True)
+class _Type:
+    """An activation type with the clamp that a drawn layer uses."""
+
+    output_dtype: str
+    minimum: int
+    maximum: int
+
+
+_TYPES = st.sampled_from(
+    [_Type("uint8", 0, 255), _Type("int8", -128, 127), _Type("uint8", 0, 6), _Type("int8", -7, 100)]
+)
+
+
+def _weights(draw: st.DrawFn, random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """int8 weights: random ones of a drawn density, or nothing but extremes; whole kernels may be empty."""
+    mask = random.random(shape) < draw(_DENSITIES)
+    if draw(st.booleans()):
+        mask &= random.random(shape[:2] + (1,) * (len(shape) - 2)) < 0.5
+    values = random.choice([-128, 127], shape) if draw(st.booleans()) else random.integers(-128, 128, shape)
+    return (values * mask).astype(np.int8)
+
+
+def _bias(draw: st.DrawFn, random: np.random.Generator, outputs: int) -> np.ndarray:
+    bound = draw(st.sampled_from([1, 5000, 2**30]))
+    return random.integers(-bound, bound, outputs).astype(np.int32)
+
+
+def _requantise(draw: st.DrawFn, random: np.random.Generator, outputs: int) -> dict[str, object]:
+    """A power-of-two scale for the layer, one for each channel, or one with a multiplier."""
+    kind = draw(st.sampled_from(["layer", "channels", "multiplier"]))
+    if kind == "layer":
+        return {"shift": draw(st.integers(0, 12))}
+    if kind == "channels":
+        return {"shift": random.integers(0, 24, outputs)}
+    return {"shift": draw(st.integers(8, 40)), "multiplier": draw(st.integers(1, 65535))}
+
+
+@st.composite
+def convolution_networks(draw: st.DrawFn) -> Network:
+    """A convolution (stride, padding, groups, any density), and pooling or an addition behind it, or nothing."""
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    height, width = draw(st.integers(1, 9)), draw(st.integers(1, 9))
+    groups = draw(st.sampled_from([1, 1, 2, 3]))
+    inputs, outputs = groups * draw(st.integers(1, 3)), groups * draw(st.integers(1, 3))
+    kernel = draw(st.sampled_from([k for k in (1, 2, 3, 5) if k <= min(height, width) + 2]))
+    padding = draw(st.integers(0, (kernel - 1) // 2))
+    if kernel > min(height, width) + 2 * padding:
+        padding = (kernel - 1) // 2
+        kernel = min(kernel, height + 2 * padding, width + 2 * padding)
+        padding = min(padding, (kernel - 1) // 2)
+        kernel = min(kernel, height + 2 * padding, width + 2 * padding)
+    stride = draw(st.integers(1, 3))
+    output = draw(_TYPES)
+    dtype = draw(st.sampled_from(["uint8", "int8"]))
+    builder = DescriptionBuilder("random", (inputs, height, width), dtype, Scale(multiplier=1, shift=8))
+    builder.conv(
+        "conv", _weights(draw, random, (outputs, inputs // groups, kernel, kernel)), _bias(draw, random, outputs),
+        padding=(padding, padding), stride=(stride, stride), groups=groups, **_requantise(draw, random, outputs),
+        **output.__dict__,
+    )  # fmt: skip
+    _, out_height, out_width = builder.build().shapes["conv"]
+    behind = draw(st.sampled_from(["nothing", "max_pool", "average_pool", "global", "add"]))
+    size = draw(st.integers(1, 3))
+    if behind == "add":
+        _add_shortcut(draw, random, builder, inputs, outputs, stride)
+    elif behind == "global" and out_height == out_width:
+        builder.global_average_pool(
+            "pool", multiplier=21845, shift=18, minimum=-128 if output.minimum else 0, maximum=100
+        )
+    elif behind in ("max_pool", "average_pool") and size <= min(out_height, out_width):
+        options = {} if behind == "max_pool" else {"multiplier": 7281, "shift": 16}
+        getattr(builder, behind)("pool", (size, size), (size, size), **options)
+    return builder.build()
+
+
+def _add_shortcut(
+    draw: st.DrawFn, random: np.random.Generator, builder: DescriptionBuilder, inputs: int, outputs: int, stride: int
+) -> None:
+    """Beside "conv" a second convolution of the same output shape, and their sum."""
+    _, out_height, out_width = builder.build().shapes["conv"]
+    _, height, width = builder.build().description.input.shape
+    if (-(-height // stride), -(-width // stride)) != (out_height, out_width):
+        return
+    builder.conv(
+        "shortcut", _weights(draw, random, (outputs, inputs, 1, 1)), _bias(draw, random, outputs), source="input",
+        stride=(stride, stride), shift=5, **draw(_TYPES).__dict__,
+    )  # fmt: skip
+    multipliers = (draw(st.integers(1, 300)), draw(st.integers(1, 300)))
+    builder.add("sum", "conv", "shortcut", multipliers=multipliers, shift=8, **draw(_TYPES).__dict__)
+
+
+@st.composite
+def fc_networks(draw: st.DrawFn) -> Network:
+    """One or two linear layers; few or many outputs, so that gaps exceed their field and columns are empty."""
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    dtype = draw(st.sampled_from(["uint8", "int8"]))
+    shape = (draw(st.integers(1, 4)), draw(st.integers(1, 5)), draw(st.integers(1, 5)))
+    builder = DescriptionBuilder("random", shape, dtype, Scale(multiplier=1, shift=8)).flatten("vector")
+    inputs = int(np.prod(shape))
+    for number in range(draw(st.integers(1, 2))):
+        outputs = draw(st.sampled_from([1, 3, 10, 33, 1100]))
+        weights = _weights(draw, random, (outputs, inputs))
+        requantise = _requantise(draw, random, 1)
+        requantise["shift"] = int(np.max(requantise["shift"]))
+        builder.linear(
+            f"fc{number}", weights, _bias(draw, random, outputs), **requantise, **draw(_TYPES).__dict__
+        )  # fmt: skip
+        inputs = outputs
+    return builder.build()
