@@ -1,0 +1,1 @@
+"""Figures that are kept: cycles, utilisation and bits of the zoo's networks, with their expected values."""
