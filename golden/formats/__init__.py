@@ -116,7 +116,7 @@ def smallest(weights: NDArray[np.int8], options: CscOptions | PatternOptions | N
     """
     if weights.ndim == 2:
         of_csc = options if isinstance(options, CscOptions) else None
-        candidates = [_smallest_csc(weights, of_csc), dense.encode(weights)]
+        candidates = [encode("csc", weights, of_csc), dense.encode(weights)]
     else:
         candidates = [kernels.encode_rc(weights)] if max(weights.shape[2:]) <= kernels.RC_LARGEST_KERNEL else []
         candidates += [kernels.encode_mask(weights)]
@@ -124,16 +124,6 @@ def smallest(weights: NDArray[np.int8], options: CscOptions | PatternOptions | N
             candidates += [encode("conv-pattern", weights, options if isinstance(options, PatternOptions) else None)]
         candidates += [dense.encode(weights)]
     return min(candidates, key=lambda each: each.storage.bits)
-
-
-def _smallest_csc(weights: NDArray[np.int8], options: CscOptions | None) -> Encoded:
-    """A codebook can cost a small layer more than it saves, so the width 8 is tried as well."""
-    options = options or CscOptions()
-    found = encode("csc", weights, options)
-    if options.value_bits is not None or not isinstance(found.storage, CscStorage) or found.storage.value_bits == 8:
-        return found
-    plain = CscOptions(8, options.gap_bits, options.processing_elements, options.columns)
-    return min(found, encode("csc", weights, plain), key=lambda each: each.storage.bits)
 
 
 def decode(encoded: Encoded) -> NDArray[np.int8]:

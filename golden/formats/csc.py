@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from golden.description import CscStorage
 from golden.errors import DescriptionError
-from golden.formats.bits import Bits, SectionReader, pack_fields, width_for
+from golden.formats.bits import Bits, SectionReader, bytes_for, pack_fields, width_for
 from golden.formats.encoded import Encoded, SizeBits, joined
 
 __all__ = ["CscOptions", "decode", "encode", "entries", "sizes"]
 
 Integers = NDArray[np.int64]
+ColumnTable = Literal["counts", "pointers"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class CscOptions:
     value_bits: Literal[4, 5, 8] | None = None
     gap_bits: int | None = None
     processing_elements: int = 1
-    columns: Literal["counts", "pointers"] = "counts"
+    columns: ColumnTable = "counts"
 
 
 @dataclass(frozen=True)
@@ -71,18 +72,32 @@ def _nonzeros(weights: NDArray[np.int8], elements: int) -> _NonZeros:
     return _NonZeros(weights[row, column], gaps, segment, elements * columns)
 
 
-def _smallest_gap_bits(nonzeros: _NonZeros, value_bits: int) -> int:
-    """Gap width with the fewest entry bits; a gap of g zeros needs g >> G padding entries."""
+def _table(nonzeros: _NonZeros, gap_bits: int, elements: int, columns: ColumnTable) -> Integers:
+    """Counts or pointers by (PE, column); a gap of g zeros needs g >> G padding entries."""
+    weight = (nonzeros.gaps >> gap_bits) + 1
+    flat = np.zeros(nonzeros.segments, np.int64)
+    np.add.at(flat, nonzeros.segment, weight)
+    counts: Integers = flat.reshape(elements, -1)
+    return counts if columns == "counts" else np.pad(np.cumsum(counts, axis=1), ((0, 0), (1, 0)))
 
-    def cost(gap_bits: int) -> int:
-        return (value_bits + gap_bits) * int(nonzeros.values.size + (nonzeros.gaps >> gap_bits).sum())
 
-    return min(range(1, 17), key=cost)
-
-
-def _smallest_value_bits(values: NDArray[np.int8]) -> Literal[4, 5, 8]:
-    distinct = np.unique(values).size
-    return 4 if distinct <= 15 else 5 if distinct <= 31 else 8
+def _smallest_widths(nonzeros: _NonZeros, options: CscOptions) -> tuple[Literal[4, 5, 8], int]:
+    """(value bits, gap bits) of the shortest payload among those that the options leave open."""
+    distinct = np.unique(nonzeros.values).size
+    fitting: list[Literal[4, 5, 8]] = [8]
+    if distinct < 32:
+        fitting.insert(0, 5)
+    if distinct < 16:
+        fitting.insert(0, 4)
+    lengths: dict[tuple[Literal[4, 5, 8], int], int] = {}
+    for gap_bits in range(1, 17) if options.gap_bits is None else [options.gap_bits]:
+        table = _table(nonzeros, gap_bits, options.processing_elements, options.columns)
+        total = int(nonzeros.values.size + (nonzeros.gaps >> gap_bits).sum())
+        fixed = bytes_for(table.size * width_for(int(table.max())))
+        for value_bits in fitting if options.value_bits is None else [options.value_bits]:
+            book = 1 << value_bits if value_bits < 8 else 0
+            lengths[value_bits, gap_bits] = book + fixed + bytes_for(total * (value_bits + gap_bits))
+    return min(lengths, key=lengths.__getitem__)
 
 
 def _codebook(values: NDArray[np.int8], value_bits: int) -> tuple[NDArray[np.int8], Integers]:
@@ -98,8 +113,8 @@ def _codebook(values: NDArray[np.int8], value_bits: int) -> tuple[NDArray[np.int
     return book, index.reshape(-1).astype(np.int64) + 1
 
 
-def _with_padding(nonzeros: _NonZeros, fields: Integers, gap_bits: int) -> tuple[Integers, Integers, Integers]:
-    """(value fields, gaps, segments) of all entries, with padding entries before a value whose gap is too long."""
+def _with_padding(nonzeros: _NonZeros, fields: Integers, gap_bits: int) -> tuple[Integers, Integers]:
+    """(value fields, gaps) of all entries, with padding entries before a value whose gap is too long."""
     padding = nonzeros.gaps >> gap_bits
     place = np.cumsum(padding + 1) - 1
     total = int(place[-1]) + 1 if place.size else 0
@@ -107,7 +122,7 @@ def _with_padding(nonzeros: _NonZeros, fields: Integers, gap_bits: int) -> tuple
     gaps = np.full(total, (1 << gap_bits) - 1, np.int64)
     values[place] = fields
     gaps[place] = nonzeros.gaps & ((1 << gap_bits) - 1)
-    return values, gaps, np.repeat(nonzeros.segment, padding + 1)
+    return values, gaps
 
 
 def encode(weights: NDArray[np.int8], options: CscOptions | None = None) -> Encoded:
@@ -123,13 +138,11 @@ def encode(weights: NDArray[np.int8], options: CscOptions | None = None) -> Enco
     options = options or CscOptions()
     elements = options.processing_elements
     nonzeros = _nonzeros(weights, elements)
-    value_bits = options.value_bits or _smallest_value_bits(nonzeros.values)
-    gap_bits = _smallest_gap_bits(nonzeros, value_bits) if options.gap_bits is None else options.gap_bits
+    value_bits, gap_bits = _smallest_widths(nonzeros, options)
     book, fields = _codebook(nonzeros.values, value_bits) if value_bits < 8 else (np.zeros(0, np.int8), None)
     numbers = nonzeros.values.view(np.uint8).astype(np.int64) if fields is None else fields
-    values, gaps, segment = _with_padding(nonzeros, numbers, gap_bits)
-    counts = np.bincount(segment, minlength=nonzeros.segments).reshape(elements, weights.shape[1])
-    table = counts if options.columns == "counts" else np.pad(np.cumsum(counts, axis=1), ((0, 0), (1, 0)))
+    values, gaps = _with_padding(nonzeros, numbers, gap_bits)
+    table = _table(nonzeros, gap_bits, elements, options.columns)
     column_bits = width_for(int(table.max()))
     payload = joined(
         pack_fields(book, 8),
