@@ -67,19 +67,25 @@ def convolutions(draw: st.DrawFn) -> Convolution:
     weights = sparse(generator, shape, draw(st.sampled_from(DENSITIES)))
     if extreme != "any":
         weights = np.where(weights != 0, {"lowest": -128, "highest": 127}[extreme], 0).astype(np.int8)
-    wide = draw(st.booleans())
+    wide = 30 if draw(st.booleans()) else 0  # a multiplier of 2**30 or so, and as many places more to shift
     channels = groups * outer
+    # Near the middle of the output's range: what saturates everywhere would hide an error.
+    reach = int(np.abs(weights.astype(int)).sum(axis=(1, 2, 3)).max()) * 128
+    middle = max(0, reach.bit_length() - 9 + draw(st.integers(-2, 2)))
     return Convolution(
         images=activations(
-            generator, (count, groups * inner, *size), dtype, draw(st.sampled_from(["any", "lowest", "highest"]))
+            generator,
+            (count, groups * inner, *size),
+            dtype,
+            draw(st.sampled_from(["any", "any", "any", "lowest", "highest"])),
         ),
         weights=weights,
-        bias=generator.integers(-(2**20), 2**20, channels).astype(np.int32),
+        bias=generator.integers(-reach // 4 - 9, reach // 4 + 9, channels).astype(np.int32),
         stride=draw(st.tuples(st.integers(1, 4), st.integers(1, 4))),
         padding=padding,
         dilation=dilation,
         groups=groups,
-        multiplier=generator.integers(1, 2**31, channels).astype(np.int32) if wide else np.ones(channels, np.int32),
-        shift=generator.integers(30, 48, channels) if wide else generator.integers(0, 20, channels),
+        multiplier=(generator.integers(2**29, 2**31, channels) if wide else np.ones(channels)).astype(np.int32),
+        shift=np.minimum(47, wide + middle + generator.integers(0, 3, channels)),
         output_dtype=draw(st.sampled_from(["uint8", "int8"])),
     )

@@ -336,6 +336,10 @@ def test_the_accumulator_bound_is_the_exact_worst_case() -> None:
     signed.conv("c", kernel, [-(2**31) + 128 * 107 + 3 * 127], shift=0)
     with pytest.raises(DescriptionError, match="can reach -2147483649 to"):
         signed.conv("d", kernel, [-(2**31) + 128 * 107 + 3 * 127 - 1], shift=0, source="input")
+    most = 2**31 - 1 - 127 * 107 - 128 * 3
+    signed.conv("e", kernel, [most], shift=0, source="input")
+    with pytest.raises(DescriptionError, match="to 2147483648, which 32 bits"):
+        signed.conv("f", kernel, [most + 1], shift=0, source="input")
 
 
 def test_a_layer_that_does_not_exist_and_one_without_weights() -> None:

@@ -78,6 +78,13 @@ def test_auto_is_the_smallest(weights: NDArray[np.int8]) -> None:
     assert found.storage.bits == min(each.storage.bits for each in candidates)
 
 
+@pytest.mark.parametrize("elements", [1, 64])
+def test_csc_of_a_layer_as_tall_as_real_ones(elements: int) -> None:
+    weights = sparse(np.random.default_rng(elements), (4096, 3), 0.004)
+    for gap_bits in (2, 4, 8, 12):
+        check_round_trip(encode("csc", weights, CscOptions(8, gap_bits, elements)), weights)
+
+
 def test_csc_is_eies_example() -> None:
     encoded = encode("csc", EIE_COLUMN, CscOptions(8, 4))
     assert isinstance(encoded.storage, CscStorage)
@@ -180,6 +187,37 @@ def test_csc_payloads_that_break_a_rule(payload: str, message: str) -> None:
     broken = Encoded(storage, np.frombuffer(bytes.fromhex(payload), np.uint8))
     with pytest.raises(DescriptionError, match=message):
         decode(broken)
+
+
+def test_a_column_does_not_end_with_padding() -> None:
+    column = np.zeros((40, 1), np.int8)
+    column[0], column[17] = 1, 2
+    encoded = encode("csc", column, CscOptions(8, 4))
+    assert encoded.payload.tobytes() == bytes.fromhex("03 0100f0 0200")  # 1, padding, 2
+    storage = encoded.storage.model_copy(update={"nonzeros": 1, "bits": 32})
+    payload = np.frombuffer(bytes.fromhex("02 0100f0"), np.uint8)
+    with pytest.raises(DescriptionError, match="a column ends with a padding entry"):
+        decode(Encoded(storage, payload))
+
+
+@pytest.mark.parametrize(
+    ("name", "payload", "message"),
+    [
+        ("conv-rc", "02 fd22 0510", "not in increasing row-major order"),
+        ("conv-rc", "02 0510 0510", "not in increasing row-major order"),
+        ("conv-rc", "02 0500 fd32", "outside the 3x3 kernel"),
+        ("conv-rc", "02 0500 fd23", "outside the 3x3 kernel"),
+        ("conv-rc", "02 0010 fd22", "has the value 0"),
+        ("conv-mask", "020100 0500", "has the value 0"),
+        ("conv-mask", "020104 05fd", "fill up the last byte of its masks are not zero"),
+        ("conv-mask", "020101 05fd", "ends inside its values"),
+        ("conv-mask", "020000 05fd", "has 1 bytes more than its sections"),
+    ],
+)
+def test_convolution_payloads_that_break_a_rule(name: str, payload: str, message: str) -> None:
+    storage = encode(name, TWO_KERNELS).storage
+    with pytest.raises(DescriptionError, match=message):
+        decode(Encoded(storage, np.frombuffer(bytes.fromhex(payload), np.uint8)))
 
 
 @pytest.mark.parametrize(
