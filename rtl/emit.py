@@ -42,7 +42,9 @@ class Span:
 
 
 def _widen(spans: dict[int, Span], node: Node, low: int, width: int) -> None:
-    """Notes that bits low.. of `node` are looked at, when it is a register."""
+    """Notes that bits low.. of `node` are looked at, when it is a register or a memory's word."""
+    if isinstance(node.key, Memory):
+        spans[id(node.key)] = Span(0, node.key.width)
     if isinstance(node.key, Register) and node.op == "leaf":
         known = spans.get(id(node.key), Span(low, width))
         bottom = min(known.low, low)
@@ -68,11 +70,12 @@ class _Emitter:
         for port in process.ports:
             for signal in port_signals(port):
                 self._names.unique(signal)
-        self._memory_names = {id(memory): self._names.unique(memory.name) for memory in process.memories}
         self._step_names = [self._names.unique(step.name) for step in process.steps]
         self._fire_names = [self._names.unique(f"fire_{name.lower()}") for name in self._step_names]
         self._spans = self._used_spans()
         self._registers = [item for item in process.registers if id(item) in self._spans]
+        self._memories = [item for item in process.memories if id(item) in self._spans]
+        self._memory_names = {id(memory): self._names.unique(memory.name) for memory in self._memories}
         self._register_names = {id(item): self._names.unique(item.name or "value") for item in self._registers}
         self._printer = Printer(self._names, self._leaf_name, self._memory_name)
         self._state_bits = max((len(process.steps) - 1).bit_length(), 1)
@@ -104,6 +107,8 @@ class _Emitter:
             if access.data is not None:
                 yield access.data
         for write in step.writes:
+            if id(write.memory) not in spans:
+                continue
             yield from (write.condition, write.data)
             if write.memory.depth > 1:
                 yield write.address
@@ -115,7 +120,7 @@ class _Emitter:
             yield from (self._next_state(step),)
 
     def _used_spans(self) -> dict[int, Span]:
-        """Per register (by id) the bits from the lowest to the highest that anything depends on.
+        """Per register (by id) the bits from the lowest to the highest that anything depends on; so for memories.
 
         Grows from nothing, so that registers which only feed themselves, or each other, are not kept.
         """
@@ -188,15 +193,14 @@ class _Emitter:
             lines.append(
                 f"  logic {dimension(self._spans[id(register)].width)}{self._register_names[id(register)]};{place}"
             )
-        for memory in self._process.memories:
+        for memory in self._memories:
             lines.append(self._memory_declaration(memory))
         return "\n".join(lines)
 
     def _memory_declaration(self, memory: Memory) -> str:
         name = self._memory_names[id(memory)]
         if memory.depth == 1:
-            start = f" = {memory.width}'h{memory.initial[0]:x}" if memory.initial else ""
-            return f"  logic {dimension(memory.width)}{name}{start};"
+            return f"  logic {dimension(memory.width)}{name};"
         return f"  logic {dimension(memory.width)}{name}[0:{memory.depth - 1}];"
 
     def _control(self) -> str:
@@ -245,7 +249,7 @@ class _Emitter:
     def _clocked(self) -> str:
         lines: list[str] = []
         resets = [f"      state <= {self._step_names[0]};"] if len(self._process.steps) > 1 else []
-        for memory in self._process.memories:
+        for memory in self._memories:
             if memory.depth == 1 and memory.initial is not None and not memory.constant:
                 resets.append(f"      {self._memory_names[id(memory)]} <= {memory.width}'h{memory.initial[0]:x};")
         for number, step in enumerate(self._process.steps):
@@ -274,7 +278,7 @@ class _Emitter:
                 if value != name:
                     lines.append(self._guarded(update.condition, f"{name} <= {value};"))
         for write in step.writes:
-            if write.memory.depth == 1:
+            if write.memory.depth == 1 and id(write.memory) in self._spans:
                 name = self._memory_names[id(write.memory)]
                 lines.append(self._guarded(write.condition, f"{name} <= {self._printer.text(write.data)};"))
         return [line for line in lines if line]
@@ -285,7 +289,7 @@ class _Emitter:
         return f"      if ({self._printer.text(condition)}) {action}"
 
     def _memory_blocks(self) -> Iterator[str]:
-        for memory in self._process.memories:
+        for memory in self._memories:
             if memory.depth == 1:
                 continue
             name = self._memory_names[id(memory)]
@@ -316,6 +320,9 @@ class _Emitter:
         signals = dict(self._printer.widths)
         for register in self._registers:
             signals[self._register_names[id(register)]] = self._spans[id(register)].width
+        for memory in self._memories:
+            if memory.depth == 1:
+                signals[self._memory_names[id(memory)]] = memory.width
         for port in self._process.ports:
             if port.reads:
                 signals[port_signals(port)[0]] = port.bits
@@ -324,9 +331,7 @@ class _Emitter:
             for high, low in self._printer.unseen(name, width):
                 whole = high == width - 1 and low == 0
                 parts.append(name if whole else f"{name}[{high}]" if high == low else f"{name}[{high}:{low}]")
-        if not self._clocked() and not any(
-            memory.depth > 1 and not memory.constant for memory in self._process.memories
-        ):
+        if not self._clocked() and not any(memory.depth > 1 and not memory.constant for memory in self._memories):
             parts.append("ap_clk")
         if not parts:
             return ""

@@ -29,7 +29,7 @@ _CLANG_FLAGS = (
     "-S -emit-llvm -O1 -Xclang -disable-llvm-passes -std=c++17 -fno-exceptions -fno-rtti -fno-builtin "
     "-fno-sanitize=all -fno-threadsafe-statics -fno-stack-protector -fomit-frame-pointer -fno-vectorize "
     f"-fno-slp-vectorize -fno-unroll-loops -target {_TARGET} -mcpu=baseline -fsigned-char -gline-tables-only "
-    "-fno-discard-value-names -Xclang -fexperimental-max-bitint-width=65536 -Wno-unknown-pragmas -Wno-unused-command-line-argument"
+    "-fno-discard-value-names -D__SYNTHESIS__ -D__RTL__ -Xclang -fexperimental-max-bitint-width=65536 -Wno-unknown-pragmas -Wno-unused-command-line-argument"
 ).split()
 
 _EFFECT = "nounwind willreturn nomerge nocallback nofree nosync memory(inaccessiblemem: readwrite)"

