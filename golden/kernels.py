@@ -28,6 +28,41 @@ def _rounding(shift: int) -> tuple[int, int]:
 
 
 @njit(cache=True, nogil=True)
+def _accumulate(
+    accumulator: NDArray[np.int32], source: Map, offsets: Integers, values: NDArray[np.int32], base: int, lanes: int
+) -> None:
+    """Add every tap's weight times the run of pixels that it reads from ``base`` on."""
+    run, taps = accumulator.size, offsets.size
+    in_fours = taps // 4 * 4
+    # Four taps at a time: one load and one store of the accumulator serve four products.
+    for tap in range(0, in_fours, 4):
+        a = source[(offsets[tap] + base) * lanes :][:run]
+        b = source[(offsets[tap + 1] + base) * lanes :][:run]
+        c = source[(offsets[tap + 2] + base) * lanes :][:run]
+        d = source[(offsets[tap + 3] + base) * lanes :][:run]
+        u, v, w, x = values[tap], values[tap + 1], values[tap + 2], values[tap + 3]
+        for at in range(run):
+            accumulator[at] += np.int32(u * a[at] + v * b[at] + w * c[at] + x * d[at])
+    for tap in range(in_fours, taps):
+        a = source[(offsets[tap] + base) * lanes :][:run]
+        u = values[tap]
+        for at in range(run):
+            accumulator[at] += np.int32(u * a[at])
+
+
+@njit(cache=True, nogil=True)
+def _requantise_row(
+    accumulator: NDArray[np.int32], multiplier: int, shift: int, minimum: int, maximum: int, out: Map
+) -> None:
+    half, odd = _rounding(shift)
+    factor, places = np.int64(multiplier), np.int64(shift)
+    for at in range(out.size):
+        product = accumulator[at] * factor
+        rounded = (product + half + ((product >> places) & odd)) >> places
+        out[at] = min(max(rounded, minimum), maximum)
+
+
+@njit(cache=True, nogil=True)
 def convolve(
     source: Map,
     starts: Integers,
@@ -62,36 +97,19 @@ def convolve(
     """
     rows, columns, lanes = out.shape[1], out.shape[2], out.shape[3]
     strip = min(rows, max(1, STRIP // (pitch * lanes)))
-    accumulator = np.empty(strip * pitch * lanes, np.int32)
+    space = np.empty(strip * pitch * lanes, np.int32)
     for channel in range(first, last):
-        begin, end = starts[channel], starts[channel + 1]
-        paired = begin + (end - begin) // 4 * 4
-        half, odd = _rounding(shift[channel])
-        factor, places = np.int64(multiplier[channel]), np.int64(shift[channel])
+        taps = slice(starts[channel], starts[channel + 1])
         for top in range(0, rows, strip):
             count = min(strip, rows - top)
-            run = ((count - 1) * pitch + columns) * lanes
-            accumulator[:run] = bias[channel]
-            # Four taps at a time: one load and one store of the accumulator serve four products.
-            for tap in range(begin, paired, 4):
-                a = source[(offsets[tap] + top * pitch) * lanes :][:run]
-                b = source[(offsets[tap + 1] + top * pitch) * lanes :][:run]
-                c = source[(offsets[tap + 2] + top * pitch) * lanes :][:run]
-                d = source[(offsets[tap + 3] + top * pitch) * lanes :][:run]
-                u, v, w, x = values[tap], values[tap + 1], values[tap + 2], values[tap + 3]
-                for at in range(run):
-                    accumulator[at] += np.int32(u * a[at] + v * b[at] + w * c[at] + x * d[at])
-            for tap in range(paired, end):
-                a = source[(offsets[tap] + top * pitch) * lanes :][:run]
-                u = values[tap]
-                for at in range(run):
-                    accumulator[at] += np.int32(u * a[at])
+            # The run goes on over the rows' ends: a few sums are made that no pixel takes, and no run is short.
+            accumulator = space[: ((count - 1) * pitch + columns) * lanes]
+            accumulator[:] = bias[channel]
+            _accumulate(accumulator, source, offsets[taps], values[taps], top * pitch, lanes)
             for row in range(count):
-                for column in range(columns):
-                    for lane in range(lanes):
-                        product = accumulator[(row * pitch + column) * lanes + lane] * factor
-                        rounded = (product + half + ((product >> places) & odd)) >> places
-                        out[channel, top + row, column, lane] = min(max(rounded, minimum), maximum)
+                made = accumulator[row * pitch * lanes :]
+                target = out[channel, top + row].reshape(-1)
+                _requantise_row(made, multiplier[channel], shift[channel], minimum, maximum, target)
 
 
 @njit(cache=True, nogil=True)

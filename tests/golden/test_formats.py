@@ -80,7 +80,7 @@ def test_auto_is_the_smallest(weights: NDArray[np.int8]) -> None:
 
 @pytest.mark.parametrize("elements", [1, 64])
 def test_csc_of_a_layer_as_tall_as_real_ones(elements: int) -> None:
-    weights = sparse(np.random.default_rng(elements), (4096, 3), 0.004)
+    weights = sparse(np.random.default_rng(elements), (4096, 3), 0.001)
     for gap_bits in (2, 4, 8, 12):
         check_round_trip(encode("csc", weights, CscOptions(8, gap_bits, elements)), weights)
 
