@@ -62,16 +62,34 @@ def compile_program(
         CompileFailed: with g++'s first error line.
     """
     command = _command(sources, program, include, defines or {})
+    roots = _roots(sources, program, include)
     record = program.with_name(program.name + ".inputs.json")
-    if program.is_file() and _is_current(record, command, _inputs(sources, include)):
+    state = {
+        "command": [_portable(part, roots) for part in command],
+        "inputs": {_portable(path, roots): _digest(path) for path in _inputs(sources, include)},
+    }
+    if program.is_file() and record.is_file() and json.loads(record.read_text()) == state:
         return program
+    record.unlink(missing_ok=True)
     program.parent.mkdir(parents=True, exist_ok=True)
     run = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
     if run.returncode != 0:
         raise CompileFailed(_first_error(run.stderr))
-    inputs = _inputs(sources, include)
-    record.write_text(json.dumps({"command": command, "inputs": {path: _digest(path) for path in inputs}}))
+    record.write_text(json.dumps(state))
     return program
+
+
+def _roots(sources: Sequence[Path], program: Path, include: Sequence[Path]) -> list[str]:
+    """Folders whose place does not matter: equal files in another folder make the same program."""
+    folders = dict.fromkeys(str(folder) for folder in [program.parent, *include, *(s.parent for s in sources)])
+    return list(folders)
+
+
+def _portable(text: str, roots: Sequence[str]) -> str:
+    """A path or option with the roots replaced by their numbers."""
+    for number, root in sorted(enumerate(roots), key=lambda pair: -len(pair[1])):
+        text = text.replace(root, f"<{number}>")
+    return text
 
 
 def _command(sources: Sequence[Path], program: Path, include: Sequence[Path], defines: Mapping[str, str]) -> list[str]:
@@ -108,14 +126,6 @@ def _inputs(sources: Sequence[Path], include: Sequence[Path]) -> list[str]:
 
 def _digest(path: str) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-
-
-def _is_current(record: Path, command: list[str], inputs: Sequence[str]) -> bool:
-    try:
-        seen = json.loads(record.read_text())
-        return bool(seen == {"command": command, "inputs": {path: _digest(path) for path in inputs}})
-    except (OSError, ValueError, KeyError):
-        return False
 
 
 def _first_error(text: str) -> str:

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import golden
+from golden.onnx_check import compare_with_onnxruntime
 from testbench.build import StreamLayout
 from testbench.difference import Difference
 from testbench.ladder.rung import Context, Outcome
@@ -70,7 +71,7 @@ class OnnxRung:
 
     def check(self, context: Context) -> Outcome:
         """Compares all images."""
-        difference = golden.compare_with_onnxruntime(context.network, context.images)
+        difference = compare_with_onnxruntime(context.network, context.images)
         if difference is not None:
             return Outcome(False, str(difference))
         return Outcome(True, f"{len(context.images)} images, every layer", {"images": len(context.images)})

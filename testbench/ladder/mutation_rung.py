@@ -7,7 +7,6 @@ from pathlib import Path
 from testbench.csim.executor import CsimExecutor
 from testbench.ladder.csim import check_streams
 from testbench.ladder.mutants import CodeMutant, Mutant, code_mutants, weight_mutants
-from testbench.ladder.rtl import executor_of
 from testbench.ladder.rung import Context, Outcome
 
 __all__ = ["MutationRung"]
@@ -28,7 +27,9 @@ class MutationRung:
         images = min(_IMAGES, len(context.images))
         tensors = {name: tensor[:images] for name, tensor in context.tensors.items()}
         weights = weight_mutants(context.build, tensors, context.options.seed, _COUNT - len(code))
-        escaped = [f"{m.kind} ({m.place})" for m in weights if not _caught_by_csim(context, m, images)]
+        # A change that makes a simulation endless is noticed too; the unchanged one says how long is too long.
+        limit = 5 + 20 * context.csim.sequential(images).seconds
+        escaped = [f"{m.kind} ({m.place})" for m in weights if not _caught_by_csim(context, m, images, limit)]
         escaped += [f"{m.kind} ({m.place})" for m in code if not _caught_code(context, m, images)]
         if context.options.level == "rtl":
             escaped += [f"{m.kind} in RTL ({m.place})" for m in weights[:_RTL_COUNT] if not _caught_by_rtl(context, m)]
@@ -48,20 +49,14 @@ def _weights_file(context: Context, mutant: Mutant) -> Path:
     return file
 
 
-def _time_limit(context: Context, images: int) -> float:
-    """A mutant that makes a simulation endless is noticed, too; the unchanged one says how long is too long."""
-    return 5 + 20 * context.csim.sequential(images).seconds
-
-
-def _caught_by_csim(context: Context, mutant: Mutant, images: int) -> bool:
+def _caught_by_csim(context: Context, mutant: Mutant, images: int, limit: float) -> bool:
     file = _weights_file(context, mutant)
-    limit = _time_limit(context, images)
     return not context.csim.sequential(images, weights=file, timeout_seconds=limit).passed
 
 
 def _caught_by_rtl(context: Context, mutant: Mutant) -> bool:
     file = _weights_file(context, mutant)
-    return not executor_of(context).run([[0]], context.options.seed, weights=file, name="mutant").passed
+    return not context.rtl.run([[0]], context.options.seed, weights=file, name="mutant").passed
 
 
 def _caught_code(context: Context, mutant: CodeMutant, images: int) -> bool:

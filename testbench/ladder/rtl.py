@@ -5,42 +5,11 @@ from collections.abc import Mapping, Sequence
 
 import rtl
 from testbench.ladder.rung import Context, Outcome
-from testbench.rtl.executor import RtlDesign, RtlExecutor, RtlResult
-from testbench.rtl.phases import Gauge
+from testbench.rtl.executor import RtlResult
 
-__all__ = ["RtlRung", "StallsRung", "compile_design", "executor_of"]
+__all__ = ["RtlRung", "StallsRung"]
 
 _SEEDS = 4
-
-
-def compile_design(context: Context) -> RtlDesign:
-    """The build's RTL: our compiler's, or the Verilog files of the folder that the user names.
-
-    Raises:
-        rtl.CompileError: the compiler refuses the C++.
-        FileNotFoundError: the user's folder holds no Verilog.
-    """
-    if context.options.rtl is not None:
-        files = sorted(path for path in context.options.rtl.rglob("*") if path.suffix in {".v", ".sv"})
-        if not files:
-            raise FileNotFoundError(f"--rtl {context.options.rtl}: no .v or .sv file is there.")
-        return RtlDesign(tuple(files))
-    build = context.build
-    hls = build.folder / "hls"
-    design = rtl.compile_cpp(hls / "top.cpp", build.manifest.top, [hls], context.work / "rtl")
-    gauges = tuple(Gauge(name=_stream_name(fifo.stream), path=fifo.name) for fifo in design.fifos)
-    depths = {_stream_name(fifo.stream): fifo.depth for fifo in design.fifos}
-    return RtlDesign(tuple(design.files), gauges, depths)
-
-
-def _stream_name(stream: str) -> str:
-    """The manifest's name of a stream: `name`, or `name_0` for element 0 of an array of streams."""
-    return stream.replace("[", "_").removesuffix("]")
-
-
-def executor_of(context: Context) -> RtlExecutor:
-    """The simulation of the build's RTL."""
-    return RtlExecutor(context.build, compile_design(context), context.work / "simulation", context.options.waves)
 
 
 class RtlRung:
@@ -51,13 +20,13 @@ class RtlRung:
     def check(self, context: Context) -> Outcome:
         """Each image after a reset of its own."""
         try:
-            design = compile_design(context)
+            design = context.rtl_design
         except rtl.CompileError as error:
             return Outcome(False, str(error))
         if design.depths is not None and (fault := _check_depths(design.depths, context)):
             return Outcome(False, fault)
         images = range(context.rtl_images)
-        result = executor_of(context).run([[image] for image in images], context.options.seed, name="unstalled")
+        result = context.rtl.run([[image] for image in images], context.options.seed, name="unstalled")
         if not result.passed:
             return Outcome(False, _explain(result, context))
         fault = _check_timing(result, context) if design.depths is not None else ""
@@ -76,7 +45,7 @@ class StallsRung:
     def check(self, context: Context) -> Outcome:
         """All images one after another without a reset, for several seeds."""
         images = list(range(context.rtl_images))
-        executor = executor_of(context)
+        executor = context.rtl
         first = context.options.seed
         for seed in range(first, first + _SEEDS):
             pauses = _pauses(seed)

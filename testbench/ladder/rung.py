@@ -13,6 +13,7 @@ from safetensors.numpy import load_file
 import golden
 from testbench.build import INPUT, Build, BuildFileError
 from testbench.csim.executor import CsimExecutor
+from testbench.rtl.executor import RtlDesign, RtlExecutor, compile_design
 
 __all__ = ["Context", "Options", "Outcome", "Rung"]
 
@@ -83,20 +84,31 @@ class Context:
         """The network of the build's description."""
         return self.build.network()
 
-    @cached_property
-    def images(self) -> NDArray[np.generic]:
-        """The build's images: uint8 or int8 (N, C, H, W).
+    def __post_init__(self) -> None:
+        """Checks the options against the build.
 
         Raises:
-            BuildFileError: the build holds fewer images than were asked for.
+            BuildFileError: the build holds fewer images than were asked for, or the RTL folder holds no Verilog.
         """
-        images = load_file(self.build.folder / "vectors" / "images.safetensors")["images"]
-        wanted = self.options.images
-        if wanted is not None and not 1 <= wanted <= len(images):
+        wanted, held = self.options.images, self.build.manifest.vectors.images
+        if wanted is not None and not 1 <= wanted <= held:
             raise BuildFileError(
-                f"--images: {wanted} asked for, the build {self.build.folder} holds {len(images)}; generate more."
+                f"--images: {wanted} asked for, {self.build.folder} holds {held}; generate it with more."
             )
-        return images[: len(images) if wanted is None else wanted]
+        if self.options.rtl is not None and not self.rtl_files:
+            raise BuildFileError(f"--rtl {self.options.rtl}: there is no .v or .sv file.")
+
+    @cached_property
+    def rtl_files(self) -> tuple[Path, ...]:
+        """Verilog that the user names in place of ours."""
+        folder = self.options.rtl
+        return tuple(sorted(path for path in folder.rglob("*") if path.suffix in {".v", ".sv"})) if folder else ()
+
+    @cached_property
+    def images(self) -> NDArray[np.generic]:
+        """The build's images: uint8 or int8 (N, C, H, W)."""
+        images = load_file(self.build.folder / "vectors" / "images.safetensors")["images"]
+        return images[: self.options.images]
 
     @cached_property
     def rtl_images(self) -> int:
@@ -112,3 +124,19 @@ class Context:
     def csim(self) -> CsimExecutor:
         """The C-simulations of the unchanged build."""
         return CsimExecutor(self.build, self.work / "csim")
+
+    @cached_property
+    def rtl_design(self) -> RtlDesign:
+        """The RTL that is tested: our compiler's, or the Verilog that the user names.
+
+        Raises:
+            rtl.CompileError: the compiler refuses the C++.
+        """
+        if self.options.rtl is not None:
+            return RtlDesign(self.rtl_files)
+        return compile_design(self.build, self.work / "rtl")
+
+    @cached_property
+    def rtl(self) -> RtlExecutor:
+        """The simulation of the RTL."""
+        return RtlExecutor(self.build, self.rtl_design, self.work / "simulation", self.options.waves)

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import rtl
 from testbench.build import Build
 from testbench.difference import Difference
 from testbench.rtl.phases import Gauge, Phase, PhasedJob, PhasedResult, Run, Words, WrongWord
 from testbench.rtl.simulator import Model, build_model, run_module
 
-__all__ = ["RtlDesign", "RtlExecutor", "RtlResult"]
+__all__ = ["RtlDesign", "RtlExecutor", "RtlResult", "compile_design"]
 
 _MODULE = "testbench.rtl.phased_bench"
 PORTS = ("features_in", "weights_in", "features_out")
@@ -28,6 +29,28 @@ class RtlDesign:
     sources: tuple[Path, ...]
     gauges: tuple[Gauge, ...] = ()
     depths: Mapping[str, int] | None = None
+
+
+def compile_design(build: Build, output: Path) -> RtlDesign:
+    """Compiles a build's C++ to SystemVerilog.
+
+    Args:
+        build: the build.
+        output: folder for the SystemVerilog, replaced as a whole.
+
+    Raises:
+        rtl.CompileError: the compiler refuses the C++.
+    """
+    hls = build.folder / "hls"
+    design = rtl.compile_cpp(hls / "top.cpp", build.manifest.top, [hls], output)
+    gauges = tuple(Gauge(name=_stream_name(fifo.stream), path=fifo.name) for fifo in design.fifos)
+    depths = {_stream_name(fifo.stream): fifo.depth for fifo in design.fifos}
+    return RtlDesign(tuple(design.files), gauges, depths)
+
+
+def _stream_name(stream: str) -> str:
+    """The manifest's name of a stream: `name`, or `name_0` for element 0 of an array of streams."""
+    return stream.replace("[", "_").removesuffix("]")
 
 
 @dataclass(frozen=True)

@@ -227,6 +227,8 @@ def _compile(folder: Path, wave_format: str) -> None:
         raise SimulationFailed(f"the simulation of the design does not compile: {_first_error(run.stderr)}")
     if not reused:
         _fill_cache(folder, cache)
+    for header in folder.glob("*.gch"):  # tens of megabytes that nobody needs any more
+        header.unlink()
 
 
 def _runtime_cache(wave_format: str) -> Path:
