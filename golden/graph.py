@@ -68,18 +68,21 @@ def _map(source: TensorType) -> tuple[int, int, int]:
 
 def _windows(
     layer: ConvLayer | MaxPoolLayer | AveragePoolLayer,
-    size: tuple[int, int],
+    size: tuple[int, int, int],
     kernel: tuple[int, int],
     dilation: tuple[int, int] = (1, 1),
 ) -> tuple[int, int]:
     top, left, bottom, right = layer.padding
-    rows = window_count(size[0], kernel[0], layer.stride[0], top, bottom, dilation[0])
-    columns = window_count(size[1], kernel[1], layer.stride[1], left, right, dilation[1])
+    channels, height, width = size
+    tall, wide = height + top + bottom, width + left + right
+    if channels * tall * wide > MOST_VALUES:
+        raise _refuse("padding", f"makes a map of {channels * tall * wide} values, more than {MOST_VALUES}")
+    rows = window_count(height, kernel[0], layer.stride[0], top, bottom, dilation[0])
+    columns = window_count(width, kernel[1], layer.stride[1], left, right, dilation[1])
     if rows < 1 or columns < 1:
         raise _refuse(
             "kernel" if not isinstance(layer, ConvLayer) else "weights.shape",
-            f"the {kernel[0]}x{kernel[1]} window does not fit once into the padded map of "
-            f"{size[0] + top + bottom}x{size[1] + left + right}",
+            f"the {kernel[0]}x{kernel[1]} window does not fit once into the padded map of {tall}x{wide}",
         )
     return rows, columns
 
@@ -97,7 +100,8 @@ def _check_requantise(requantise: Requantisation, dtype: ActivationType) -> None
 
 
 def _conv(layer: ConvLayer, source: TensorType) -> TensorType:
-    channels, rows, columns = _map(source)
+    size = _map(source)
+    channels = size[0]
     shape = layer.weights.shape
     if len(shape) != 4:
         raise _refuse("weights.shape", f"has {len(shape)} numbers, but a convolution's has 4")
@@ -110,7 +114,7 @@ def _conv(layer: ConvLayer, source: TensorType) -> TensorType:
             f"has {inputs} input channels in each of {layer.groups} groups, but the source has {channels} channels",
         )
     _check_requantise(layer.requantise, layer.output.dtype)
-    return TensorType((outputs, *_windows(layer, (rows, columns), (height, width), layer.dilation)), layer.output.dtype)
+    return TensorType((outputs, *_windows(layer, size, (height, width), layer.dilation)), layer.output.dtype)
 
 
 def _linear(layer: LinearLayer, source: TensorType) -> TensorType:
@@ -126,17 +130,17 @@ def _linear(layer: LinearLayer, source: TensorType) -> TensorType:
 
 
 def _max_pool(layer: MaxPoolLayer, source: TensorType) -> TensorType:
-    channels, rows, columns = _map(source)
+    size = _map(source)
     top, left, bottom, right = layer.padding
     if max(top, bottom) >= layer.kernel[0] or max(left, right) >= layer.kernel[1]:
         raise _refuse("padding", "is not smaller than the kernel, so that a window could lie wholly outside the map")
-    return TensorType((channels, *_windows(layer, (rows, columns), layer.kernel)), source.dtype)
+    return TensorType((size[0], *_windows(layer, size, layer.kernel)), source.dtype)
 
 
 def _average_pool(layer: AveragePoolLayer, source: TensorType) -> TensorType:
-    channels, rows, columns = _map(source)
+    size = _map(source)
     _check_requantise(layer.requantise, layer.output.dtype)
-    return TensorType((channels, *_windows(layer, (rows, columns), layer.kernel)), layer.output.dtype)
+    return TensorType((size[0], *_windows(layer, size, layer.kernel)), layer.output.dtype)
 
 
 def _global_average_pool(layer: GlobalAveragePoolLayer, source: TensorType) -> TensorType:

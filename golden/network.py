@@ -16,11 +16,14 @@ from golden.description import (
     ActivationType,
     AveragePoolLayer,
     ClipLayer,
+    ConcatLayer,
     ConvLayer,
     Description,
+    FlattenLayer,
     GlobalAveragePoolLayer,
     Layer,
     LinearLayer,
+    MaxPoolLayer,
     Scale,
     WeightedLayer,
 )
@@ -187,14 +190,18 @@ class Network:
 
     def scale(self, name: str) -> Scale | None:
         """What one unit of a tensor means, handed on through layers that keep it; None where nothing says so."""
-        if name == INPUT_NAME:
-            return self.description.input.scale
-        layer = self.layer(name)
-        if "output" in type(layer).model_fields:
-            stated: Scale | None = getattr(layer, "output").scale  # noqa: B009  (not every layer has the field)
-            return stated
-        scales = {self.scale(source) for source in layer.source_names}
-        return scales.pop() if len(scales) == 1 else None
+        return self._scales[name if name == INPUT_NAME else self.layer(name).name]
+
+    @cached_property
+    def _scales(self) -> Mapping[str, Scale | None]:
+        found: dict[str, Scale | None] = {INPUT_NAME: self.description.input.scale}
+        for layer in self.layers:
+            if isinstance(layer, MaxPoolLayer | FlattenLayer | ConcatLayer):
+                scales = {found[source] for source in layer.source_names}
+                found[layer.name] = scales.pop() if len(scales) == 1 else None
+            else:
+                found[layer.name] = layer.output.scale
+        return found
 
     def size(self, name: str) -> LayerSize:
         """Storage of one weighted layer, in bits: everything the integer arithmetic needs."""

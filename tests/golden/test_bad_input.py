@@ -148,6 +148,7 @@ JSON_CASES: list[tuple[Callable[[Json], None], str | None, str | None, str]] = [
     (setting("both", "sources", to=["max", "conv1"]), "both", "sources", "do not fit together"),
     (setting("lrn", "size", to=4), "lrn", "size", "must be odd"),
     (setting("lrn", "entries", to=7), "lrn", "entries", "but the layer needs 7"),
+    (setting("mean", "padding", to=[0, 2**10, 0, 0]), "mean", "padding.1", "less than or equal to 1023"),
     (setting("max", "kernel", to=[30, 30]), "max", "kernel", "does not fit once"),
     (setting("max", "padding", to=[3, 0, 0, 0]), "max", "padding", "wholly outside the map"),
     (setting("mean", "requantise", "shift", to="many"), "mean", "requantise.shift", "input should be"),
@@ -286,6 +287,11 @@ def builder() -> DescriptionBuilder:
     return DescriptionBuilder("net", (2, 5, 5))
 
 
+def wide() -> DescriptionBuilder:
+    """A map of one pixel and 512 channels, which the largest padding makes too large to pad."""
+    return DescriptionBuilder("net", (512, 1, 1))
+
+
 BUILDER_CASES: list[tuple[Callable[[], object], str | None, str, str]] = [
     (lambda: DescriptionBuilder("", (1, 2, 2)), None, "name", "is empty"),
     (lambda: DescriptionBuilder("net", (1, 2)), None, "shape.2", "is missing"),
@@ -303,6 +309,7 @@ BUILDER_CASES: list[tuple[Callable[[], object], str | None, str, str]] = [
     (lambda: builder().max_pool("a/b", 2), "a/b", "name", "looks like a path"),
     (lambda: builder().average_pool("p", 2, multiplier=3), "p", "requantise", "or neither"),
     (lambda: builder().average_pool("p", 2, minimum=-1), "p", "requantise.minimum", "outside 0 to 255 of uint8"),
+    (lambda: wide().average_pool("p", 1024, padding=1023), "p", "padding", "makes a map of 2145387008 values"),
     (lambda: builder().build(), None, "layers", "add a layer first"),
     (lambda: builder().max_pool("p", 2).build(["q"]), None, "outputs", "'q' is not a layer"),
 ]
