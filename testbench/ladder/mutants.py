@@ -165,7 +165,8 @@ def _kernel_channel(t: _Targets) -> Mutant | None:
 
 def _kernel_count(t: _Targets) -> Mutant | None:
     unit = Place(t.packet().content[0], 0, 16)
-    return t.changed("entries of a kernel", t.field("kernel_unit", "count", unit), lambda count: count ^ 1)
+    # One fewer, never one more: the last kernel of a packet ends with the packet, whatever its count says.
+    return t.changed("entries of a kernel", t.field("kernel_unit", "count", unit), lambda count: count - 1)
 
 
 def _row_gap(t: _Targets) -> Mutant | None:
