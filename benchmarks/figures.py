@@ -58,7 +58,7 @@ class Figures(BaseModel):
 
 def networks() -> list[str]:
     """Names of the zoo's networks."""
-    return sorted(path.stem for path in _ZOO.glob("*.json"))
+    return sorted(path.stem for path in _ZOO.glob("*.safetensors"))
 
 
 def _storage(network: golden.Network) -> dict[str, int]:
