@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import golden
-from golden import DescriptionError
+from golden import Description, DescriptionError
+from golden.graph import infer_graph
 from golden.schema import json_schema
 from tests.golden.networks import every_layer, saved
 
@@ -76,3 +77,10 @@ def test_the_schema_in_the_documentation_is_current() -> None:
     layers = json.loads(json_schema())["$defs"]
     for model in (value for value in layers.values() if value["type"] == "object"):
         assert model["additionalProperties"] is False
+
+
+def test_the_example_in_the_documentation_is_a_description() -> None:
+    text = SCHEMA.with_name("description.md").read_text().split("```json\n")[1].split("```")[0]
+    example = Description.model_validate_json(text.replace("64 hexadecimal digits of the whole file", "0" * 64))
+    types = infer_graph(example.input, example.layers, example.outputs)
+    assert types["pool1"].shape == (6, 14, 14)
