@@ -310,7 +310,7 @@ class _Emitter:
 
     def _initial(self, memory: Memory, name: str) -> str:
         assert memory.initial is not None
-        zeros = f"    for (int i = 0; i < {memory.depth}; i++) {name}[i] = {memory.width}'d0;"
+        zeros = f"    for (int word_number = 0; word_number < {memory.depth}; word_number++) {name}[word_number] = '0;"
         lines = [zeros] if 0 in memory.initial else []
         lines += [f"    {name}[{i}] = {memory.width}'h{word:x};" for i, word in enumerate(memory.initial) if word]
         return "\n".join(["  initial begin", *lines, "  end"])

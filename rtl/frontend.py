@@ -5,6 +5,8 @@ The number of steps must not hang on what LLVM's passes feel like doing. So a cu
 allows, and the calls are still executed exactly once per iteration. `#pragma HLS UNROLL` loops get no mark.
 """
 
+from __future__ import annotations
+
 import re
 import subprocess
 import sys
@@ -96,6 +98,19 @@ def _clang(source: Path, include: Sequence[Path], defines: Mapping[str, str]) ->
         return output.read_text()
 
 
+@dataclass(frozen=True)
+class _LoopRange:
+    """File, (line, column) of the start, last line."""
+
+    file: str
+    start: tuple[int, ...]
+    last_line: int
+
+    def holds(self, pragma: Pragma) -> bool:
+        """The pragma's line is inside."""
+        return self.file == pragma.file and self.start[0] <= pragma.line <= self.last_line
+
+
 class _Metadata:
     """Debug metadata of unoptimised IR, as far as loops and function names need it."""
 
@@ -111,16 +126,16 @@ class _Metadata:
         match = re.search(r'name: "([^"]*)"', self.nodes[number])
         return match[1] if match else ""
 
-    def loop_range(self, number: int) -> tuple[str, int, int] | None:
-        """File, first and last line of the loop with the metadata node `number`."""
+    def loop_range(self, number: int) -> _LoopRange | None:
+        """Where the loop with the metadata node `number` stands."""
         places = [self._place(int(ref)) for ref in re.findall(r"!(\d+)", self.nodes[number])]
         found = [place for place in places if place]
-        return (found[0][0], found[0][1], found[-1][1]) if found else None
+        return _LoopRange(found[0][0], found[0][1:], found[-1][1]) if found else None
 
-    def _place(self, number: int) -> tuple[str, int] | None:
+    def _place(self, number: int) -> tuple[str, int, int] | None:
         node = self.nodes.get(number, "")
-        match = re.match(r"!DILocation\(line: (\d+).*?scope: !(\d+)", node)
-        return (self._scope_file(int(match[2])), int(match[1])) if match else None
+        match = re.match(r"!DILocation\(line: (\d+)(?:, column: (\d+))?, scope: !(\d+)", node)
+        return (self._scope_file(int(match[3])), int(match[1]), int(match[2] or 0)) if match else None
 
     def _scope_file(self, number: int) -> str:
         match = re.search(r"\bfile: !(\d+)", self.nodes[number])
@@ -167,7 +182,7 @@ def _called_processes(lines: Sequence[str], top: str) -> list[str]:
 def _mark_loops(lines: list[str], metadata: _Metadata, unrolls: Sequence[Pragma]) -> None:
     """Puts a cut at the start of every loop's body, except where the loop is to be unrolled; sets loop metadata."""
     inserts: dict[int, str] = {}
-    loops: dict[int, tuple[str, int, int] | None] = {}
+    loops: dict[int, _LoopRange | None] = {}
     for _, start, end in _functions(lines):
         for header, node in _loops_of(lines, start, end):
             loops[node] = metadata.loop_range(node)
@@ -209,20 +224,16 @@ def _body_label(lines: Sequence[str], start: int, end: int, header: str) -> str:
     return f"{start}:{header}"
 
 
-def _unrolled_loops(loops: Mapping[int, tuple[str, int, int] | None], unrolls: Sequence[Pragma]) -> dict[int, Pragma]:
+def _unrolled_loops(loops: Mapping[int, _LoopRange | None], unrolls: Sequence[Pragma]) -> dict[int, Pragma]:
     """Loops that are the innermost around an UNROLL pragma. Template instances give several loops one range."""
     chosen: dict[int, Pragma] = {}
     for pragma in unrolls:
         if re.search(r"\boff\b", pragma.arguments, re.IGNORECASE):
             continue
-        around = {
-            node: place
-            for node, place in loops.items()
-            if place and place[0] == pragma.file and place[1] <= pragma.line <= place[2]
-        }
+        around = {node: place for node, place in loops.items() if place and place.holds(pragma)}
         if around:
-            innermost = max(place[1] for place in around.values())
-            chosen.update({node: pragma for node, place in around.items() if place[1] == innermost})
+            innermost = max(place.start for place in around.values())
+            chosen.update({node: pragma for node, place in around.items() if place.start == innermost})
     return chosen
 
 

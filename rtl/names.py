@@ -150,6 +150,7 @@ _KEYWORDS = frozenset(
         "clk",
         "rst_n",
         "signed",
+        "word_number",
     ]
 )
 
