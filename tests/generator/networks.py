@@ -4,7 +4,7 @@ import numpy as np
 
 from golden import DescriptionBuilder, Network, Scale
 
-__all__ = ["branched_network", "random_weights"]
+__all__ = ["branched_network", "convolver_network", "fc_network", "random_weights"]
 
 _UNSIGNED = {"minimum": 0, "maximum": 255, "output_dtype": "uint8"}
 _SIGNED = {"minimum": -128, "maximum": 127, "output_dtype": "int8"}
@@ -39,4 +39,25 @@ def branched_network(seed: int = 0) -> Network:
     inputs = builder.build().shapes["vector"][0]
     builder.linear("hidden", weights(11, inputs, density=0.3), bias(11), shift=6, **_UNSIGNED)
     builder.linear("scores", weights(10, 11, density=0.5), bias(10), shift=6, **_SIGNED)
+    return builder.build()
+
+
+def convolver_network(seed: int = 0) -> Network:
+    """Convolutions only, so that the accelerator has no FC engine."""
+    random = np.random.default_rng(seed)
+    builder = DescriptionBuilder("convolver", (2, 8, 7), "int8", Scale(multiplier=1, shift=8))
+    bias = random.integers(-2000, 2000, 5).astype(np.int32)
+    builder.conv("first", random_weights(random, (5, 2, 3, 3), 0.4), bias, padding=(1, 1), shift=7, **_UNSIGNED)
+    builder.average_pool("pool", (2, 2), (2, 2))
+    builder.conv("second", random_weights(random, (5, 5, 3, 3), 0.4), bias, padding=(1, 1), shift=7, **_SIGNED)
+    return builder.build()
+
+
+def fc_network(seed: int = 0) -> Network:
+    """Linear layers only, so that the accelerator has no convolver."""
+    random = np.random.default_rng(seed)
+    builder = DescriptionBuilder("fc", (3, 4, 5), "uint8", Scale(multiplier=1, shift=8)).flatten("vector")
+    for name, inputs, outputs in (("first", 60, 33), ("second", 33, 7)):
+        bias = random.integers(-2000, 2000, outputs).astype(np.int32)
+        builder.linear(name, random_weights(random, (outputs, inputs), 0.3), bias, shift=6, **_SIGNED)
     return builder.build()
