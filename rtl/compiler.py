@@ -12,6 +12,7 @@ from rtl.design import Design
 from rtl.emit import emit_process
 from rtl.errors import CompileError
 from rtl.frontend import INCLUDE_DIR, lower
+from rtl.ir import Function
 from rtl.names import Namespace, identifier
 from rtl.parser import parse_module
 from rtl.steps import build_process
@@ -46,7 +47,8 @@ def compile_cpp(
     if not source.is_file():
         raise CompileError(str(source), 0, "no such file")
     lowered = lower(source, top, include, defines or {})
-    module = parse_module(lowered.text, INCLUDE_DIR)
+    module = parse_module(lowered.text, INCLUDE_DIR, lowered.top, lowered.processes)
+    _check_shared([module.functions[symbol] for symbol in lowered.processes])
     names = Namespace()
     names.unique(top)
     processes = {symbol: build_process(module.functions[symbol]) for symbol in lowered.processes}
@@ -64,6 +66,16 @@ def compile_cpp(
     )
     _write(output, {f"{name}.sv": text for name, text in texts.items()}, design)
     return design
+
+
+def _check_shared(functions: Sequence[Function]) -> None:
+    """Refuses variables that two processes see: between processes there are only streams."""
+    owners: dict[int, Function] = {}
+    for function in functions:
+        for item in function.objects:
+            if item.initial is not None and not item.constant and owners.setdefault(id(item), function) is not function:
+                message = f"'{item.name}' is used by '{owners[id(item)].name}' too; processes share nothing but streams"
+                raise CompileError(function.place.file, function.place.line, message)
 
 
 def _write(output: Path, texts: Mapping[str, str], design: Design) -> None:

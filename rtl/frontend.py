@@ -27,15 +27,25 @@ INCLUDE_DIR = Path(__file__).parent / "include"
 # aarch64 and not x86-64: its ABI passes _BitInts of up to 128 bits as they are, where x86-64 takes them apart. Any
 # fixed 64-bit little-endian target keeps the IR, and so the hardware, independent of the machine.
 _TARGET = "aarch64-linux-gnu"
-_CLANG_FLAGS = (
-    "-S -emit-llvm -O1 -Xclang -disable-llvm-passes -std=c++17 -fno-exceptions -fno-rtti -fno-builtin "
-    "-fno-sanitize=all -fno-threadsafe-statics -fno-stack-protector -fomit-frame-pointer -fno-vectorize "
-    f"-fno-slp-vectorize -fno-unroll-loops -target {_TARGET} -mcpu=baseline -fsigned-char -gline-tables-only "
-    "-fno-discard-value-names -D__SYNTHESIS__ -D__RTL__ -Xclang -fexperimental-max-bitint-width=65536 -Wno-unknown-pragmas -Wno-unused-command-line-argument"
-).split()
+_CLANG_FLAGS = f"""
+    -S -emit-llvm -O1 -Xclang -disable-llvm-passes -std=c++17 -D__SYNTHESIS__ -D__RTL__
+    -fno-exceptions -fno-rtti -fno-builtin -fno-sanitize=all -fno-threadsafe-statics -fno-stack-protector
+    -fomit-frame-pointer -fno-vectorize -fno-slp-vectorize -fno-unroll-loops -fsigned-char
+    -target {_TARGET} -mcpu=baseline -Xclang -fexperimental-max-bitint-width=65536
+    -gline-tables-only -fno-discard-value-names -Wno-unknown-pragmas -Wno-unused-command-line-argument
+"""
 
 _EFFECT = "nounwind willreturn nomerge nocallback nofree nosync memory(inaccessiblemem: readwrite)"
 _UNROLL_LIMIT = 1 << 24
+
+# LLVM's passes, in order. SIMPLIFY runs again after each round of unrolling: what was an index is a constant then.
+_INLINE = ("always_inliner", "global_dead_code_eliminate")
+_SIMPLIFY = (
+    *("sroa", "instruction_combine", "simplify_cfg", "sccp", "new_gvn"),
+    *("instruction_combine", "dead_store_elimination", "aggressive_dce", "simplify_cfg"),
+)
+_UNROLL = ("sroa", "loop_simplify", "lcssa", "loop_unroll", "simplify_cfg", "instruction_combine")
+_PASSES = (_INLINE, _SIMPLIFY, _UNROLL, _SIMPLIFY, _UNROLL, _SIMPLIFY, _SIMPLIFY)
 
 _DEFINE = re.compile(r"^define .*?@([\w$.]+|\"[^\"]*\")\(")
 _SUBPROGRAM = re.compile(r"!dbg !(\d+)")
@@ -80,13 +90,15 @@ def lower(source: Path, top: str, include: Sequence[Path], defines: Mapping[str,
     processes = _called_processes(lines, symbol)
     _mark_loops(lines, metadata, [pragma for pragma in pragmas if pragma.name == "UNROLL"])
     text = _set_inlining(lines, {symbol, *processes})
-    return SourceModule(_optimise(text), symbol, processes, pragmas)
+    optimised = _optimise(text)
+    _check_unrolled(optimised)
+    return SourceModule(optimised, symbol, processes, pragmas)
 
 
 def _clang(source: Path, include: Sequence[Path], defines: Mapping[str, str]) -> str:
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "module.ll"
-        command = [sys.executable, "-m", "ziglang", "c++", *_CLANG_FLAGS, f"-I{INCLUDE_DIR}"]
+        command = [sys.executable, "-m", "ziglang", "c++", *_CLANG_FLAGS.split(), f"-I{INCLUDE_DIR}"]
         command += [f"-I{path}" for path in include]
         command += [f"-D{name}={value}" for name, value in defines.items()]
         done = subprocess.run([*command, str(source), "-o", str(output)], capture_output=True, text=True, check=False)
@@ -312,6 +324,20 @@ def _stream_definition(symbol: str, reads: bool, width: int, memory: int) -> lis
     return [f"define internal void @{symbol}{arguments}", *body, "  ret void", "}"]
 
 
+def _check_unrolled(text: str) -> None:
+    """Refuses loops that were to be unrolled and still stand."""
+    lines = text.splitlines()
+    metadata = _Metadata(lines)
+    wished = {number for number, node in metadata.nodes.items() if '"llvm.loop.unroll.full"' in node}
+    for line in lines:
+        match = re.search(r"^  br .*!llvm\.loop !(\d+)", line)
+        if match and wished & {int(ref) for ref in re.findall(r"!(\d+)", metadata.nodes[int(match[1])])}:
+            place = metadata.loop_range(int(match[1]))
+            file, number = (place.file, place.start[0]) if place else ("", 0)
+            message = "the loop cannot be unrolled: its number of iterations is not a constant"
+            raise CompileError(file, number, message)
+
+
 def _optimise(text: str) -> str:
     """The passes. None of them can add or remove steps: see the module's comment."""
     llvm.set_option("rtl", f"-pragma-unroll-threshold={_UNROLL_LIMIT}")
@@ -323,24 +349,9 @@ def _optimise(text: str) -> str:
         raise CompileError("", 0, f"LLVM does not accept the marked IR: {error}") from error
     machine = llvm.Target.from_triple(_TARGET).create_target_machine()
     builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1))
-    for passes in (_INLINE, _SIMPLIFY, _UNROLL, _SIMPLIFY, _UNROLL, _SIMPLIFY, _SIMPLIFY):
+    for passes in _PASSES:
         manager = llvm.create_new_module_pass_manager()
         for name in passes:
             getattr(manager, f"add_{name}_pass")()
         manager.run(module, builder)
     return str(module)
-
-
-_INLINE = ("always_inliner", "global_dead_code_eliminate")
-_SIMPLIFY = (
-    "sroa",
-    "instruction_combine",
-    "simplify_cfg",
-    "sccp",
-    "new_gvn",
-    "instruction_combine",
-    "dead_store_elimination",
-    "aggressive_dce",
-    "simplify_cfg",
-)
-_UNROLL = ("sroa", "loop_simplify", "lcssa", "loop_unroll", "simplify_cfg", "instruction_combine")

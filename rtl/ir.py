@@ -106,7 +106,7 @@ class Instruction(Value):
     """An operation. Its result is itself.
 
     Attributes:
-        op: LLVM's opcode, or the intrinsic's name without `llvm.` and type; also `read`, `write`, `cut`, `load`, `store`.
+        op: LLVM's opcode, or the intrinsic's name without `llvm.` and type; also `read`, `write`, `cut`.
         operands: values; for `phi` in the order of `incoming`.
         name: LLVM's name for the result.
         predicate: of icmp.

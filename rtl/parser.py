@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from rtl.errors import CompileError
@@ -33,31 +33,12 @@ _GLOBAL = re.compile(r'^(@(?:"[^"]*"|[\w.$-]+)) = (.*)$')
 _STRUCT = re.compile(r'^(%(?:"[^"]*"|[\w.$-]+)) = type (.*)$')
 _DBG = re.compile(r"!dbg !(\d+)")
 _METADATA_TAIL = re.compile(r", ![\w.]+ !.*$")
-_BINARY = frozenset(["add", "sub", "mul", "udiv", "sdiv", "urem", "srem", "shl", "lshr", "ashr", "and", "or", "xor"])
+_BINARY = "add sub mul udiv sdiv urem srem shl lshr ashr and or xor"
 _CASTS = frozenset(["trunc", "zext", "sext"])
 _FLAGS = ("nuw", "nsw", "exact", "disjoint", "nneg", "samesign", "inbounds", "nusw", "inrange")
-_INTRINSICS = frozenset(
-    [
-        "umin",
-        "umax",
-        "smin",
-        "smax",
-        "abs",
-        "ctpop",
-        "ctlz",
-        "cttz",
-        "bswap",
-        "bitreverse",
-        "fshl",
-        "fshr",
-        "usub.sat",
-        "uadd.sat",
-        "sadd.sat",
-        "ssub.sat",
-        "ucmp",
-        "scmp",
-    ]
-)
+_INTRINSICS = """
+    umin umax smin smax abs ctpop ctlz cttz bswap bitreverse fshl fshr ucmp scmp usub.sat uadd.sat sadd.sat ssub.sat
+"""
 _IGNORED = ("llvm.lifetime.", "llvm.assume", "llvm.experimental.noalias", "llvm.dbg.", "llvm.invariant.")
 
 
@@ -65,11 +46,13 @@ class CallInstruction(Instruction):
     """A call that is left: in the top function, of a process."""
 
 
-def parse_module(text: str, own_headers: Path) -> Module:
-    """Reads all function definitions of `text`.
+def parse_module(text: str, own_headers: Path, top: str, processes: Collection[str]) -> Module:
+    """Reads the definitions of the top function and the processes.
 
     Args:
         text: LLVM IR as printed by LLVM.
+        top: symbol of the top function.
+        processes: symbols of the functions that it calls; all others should have been inlined.
         own_headers: folder whose lines are never shown to the user.
 
     Raises:
@@ -85,11 +68,16 @@ def parse_module(text: str, own_headers: Path) -> Module:
     for number, line in enumerate(lines):
         if line.startswith("define "):
             start = number
-        elif line == "}":
-            reader = _FunctionReader(lines[start:number], locations, structs, initial, globals_)
+        elif line == "}" and _wanted(lines[start], top, processes):
+            reader = _FunctionReader(lines[start:number], locations, structs, initial, globals_, processes)
             function = reader.read()
             functions[function.symbol] = function
     return Module(functions)
+
+
+def _wanted(header: str, top: str, processes: Collection[str]) -> bool:
+    match = _DEFINE.match(header)
+    return match is None or match[1] == top or match[1] in processes
 
 
 class _FunctionReader:
@@ -102,12 +90,14 @@ class _FunctionReader:
         structs: dict[str, str],
         initial: dict[str, str],
         globals_: dict[str, MemoryObject],
+        processes: Collection[str],
     ) -> None:
         self._lines = lines
         self._locations = locations
         self._structs = structs
         self._initial = initial
         self._globals = globals_
+        self._processes = processes
         self._values: dict[str, Value] = {}
         self._blocks: dict[str, Block] = {}
         self._objects: list[MemoryObject] = []
@@ -212,7 +202,7 @@ class _FunctionReader:
         return branch
 
     def _operation(self, opcode: str, result: str, cursor: Cursor) -> Value | None:
-        if opcode in _BINARY:
+        if opcode in _BINARY.split():
             return self._binary(opcode, result, cursor)
         if opcode in _CASTS:
             return self._cast(opcode, result, cursor)
@@ -384,11 +374,11 @@ class _FunctionReader:
         if callee.startswith(("rtl.read.", "rtl.write.")):
             return self._stream_call(callee.split(".")[1], width, result, cursor)
         name = re.sub(r"^llvm\.|\.i\d+$", "", callee)
-        if callee.startswith("llvm.") and name in _INTRINSICS:
+        if callee.startswith("llvm.") and name in _INTRINSICS.split():
             return self._intrinsic(name, width, result, cursor)
         if callee.startswith(("llvm.memcpy", "llvm.memset", "llvm.memmove")):
             raise self._error(
-                "a whole array is copied or set at once; write a loop (with #pragma HLS UNROLL when it is to take no time)"
+                "a whole array is copied or set at once; write a loop (#pragma HLS UNROLL makes it take no time)"
             )
         if callee == "rtl_refuse_mixed_sign_division":
             raise self._error(
@@ -420,6 +410,8 @@ class _FunctionReader:
         return instruction
 
     def _process_call(self, callee: str, cursor: Cursor) -> Instruction:
+        if callee not in self._processes:
+            raise self._error(f"the call of '{_source_name(callee)}' cannot be inlined: recursion, or no body here")
         call = CallInstruction(0, callee, [], "", self._place)
         cursor.take("(")
         while not cursor.take(")") and cursor.peek():
@@ -628,7 +620,7 @@ def _stream_shape(kind: Type) -> StreamShape | None:
 
 def _source_name(symbol: str) -> str:
     """The variable's name in a mangled symbol of a global or static variable."""
-    match = re.search(r"E(\d+)([A-Za-z_]\w*)$", symbol) or re.match(r"^_Z[LN]*(\d+)([A-Za-z_]\w*)$", symbol)
+    match = re.search(r"E(\d+)([A-Za-z_]\w*)$", symbol) or re.match(r"^_Z[LN]*(\d+)([A-Za-z_]\w*)", symbol)
     if match and len(match[2]) >= int(match[1]):
         return match[2][: int(match[1])]
     return symbol

@@ -14,6 +14,7 @@ from rtl.expressions import Graph, Node, upper_bound
 from rtl.ir import Address, Block, Constant, Function, Instruction, StreamParameter, Value
 from rtl.memories import Memory, MemoryMap
 from rtl.operations import evaluate
+from rtl.parser import CallInstruction
 from rtl.process import Access, Exit, Port, Process, Register, Step, Update, Write
 from rtl.regions import Region
 
@@ -146,6 +147,9 @@ class _Builder:
             case "store":
                 self._store(instruction, block)
                 return
+            case _ if isinstance(instruction, CallInstruction):
+                message = "a process calls another process; only the top function does"
+                raise CompileError(instruction.place.file, instruction.place.line, message)
             case _:
                 node = evaluate(self._graph, instruction, [self._value(item) for item in instruction.operands])
         if node is not None:

@@ -62,7 +62,7 @@ class _Writer:
         return self.random.choice(scope.numbers)[0]
 
     def binary(self, scope: _Scope, depth: int) -> str:
-        operator = self.random.choice("+ - * & | ^ + -".split())
+        operator = self.random.choice(("+", "-", "*", "&", "|", "^", "+", "-"))
         right = self.expression(scope, depth)
         if self.random.random() < 0.15:
             right = str(self.random.randrange(-300, 300))
@@ -116,7 +116,7 @@ class _Writer:
         left, right = self.expression(scope, depth), self.expression(scope, depth)
         if self.random.random() < 0.3:
             right = str(self.random.randrange(-20, 20))
-        text = f"({left} {self.random.choice('== != < > <= >='.split())} {right})"
+        text = f"({left} {self.random.choice(('==', '!=', '<', '>', '<=', '>='))} {right})"
         if self.random.random() < 0.25:
             text = f"({text} {self.random.choice(('&&', '||'))} {self.condition(scope, 0)})"
         return text
@@ -153,7 +153,7 @@ class _Writer:
         name, _ = self.random.choice(scope.numbers)
         if self.random.random() < 0.2:
             return [self.random.choice((f"++{name};", f"{name}--;"))]
-        operator = self.random.choice("+= -= *= &= |= ^=".split())
+        operator = self.random.choice(("+=", "-=", "*=", "&=", "|=", "^="))
         return [f"{name} {operator} {self.expression(scope, 2)};"]
 
     def part(self, scope: _Scope) -> list[str]:
@@ -362,4 +362,5 @@ def _assemble(
     stages = "\n".join(parts)
     wires = "\n".join(f"  {stream}" for stream in streams)
     calls = "\n".join(body)
-    return f"namespace {name}_ {{\n{stages}\n}}\n{head}\n  using namespace {name}_;\n#pragma HLS DATAFLOW\n{wires}\n{calls}\n}}\n"
+    inner = f"  using namespace {name}_;\n#pragma HLS DATAFLOW\n{wires}\n{calls}"
+    return f"namespace {name}_ {{\n{stages}\n}}\n{head}\n{inner}\n}}\n"

@@ -81,7 +81,8 @@ SINGLE = {
     ),
     "both_branches": (
         f"const {Word} n = in.read(); {Word} x = n;"
-        "if (n == 1) { for (int i = 0; i < 5; ++i) x += i; } else { for (int i = 0; i < 2; ++i) x -= i; } out.write(x);",
+        "if (n == 1) { for (int i = 0; i < 5; ++i) x += i; } else { for (int i = 0; i < 2; ++i) x -= i; }"
+        "out.write(x);",
         [1 + 2, 1 + 5, 1 + 2, 1 + 2],
     ),
 }
@@ -111,7 +112,9 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
     folder = tmp_path_factory.mktemp("timing")
     programs = [Program(name, _process(name, body), {"in": [0, 1, 2, 3]}) for name, (body, _) in SINGLE.items()]
     programs += [Program(name, _process(name, body), {"in": words}) for name, (body, words, _) in SEVERAL.items()]
-    expected = {name: {"out": 4} for name in SINGLE} | {name: {"out": len(gaps) + 1} for name, (_, _, gaps) in SEVERAL.items()}
+    expected = {name: {"out": 4} for name in SINGLE} | {
+        name: {"out": len(gaps) + 1} for name, (_, _, gaps) in SEVERAL.items()
+    }
     designs = compile_programs(programs, folder / "rtl")
     return run_rtl(programs, designs, expected, folder / "simulation")[0]
 
@@ -137,7 +140,7 @@ def test_latency_from_port_to_port(outcomes: dict[str, Outcome]) -> None:
 
 
 def test_fifo_is_registered_both_ways(tmp_path: Path) -> None:
-    """A full FIFO frees a place one clock after a read: depth 1 passes a word every other clock, depth 2 every clock."""
+    """A full FIFO frees a place one clock after a read: depth 1 passes a word every other clock, depth 2 each."""
     programs = []
     for depth in (1, 2):
         name = f"depth{depth}"
