@@ -216,13 +216,15 @@ class WeightStreamReader:
                     continue
                 yield Entry(row * len(part.packets) + packet.number, column, 0, 0, value, unit)
 
+    def column_end(self, packet: Packet, column: int) -> Place:
+        """Where an FC packet says at which entry a column ends."""
+        word, number = divmod(column, self._format.pointers_per_word)
+        return Place(packet.content[word], self.pointer_bits * (number + 1), self.pointer_bits)
+
     def _pointers(self, part: LayerStream, packet: Packet) -> list[int]:
-        bits, per_word = self._format.pointer_bits, self._format.pointers_per_word
         columns = part.layer.input_words * self._build.lanes
-        places = (divmod(column, per_word) for column in range(columns))
-        pointers = [self.read(Place(packet.content[word], bits * number, bits)) for word, number in places]
-        word, number = divmod(columns - 1, per_word)
-        return [*pointers, self.read(Place(packet.content[word], bits * (number + 1), bits))]
+        first = Place(packet.content[0], 0, self.pointer_bits)
+        return [self.read(first), *(self.read(self.column_end(packet, column)) for column in range(columns))]
 
     def _unit(self, words: tuple[int, ...], number: int) -> Place:
         word, index = divmod(number, self._format.word_bits // self._format.unit_bits)

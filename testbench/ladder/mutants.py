@@ -6,7 +6,7 @@ inputs that are not always zero. A change that no output could show would prove 
 
 import random
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,28 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from testbench.build import Build
-from testbench.weight_stream import Entry, LayerStream, Packet, Place, WeightStreamReader, read_bits, write_bits
+from testbench.ladder.targets import Mutant, Targets
+from testbench.weight_stream import Place, WeightStreamReader
 
 __all__ = ["CodeMutant", "Mutant", "code_mutants", "weight_mutants"]
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """A changed weight stream.
-
-    Attributes:
-        kind: what was changed.
-        place: where, for people.
-        words: all words of the stream.
-    """
-
-    kind: str
-    place: str
-    words: tuple[int, ...] = field(repr=False)
-
-    def bytes(self, word_bits: int) -> bytes:
-        """The stream as it stands in weights.bin."""
-        return b"".join(word.to_bytes(word_bits // 8, "little") for word in self.words)
 
 
 @dataclass(frozen=True)
@@ -56,169 +38,103 @@ class CodeMutant:
     text: str = field(repr=False)
 
 
-class _Targets:
-    """One layer's stream, and what of it can show in an output.
-
-    Args:
-        reader: the stream.
-        part: the layer.
-        tensors: golden's tensors, (N, ...) by name.
-        draw: source of random choices.
-    """
-
-    def __init__(
-        self, reader: WeightStreamReader, part: LayerStream, tensors: Mapping[str, NDArray[Any]], draw: random.Random
-    ) -> None:
-        self.reader = reader
-        self.part = part
-        self.draw = draw
-        self.bits = reader.word_bits
-        source, target = part.layer.inputs[0], part.layer.output
-        outputs = _per_channel(tensors[target.tensor], part.layer.engine)
-        inside = (outputs > outputs.min()) & (outputs < outputs.max())
-        self.lively_outputs = _best(inside.mean(axis=(0, 2)))
-        inputs = np.stack([source.pack(image, reader.lanes) for image in tensors[source.tensor]])
-        per_unit = source.channel_words * reader.lanes if part.layer.engine == "convolver" else 1
-        self.lively_inputs = _best((inputs != 0).reshape(len(inputs), -1, per_unit).mean(axis=(0, 2)))
-        self.source, self.target = tensors[source.tensor], tensors[target.tensor]
-
-    def entry(self, condition: Callable[[Entry], bool] = lambda entry: True) -> Entry | None:
-        """A weight between a lively input and a lively output, None if there is none."""
-        found = [
-            entry
-            for entry in self.reader.entries(self.part)
-            if entry.output in self.lively_outputs and entry.input in self.lively_inputs and condition(entry)
-        ]
-        return self.draw.choice(found) if found else None
-
-    def changed_entry(
-        self,
-        kind: str,
-        name: str,
-        change: Callable[[int], int],
-        condition: Callable[[Entry], bool] = lambda entry: True,
-    ) -> Mutant | None:
-        """A mutant with a field of one stored weight changed; None if no weight fits the condition."""
-        entry = self.entry(condition)
-        layout = "entry_unit" if self.part.layer.engine == "convolver" else "fc_entry"
-        return None if entry is None else self.changed(kind, self.field(layout, name, entry.place), change)
-
-    def packet(self) -> Packet:
-        """The packet of a lively output channel (convolver) or row (FC engine)."""
-        output = self.draw.choice(sorted(self.lively_outputs))
-        if self.part.layer.engine == "convolver":
-            return self.part.packets[self.part.layer.output.channel_order.index(output)]
-        return self.part.packets[output % len(self.part.packets)]
-
-    def field(self, layout: str, name: str, unit: Place) -> Place:
-        """Where a field of a unit lies."""
-        return self.reader.place(layout, name, unit.word, unit.low)
-
-    def changed(self, kind: str, place: Place, change: Callable[[int], int]) -> Mutant | None:
-        """A mutant with one field changed; None when the change leaves it as it is."""
-        before = self.reader.read(place)
-        words = list(self.reader.words)
-        write_bits(words, place, self.bits, change(before))
-        after = read_bits(words, place, self.bits)
-        if after == before:
-            return None
-        where = f"layer {self.part.layer.name}, word {place.word}, bit {place.low}: {before} to {after}"
-        return Mutant(kind, where, tuple(words))
-
-
-def _best(liveliness: NDArray[np.float64]) -> frozenset[int]:
-    """The livelier half of all that are not dead."""
-    alive = np.flatnonzero(liveliness > 0)
-    if not alive.size:
-        return frozenset(range(liveliness.size))
-    middle = np.median(liveliness[alive])
-    return frozenset(int(number) for number in alive if liveliness[number] >= middle)
-
-
-def _per_channel(tensor: NDArray[Any], engine: str) -> NDArray[np.int64]:
-    """(N, channels, pixels), where every value of an FC layer is a channel."""
-    channels = tensor.shape[1] if engine == "convolver" else int(np.prod(tensor.shape[1:]))
-    return tensor.reshape(len(tensor), channels, -1).astype(np.int64)
-
-
-def _weight_sign(t: _Targets) -> Mutant | None:
+def _weight_sign(t: Targets) -> Mutant | None:
     return t.changed_entry("weight", "value", lambda value: value ^ 0x80)
 
 
-def _weight_low_bit(t: _Targets) -> Mutant | None:
-    return t.changed_entry("weight by one", "value", lambda value: value ^ 1)
+def _weight_bit(t: Targets) -> Mutant | None:
+    return t.changed_entry("bit of a weight", "value", lambda value: value ^ 0x20)
 
 
-def _kernel_row(t: _Targets) -> Mutant | None:
+def _kernel_row(t: Targets) -> Mutant | None:
     return t.changed_entry("row index", "row", lambda row: row - 1, lambda entry: entry.row > 0)
 
 
-def _kernel_column(t: _Targets) -> Mutant | None:
+def _kernel_column(t: Targets) -> Mutant | None:
     return t.changed_entry("column index", "column", lambda column: column - 1, lambda entry: entry.column > 0)
 
 
-def _kernel_channel(t: _Targets) -> Mutant | None:
+def _kernel_channel(t: Targets) -> Mutant | None:
+    """All kernels of a packet read the next input channel, or the one before."""
     packet = t.packet()
-    unit = Place(packet.content[0], 0, 16)
-    return t.changed("input channel", t.field("kernel_unit", "skip", unit), lambda skip: skip - 1 if skip else 1)
+    if packet is None:
+        return None
+    place = t.field("kernel_unit", "skip", Place(packet.content[0], 0, 16))
+    return t.changed("input channel", place, lambda skip: skip - 1 if skip else 1)
 
 
-def _kernel_count(t: _Targets) -> Mutant | None:
-    unit = Place(t.packet().content[0], 0, 16)
-    # One fewer, never one more: the last kernel of a packet ends with the packet, whatever its count says.
-    return t.changed("entries of a kernel", t.field("kernel_unit", "count", unit), lambda count: count - 1)
+def _kernel_count(t: Targets) -> Mutant | None:
+    """One less: the kernel's last entry is then read as the start of a kernel."""
+    packet = t.packet()
+    if packet is None:
+        return None
+    place = t.field("kernel_unit", "count", Place(packet.content[0], 0, 16))
+    return t.changed("entries of a kernel", place, lambda count: count - 1) if t.reader.read(place) else None
 
 
-def _row_gap(t: _Targets) -> Mutant | None:
+def _row_gap(t: Targets) -> Mutant | None:
     rows = t.target[0].size
     pes = len(t.part.packets)
     return t.changed_entry("gap", "gap", lambda gap: gap + 1, lambda entry: entry.output + pes < rows)
 
 
-def _column_pointer(t: _Targets) -> Mutant | None:
-    packet = t.packet()
-    bits = t.reader.pointer_bits
-    places = [
-        Place(word, bits * n, bits) for word in packet.content[: packet.fields["pointer_words"]] for n in range(1, 8)
+def _column_pointer(t: Targets) -> Mutant | None:
+    """A column ends one entry too early, and that entry is a lively one."""
+    pes = len(t.part.packets)
+    last = {(entry.output % pes, entry.input): entry for entry in t.reader.entries(t.part)}
+    lively = [
+        entry
+        for entry in t.entries()
+        # The entry falls to the next column: where both activations are equal, nothing need change.
+        if last[entry.output % pes, entry.input] == entry and t.activation(entry.input) != t.activation(entry.input + 1)
     ]
-    held = [place for place in places if t.reader.read(place) > 0]
-    return t.changed("column pointer", t.draw.choice(held), lambda pointer: pointer - 1) if held else None
+    if not lively:
+        return None
+    entry = t.draw.choice(lively)
+    place = t.reader.column_end(t.packet_of(entry.output), entry.input)
+    return t.changed("column pointer", place, lambda pointer: pointer - 1)
 
 
-def _bias(t: _Targets) -> Mutant | None:
-    place = t.reader.bias_place(t.part, t.draw.choice(sorted(t.lively_outputs)))
-    shift = t.part.descriptor["shift"] if t.part.layer.engine == "fc" else t.packet().fields["shift"]
-    return t.changed("bias", place, lambda bias: bias + (1 << (shift + 1)))
+def _bias(t: Targets) -> Mutant | None:
+    output = t.draw.choice(sorted(t.lively_outputs))
+    on_fc = t.part.layer.engine == "fc"
+    shift = t.part.descriptor["shift"] if on_fc else t.packet_of(output).fields["shift"]
+    return t.changed("bias", t.reader.bias_place(t.part, output), lambda bias: bias + (1 << (shift + 1)))
 
 
-def _channel_shift(t: _Targets) -> Mutant | None:
-    return t.changed("shift", t.reader.place("packet", "shift", t.packet().words[0]), lambda shift: shift ^ 1)
+def _channel_shift(t: Targets) -> Mutant | None:
+    packet = t.packet()
+    if packet is None:
+        return None
+    return t.changed("shift", t.reader.place("packet", "shift", packet.words[0]), lambda shift: shift ^ 1)
 
 
-def _layer_shift(t: _Targets) -> Mutant | None:
+def _layer_shift(t: Targets) -> Mutant | None:
     return t.changed("shift", t.reader.place("descriptor", "shift", t.part.first), lambda shift: shift ^ 1)
 
 
-def _clamp(t: _Targets) -> Mutant | None:
+def _clamp(t: Targets) -> Mutant | None:
     top = int(t.target.max())
     place = t.reader.place("descriptor", "maximum", t.part.first)
     return t.changed("clamp", place, lambda maximum: top - 1) if top > int(t.target.min()) else None
 
 
-def _input_sign(t: _Targets) -> Mutant | None:
+def _input_sign(t: Targets) -> Mutant | None:
     shows = bool((t.source.astype(np.int64) & 0x80).any())
     place = t.reader.place("descriptor", "input_signed", t.part.first)
     return t.changed("sign of the input", place, lambda signed: signed ^ 1) if shows else None
 
 
-def _left_padding(t: _Targets) -> Mutant | None:
+def _left_padding(t: Targets) -> Mutant | None:
     place = t.reader.place("descriptor", "pad_left", t.part.first)
     return t.changed("padding", place, lambda padding: padding - 1 if padding else 1)
 
 
-def _swapped_channels(t: _Targets) -> Mutant | None:
+def _swapped_channels(t: Targets) -> Mutant | None:
     """Two packets of a round trade places: each channel's values come out as the other's."""
     packet = t.packet()
+    if packet is None:
+        return None
     others = [
         other
         for other in t.part.packets
@@ -236,20 +152,20 @@ def _swapped_channels(t: _Targets) -> Mutant | None:
     return Mutant("swapped channels", where, tuple(words))
 
 
-def _dropped_word(t: _Targets) -> Mutant | None:
-    number = t.draw.choice(t.packet().content)
+def _dropped_word(t: Targets) -> Mutant | None:
+    number = t.draw.choice(t.part.packets).words[0]
     words = t.reader.words
     return Mutant("dropped word", f"word {number}", (*words[:number], *words[number + 1 :]))
 
 
-def _repeated_word(t: _Targets) -> Mutant | None:
-    number = t.draw.choice(t.packet().content)
+def _repeated_word(t: Targets) -> Mutant | None:
+    number = t.draw.choice(t.part.packets).words[0]
     words = t.reader.words
     return Mutant("repeated word", f"word {number}", (*words[:number], words[number], *words[number:]))
 
 
 _CONVOLVER = (
-    *(_weight_sign, _weight_low_bit, _kernel_row, _kernel_column, _kernel_channel, _kernel_count, _bias),
+    *(_weight_sign, _weight_bit, _kernel_row, _kernel_column, _kernel_channel, _kernel_count, _bias),
     *(_channel_shift, _clamp, _input_sign, _left_padding, _swapped_channels, _dropped_word, _repeated_word),
 )
 _FC = (_weight_sign, _row_gap, _column_pointer, _bias, _layer_shift, _clamp, _swapped_channels, _dropped_word)
@@ -285,7 +201,7 @@ def _endless(
         for engine, kinds in engines.items():
             parts = [part for part in reader.layers if part.layer.engine == engine]
             for kind in kinds if parts else ():
-                mutant = kind(_Targets(reader, draw.choice(parts), tensors, draw))
+                mutant = kind(Targets(reader, draw.choice(parts), tensors, draw))
                 if mutant is not None:
                     yield mutant
 

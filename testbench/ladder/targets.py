@@ -1,0 +1,139 @@
+"""Where a change of the weight stream can show: live outputs, live inputs, and the fields between them."""
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from testbench.build import StreamLayout
+from testbench.weight_stream import Entry, LayerStream, Packet, Place, WeightStreamReader, read_bits, write_bits
+
+__all__ = ["Mutant", "Targets"]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A changed weight stream.
+
+    Attributes:
+        kind: what was changed.
+        place: where, for people.
+        words: all words of the stream.
+    """
+
+    kind: str
+    place: str
+    words: tuple[int, ...] = field(repr=False)
+
+    def bytes(self, word_bits: int) -> bytes:
+        """The stream as it stands in weights.bin."""
+        return b"".join(word.to_bytes(word_bits // 8, "little") for word in self.words)
+
+
+class Targets:
+    """One layer's stream, and what of it can show in an output.
+
+    Args:
+        reader: the stream.
+        part: the layer.
+        tensors: golden's tensors, (N, ...) by name.
+        draw: source of random choices.
+    """
+
+    def __init__(
+        self, reader: WeightStreamReader, part: LayerStream, tensors: Mapping[str, NDArray[Any]], draw: random.Random
+    ) -> None:
+        self.reader = reader
+        self.part = part
+        self.draw = draw
+        self.bits = reader.word_bits
+        source, target = part.layer.inputs[0], part.layer.output
+        self.source, self.target = tensors[source.tensor], tensors[target.tensor]
+        # Input and output must be alive in the same image: it is the first one.
+        outputs = _per_channel(self.target[0], part.layer.engine)
+        inside = (outputs > outputs.min()) & (outputs < outputs.max())
+        self.lively_outputs = _best(inside.mean(axis=1))
+        self.lively_inputs = _best(_liveliness(source, self.source[0], part.layer.engine, reader.lanes))
+
+    def entries(self) -> list[Entry]:
+        """Weights between a lively input and a lively output."""
+        found = self.reader.entries(self.part)
+        return [e for e in found if e.output in self.lively_outputs and e.input in self.lively_inputs]
+
+    def entry(self, condition: Callable[[Entry], bool]) -> Entry | None:
+        """One of the heavier half of those weights that fit a condition, None if there is none."""
+        found = sorted(filter(condition, self.entries()), key=lambda entry: -abs(entry.value))
+        return self.draw.choice(found[: (len(found) + 1) // 2]) if found else None
+
+    def changed_entry(
+        self,
+        kind: str,
+        name: str,
+        change: Callable[[int], int],
+        condition: Callable[[Entry], bool] = lambda entry: True,
+    ) -> Mutant | None:
+        """A mutant with a field of one stored weight changed; None if no weight fits the condition."""
+        entry = self.entry(condition)
+        layout = "entry_unit" if self.part.layer.engine == "convolver" else "fc_entry"
+        return None if entry is None else self.changed(kind, self.field(layout, name, entry.place), change)
+
+    def packet(self) -> Packet | None:
+        """The packet of a lively weight, None if there is none."""
+        entries = self.entries()
+        return self.packet_of(self.draw.choice(entries).output) if entries else None
+
+    def packet_of(self, output: int) -> Packet:
+        """The packet that an output channel (convolver) or row (FC engine) belongs to."""
+        if self.part.layer.engine == "convolver":
+            return self.part.packets[self.part.layer.output.channel_order.index(output)]
+        return self.part.packets[output % len(self.part.packets)]
+
+    def activation(self, column: int) -> int:
+        """The byte at a position of the feature stream in front of an FC layer, in the first image."""
+        words = self.part.layer.inputs[0].pack(self.source[0], self.reader.lanes)
+        return int(words.reshape(-1)[min(column, words.size - 1)])
+
+    def field(self, layout: str, name: str, unit: Place) -> Place:
+        """Where a field of a unit lies."""
+        return self.reader.place(layout, name, unit.word, unit.low)
+
+    def changed(self, kind: str, place: Place, change: Callable[[int], int]) -> Mutant | None:
+        """A mutant with one field changed; None when the change leaves it as it is."""
+        before = self.reader.read(place)
+        words = list(self.reader.words)
+        write_bits(words, place, self.bits, change(before))
+        after = read_bits(words, place, self.bits)
+        if after == before:
+            return None
+        where = f"layer {self.part.layer.name}, word {place.word}, bit {place.low}: {before} to {after}"
+        return Mutant(kind, where, tuple(words))
+
+
+def _best(liveliness: NDArray[np.float64]) -> frozenset[int]:
+    """The livelier half of all that are not dead."""
+    alive = np.flatnonzero(liveliness > 0)
+    if not alive.size:
+        return frozenset(range(liveliness.size))
+    middle = np.median(liveliness[alive])
+    return frozenset(int(number) for number in alive if liveliness[number] >= middle)
+
+
+def _liveliness(layout: StreamLayout, image: NDArray[Any], engine: str, lanes: int) -> NDArray[np.float64]:
+    """By position on the stream: how much a channel varies (a constant one hides a moved weight); in front of an FC
+    layer, how far a pixel is from zero.
+    """
+    words = layout.pack(image, lanes)
+    values = (words.view(np.int8) if layout.signed else words).astype(np.float64)
+    if engine != "convolver":
+        return np.abs(values).reshape(-1)
+    pixels = layout.height * layout.width
+    deviations: NDArray[np.float64] = values.reshape(len(layout.channel_order), -1)[:, :pixels].std(axis=1)
+    return deviations
+
+
+def _per_channel(tensor: NDArray[Any], engine: str) -> NDArray[np.int64]:
+    """One image's output as (channels, pixels), where every value of an FC layer is a channel."""
+    return tensor.reshape(tensor.shape[0] if engine == "convolver" else tensor.size, -1).astype(np.int64)
