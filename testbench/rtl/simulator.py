@@ -19,6 +19,8 @@ from typing import Literal
 import cocotb_tools.config
 from cocotb_tools.runner import get_runner
 
+from testbench.rtl.waves import vcd_to_fst
+
 __all__ = ["Model", "SimulationFailed", "build_model", "lint", "run_module"]
 
 
@@ -56,8 +58,8 @@ def build_model(
         top: top module; its ports are visible to cocotb.
         folder: build folder; one per design and options.
         visible: (module, signal) of further signals that cocotb may read, `*` allowed in both.
-        waves: build it so that a run can record waves: FST where the headers of lz4 and zlib are installed, which
-            Verilator's FST writer needs (Debian: liblz4-dev, zlib1g-dev), else VCD.
+        waves: build it so that a run can record waves. Verilator writes FST itself where the headers of lz4 and zlib
+            are installed (Debian: liblz4-dev, zlib1g-dev), which is faster; else its VCD is converted.
 
     Raises:
         SimulationFailed: Verilator or the C++ compiler refused the design; names the first error.
@@ -99,7 +101,7 @@ def run_module(
         job: what the module is to do.
         folder: working folder; `job.json`, `result.json`, `simulation.log` and `results.xml` lie there afterwards.
         seed: of Python's `random` in the module, and of the random start values of registers without a reset.
-        waves: record `waves.fst` or `waves.vcd` in the folder; the model must have been built with waves.
+        waves: record `waves.fst` in the folder; the model must have been built with waves.
 
     Returns:
         The result.
@@ -112,7 +114,10 @@ def run_module(
     job_file, result_file, log = folder / "job.json", folder / "result.json", folder / "simulation.log"
     job_file.write_text(json.dumps(job))
     result_file.unlink(missing_ok=True)
-    _run_cocotb(model, module, folder, seed, waves, {"ZEROSKIP_JOB": job_file, "ZEROSKIP_RESULT": result_file}, log)
+    try:
+        _run_cocotb(model, module, folder, seed, waves, {"ZEROSKIP_JOB": job_file, "ZEROSKIP_RESULT": result_file}, log)
+    finally:
+        _convert_waves(folder)
     if not result_file.is_file():
         raise SimulationFailed(f"the simulation of {model.top} ended without a result: {_reason(log)} (log: {log})")
     result = json.loads(result_file.read_text())
@@ -149,6 +154,14 @@ def _run_cocotb(
         )
     except (RuntimeError, SystemExit) as error:
         raise SimulationFailed(f"the simulation of {model.top} failed: {_reason(log) or error} (log: {log})") from None
+
+
+def _convert_waves(folder: Path) -> None:
+    """Turns a VCD that Verilator wrote for want of FST's headers into FST, also after a run that failed."""
+    vcd = folder / "waves.vcd"
+    if vcd.is_file():
+        vcd_to_fst(vcd, folder / "waves.fst")
+        vcd.unlink()
 
 
 def _reason(log: Path) -> str:
