@@ -14,7 +14,7 @@ JOBS ?= 2
 
 STAMP := $(VENV)/.setup-$(shell cat requirements.lock pyproject.toml | sha256sum | cut -c1-16)
 TORCH_STAMP := $(VENV)/.compression-$(shell sha256sum < requirements-compression.lock | cut -c1-16)
-PACKAGES := $(wildcard golden generator rtl compression testbench zeroskip)
+PACKAGES := golden generator rtl compression testbench zeroskip
 CXX_FILES = $(shell find hls_templates testbench rtl/include tests \( -name '*.h' -o -name '*.hpp' -o -name '*.cpp' \) 2>/dev/null | sort)
 
 .PHONY: help setup setup-compression test lint format demo data lock clean
@@ -57,10 +57,7 @@ test: setup setup-compression lint
 	$(BIN)/python -m pytest -n $(JOBS)
 
 demo: setup
-	$(BIN)/zeroskip inspect zoo/descriptions/lenet5_fashion.json
-	$(BIN)/zeroskip generate zoo/descriptions/lenet5_fashion.json --board zcu104 -o build/lenet5_fashion
-	$(BIN)/zeroskip verify build/lenet5_fashion
-	$(BIN)/zeroskip report build/lenet5_fashion
+	$(BIN)/python -m examples.demo
 
 data: setup
 	$(BIN)/python -m zoo.data

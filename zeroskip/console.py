@@ -1,15 +1,17 @@
 """What commands print: tables and progress for people on the terminal, or one JSON document."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["JsonOption", "print_json", "print_table", "progress_console", "working"]
+__all__ = ["JsonOption", "print_json", "print_table", "progress_console", "working", "write_report"]
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document in place of text.")]
 
@@ -17,6 +19,15 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 def print_json(document: Mapping[str, object]) -> None:
     """Prints a JSON document to stdout."""
     typer.echo(json.dumps(document, indent=1))
+
+
+def write_report(build: Path, name: str, document: Mapping[str, object]) -> None:
+    """Keeps a JSON document in a build's `reports` folder; a failure leaves the earlier one."""
+    file = build / "reports" / f"{name}.json"
+    file.parent.mkdir(exist_ok=True)
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(document, indent=1) + "\n")
+    os.replace(temporary, file)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

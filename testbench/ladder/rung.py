@@ -24,7 +24,8 @@ class Options:
 
     Attributes:
         level: how far up to climb: C-simulation only, or RTL too.
-        images: how many of the build's images; None takes all of them for C-simulation and two for RTL.
+        images: how many of the build's images; None takes all of them.
+        rtl_images: how many of those the RTL runs; None takes all when `images` says how many, else two.
         seed: of everything random.
         waves: record waves of the RTL's first run.
         rtl: folder of Verilog files exported by another tool, tested in place of our own RTL.
@@ -33,6 +34,7 @@ class Options:
 
     level: Literal["csim", "rtl"] = "rtl"
     images: int | None = None
+    rtl_images: int | None = None
     seed: int = 1
     waves: bool = False
     rtl: Path | None = None
@@ -90,11 +92,11 @@ class Context:
         Raises:
             BuildFileError: the build holds fewer images than were asked for, or the RTL folder holds no Verilog.
         """
-        wanted, held = self.options.images, self.build.manifest.vectors.images
-        if wanted is not None and not 1 <= wanted <= held:
-            raise BuildFileError(
-                f"--images: {wanted} asked for, {self.build.folder} holds {held}; generate it with more."
-            )
+        held = self.build.manifest.vectors.images
+        for option, wanted in (("--images", self.options.images), ("--rtl-images", self.options.rtl_images)):
+            if wanted is not None and not 1 <= wanted <= held:
+                raise BuildFileError(f"{option}: {wanted} asked for, but there are {held} (build {self.build.folder}).")
+            held = min(held, wanted or held)
         if self.options.rtl is not None and not self.rtl_files:
             raise BuildFileError(f"--rtl {self.options.rtl}: there is no .v or .sv file.")
 
@@ -113,7 +115,8 @@ class Context:
     @cached_property
     def rtl_images(self) -> int:
         """How many images the RTL runs."""
-        return len(self.images) if self.options.images is not None else min(2, len(self.images))
+        default = min(2, len(self.images)) if self.options.images is None else len(self.images)
+        return self.options.rtl_images or default
 
     @cached_property
     def tensors(self) -> Mapping[str, NDArray[Any]]:

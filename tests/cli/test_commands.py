@@ -116,6 +116,7 @@ def test_report_adds_up(zeroskip: Program, files: Path) -> None:
     assert document["cycles"] == sum(layer["cycles"] for layer in document["layers"])
     assert 0 < document["utilisation"] < 1
     assert document["frames_per_second"] == pytest.approx(document["clock_mhz"] * 1e6 / document["cycles"])
+    assert json.loads((files / "build" / "reports" / "report.json").read_text()) == document
     code, text, _ = zeroskip("report", files / "build")
     assert code == 0 and "assumed, not synthesised" in text
 
@@ -136,6 +137,7 @@ def test_verify_says_pass_or_fail_line_by_line(zeroskip: Program, files: Path) -
         manifest.write_text(right)
     document = json.loads(text)
     assert code == 1 and document["passed"] is False
+    assert json.loads((files / "build" / "reports" / "verify.json").read_text()) == document
     assert [rung["passed"] for rung in document["rungs"]] == [True] * 5 + [False]
     assert document["rungs"][-1]["detail"].endswith("stream maps_0 has depth 2, the manifest says 3")
 
@@ -164,6 +166,7 @@ BAD_INPUT = {
     "no build": (["verify", "{t}"], "is not a build"),
     "level": (["verify", "{f}/build", "--level", "gates"], "'gates' is not one of"),
     "images": (["verify", "{f}/build", "--images", "9"], "9 asked for"),
+    "RTL images": (["verify", "{f}/build", "--images", "1", "--rtl-images", "2"], "--rtl-images: 2 asked for"),
     "no report": (["report", "{t}"], "is not a build"),
     "no top": (["rtl", "{f}/top.cpp", "--top", "bottom", "-o", "{t}/rtl"], "bottom"),
     "C++": (["rtl", "{t}/bad.cpp", "--top", "top", "-o", "{t}/rtl"], "bad.cpp:"),

@@ -8,7 +8,7 @@ import typer
 
 from testbench.build import load_build
 from testbench.report import report_of
-from zeroskip.console import JsonOption, print_json, print_table
+from zeroskip.console import JsonOption, print_json, print_table, write_report
 
 __all__ = ["report"]
 
@@ -17,8 +17,9 @@ def report(
     folder: Annotated[Path, typer.Argument(metavar="BUILD", help="Build folder.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Show a build's cycles, utilisation and throughput, layer by layer."""
+    """Show a build's cycles, utilisation and throughput, layer by layer; BUILD/reports/report.json keeps them."""
     figures = report_of(load_build(folder))
+    write_report(folder, "report", asdict(figures))
     if as_json:
         print_json(asdict(figures))
         return
