@@ -56,7 +56,7 @@ def build_network(top: Function, name: str, processes: Mapping[str, Process], mo
     instances = []
     for call in _calls(top):
         process = processes[call.op]
-        instance = names.unique(f"{identifier(process.name)}_u")
+        instance = names.unique(f"{process.name} u")
         module = modules[call.op]
         instances.append(Instance(name=instance, module=module, function=process.name, states=len(process.steps)))
         for port in process.ports:

@@ -47,6 +47,10 @@ class Region:
         if not (condition.op == "const" and condition.number == 0):
             self._edges.setdefault(id(target), []).append((source, condition))
 
+    def dominates(self, first: Block, second: Block) -> bool:
+        """Every path of this step to `second` passes `first`."""
+        return bool(self._dominators[id(second)] >> self._index[id(first)] & 1)
+
     def condition(self, block: Block) -> Node:
         """Control comes to `block` in this step."""
         return self._condition(block, self.blocks[0])

@@ -6,6 +6,7 @@ docs/rtl.md is the specification of where the cuts are.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rtl.cuts import cut_at_loops, cut_before, step_region
@@ -83,7 +84,8 @@ class _State:
 
     step: Step
     region: Region
-    values: dict[int, Node]
+    values: dict[int, Node]  # of instructions in this step, by id
+    uses: dict[tuple[int, int], Node]  # what an instruction's value is where a block uses it
     touched: list[tuple[Port, Block]]
     stored: list[tuple[Write, Block]]
 
@@ -97,6 +99,7 @@ class _Builder:
         self._memories = memories
         self._graph = Graph()
         self._registers: dict[int, Register] = {}
+        self._homes = {id(item): block for block in function.blocks for item in block.instructions}
         self._cuts = [block for block in function.blocks if block.is_cut]
         self._state: _State
 
@@ -106,7 +109,7 @@ class _Builder:
         for number, cut in enumerate(self._cuts):
             name = "ENTRY" if number == 0 else f"LINE_{cut.place.line}"
             step = Step(name, cut.place)
-            self._state = _State(step, Region(self._graph, step_region(cut)), {}, [], [])
+            self._state = _State(step, Region(self._graph, step_region(cut)), {}, {}, [], [])
             self._run()
             step.ready = self._ready(step)
             steps.append(step)
@@ -151,39 +154,61 @@ class _Builder:
                 message = "a process calls another process; only the top function does"
                 raise CompileError(instruction.place.file, instruction.place.line, message)
             case _:
-                node = evaluate(self._graph, instruction, [self._value(item) for item in instruction.operands])
+                node = evaluate(self._graph, instruction, [self._value(item, block) for item in instruction.operands])
         if node is not None:
             _name(node, instruction)
             self._state.values[id(instruction)] = node
 
-    def _value(self, value: Value) -> Node:
+    def _value(self, value: Value, block: Block) -> Node:
+        """The newest value of `value` where `block` uses it."""
         if isinstance(value, Constant):
             return self._graph.const(value.width, value.number)
-        known = self._state.values.get(id(value))
+        assert isinstance(value, Instruction)
+        known = self._state.uses.get((id(value), id(block)))
         if known is None:
-            assert isinstance(value, Instruction)
-            known = self._state.values[id(value)] = self._from_before(value)
+            known = self._find(value, block)
+            self._state.uses[id(value), id(block)] = known
         return known
 
-    def _from_before(self, value: Instruction) -> Node:
-        """A value of an earlier step: a register, or made again from a narrower register."""
-        if value.derived or value.op in ("zext", "sext", "freeze"):
-            return evaluate(self._graph, value, [self._value(operand) for operand in value.operands])
+    def _find(self, value: Instruction, block: Block) -> Node:
+        region = self._state.region
+        if value.derived:
+            return evaluate(self._graph, value, [self._value(operand, block) for operand in value.operands])
+        home = self._homes[id(value)]
+        if not region.reached(home):
+            return self._from_before(value)
+        if region.dominates(home, block):
+            return self._state.values[id(value)]
+        # A loop's next iteration may define the value again on some of the paths that lead here.
+        if block is region.blocks[0]:
+            return self._from_before(value)
+        return self._merged([(self._value(value, source), condition) for source, condition in region.choices(block)])
+
+    def _from_before(self, value: Value) -> Node:
+        """The value that the step begins with: a register, or made again from a narrower register."""
+        if isinstance(value, Constant):
+            return self._graph.const(value.width, value.number)
+        assert isinstance(value, Instruction)
+        if value.op in ("zext", "sext", "freeze"):
+            return evaluate(self._graph, value, [self._from_before(value.operands[0])])
         if id(value) not in self._registers:
             self._registers[id(value)] = Register(value, value.name, value.width)
         return self._graph.leaf(value.width, self._registers[id(value)], value.name)
 
     def _phi(self, phi: Instruction, block: Block) -> Node:
         given = {id(source): value for source, value in zip(phi.incoming, phi.operands, strict=True)}
+        choices = self._state.region.choices(block)
+        return self._merged([(self._value(given[id(source)], source), condition) for source, condition in choices])
+
+    def _merged(self, options: Sequence[tuple[Node, Node]]) -> Node:
+        """The value whose condition holds; the conditions cover all cases."""
         merged: dict[int, tuple[Node, Node]] = {}
-        for source, condition in self._state.region.choices(block):
-            value = self._value(given[id(source)])
+        for value, condition in options:
             known = merged.get(value.serial)
-            total = self._graph.bitwise("or", known[1], condition) if known else condition
-            merged[value.serial] = (value, total)
-        options = list(merged.values())
-        result = options[-1][0]
-        for value, condition in options[-2::-1]:
+            merged[value.serial] = (value, self._graph.bitwise("or", known[1], condition) if known else condition)
+        values = list(merged.values())
+        result = values[-1][0]
+        for value, condition in values[-2::-1]:
             result = self._graph.select(condition, value, result)
         return result
 
@@ -193,7 +218,7 @@ class _Builder:
         if not branch.targets and not branch.unreachable:
             self._state.step.exits.append(Exit(here, 0))
         otherwise = graph.const(1, 1)
-        subject = self._value(branch.condition) if branch.condition is not None else None
+        subject = self._value(branch.condition, block) if branch.condition is not None else None
         taken: dict[int, tuple[Block, Node]] = {}
         for number, target in enumerate(branch.targets):
             condition = otherwise
@@ -219,7 +244,7 @@ class _Builder:
             raise _SecondAccess(instruction)
         state.touched.append((port, block))
         condition = state.region.condition(block)
-        data = self._value(instruction.operands[0]) if instruction.op == "write" else None
+        data = self._value(instruction.operands[0], block) if instruction.op == "write" else None
         state.step.accesses.append(Access(port, condition, data, instruction.place))
         return self._graph.leaf(port.bits, ("data", port), port.name) if instruction.op == "read" else None
 
@@ -239,7 +264,9 @@ class _Builder:
         result: Node | None = None
         for guard, address in reversed(load.pointer.choices):
             word = self._load_from(address, load, block)
-            result = word if result is None or guard is None else self._graph.select(self._value(guard), word, result)
+            result = (
+                word if result is None or guard is None else self._graph.select(self._value(guard, block), word, result)
+            )
         assert result is not None
         return result
 
@@ -248,7 +275,7 @@ class _Builder:
         memory, _, _ = self._memories.locate(address)
         if memory is None:
             return graph.const(load.width, self._memories.constant(address))
-        index, inside = self._index(address)
+        index, inside = self._index(address, block)
         word = graph.memory_read(memory.width, memory, index, memory.name)
         for write, where in self._state.stored:
             if write.memory is memory and self._state.region.path(where, block):
@@ -260,23 +287,23 @@ class _Builder:
     def _store(self, store: Instruction, block: Block) -> None:
         assert store.pointer
         graph, state = self._graph, self._state
-        data = self._value(store.operands[0])
+        data = self._value(store.operands[0], block)
         remaining = state.region.condition(block)
         for guard, address in store.pointer.choices:
             memory, _, _ = self._memories.locate(address)
             if memory is None or memory.constant:
                 raise CompileError(store.place.file, store.place.line, "a constant array is written")
-            index, inside = self._index(address)
+            index, inside = self._index(address, block)
             condition = remaining
             if guard is not None:
-                condition = graph.bitwise("and", remaining, self._value(guard))
-                remaining = graph.bitwise("and", remaining, graph.inverted(self._value(guard)))
+                condition = graph.bitwise("and", remaining, self._value(guard, block))
+                remaining = graph.bitwise("and", remaining, graph.inverted(self._value(guard, block)))
             word = graph.slice(data, 0, memory.width) if data.width > memory.width else graph.zext(data, memory.width)
             write = Write(memory, graph.bitwise("and", condition, inside), index, word, store.place)
             state.step.writes.append(write)
             state.stored.append((write, block))
 
-    def _index(self, address: Address) -> tuple[Node, Node]:
+    def _index(self, address: Address, block: Block) -> tuple[Node, Node]:
         """Index of a word, as wide as the memory needs, and whether it is inside."""
         graph = self._graph
         memory, constant, terms = self._memories.locate(address)
@@ -284,7 +311,7 @@ class _Builder:
         bits = max((memory.depth - 1).bit_length(), 1)
         if not terms:
             return graph.const(bits, constant), graph.const(1, 0 <= constant < memory.depth)
-        values = [(factor, self._value(value)) for factor, value in terms]
+        values = [(factor, self._value(value, block)) for factor, value in terms]
         if len(values) == 1 and values[0][0] == 1 and constant == 0:
             total = _unextended(graph, values[0][1])
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from simulation import Program
+from tests.rtl.simulation import Program
 
 __all__ = ["random_program"]
 
@@ -134,8 +134,8 @@ class _Writer:
         lines: list[str] = []
         for _ in range(count):
             kinds = [self.assign, self.compound, self.part, self.store, self.branch, self.loop, self.switch]
-            weights = [6, 3, 3, 4 if scope.arrays else 0, 3, 2, 1]
-            if scope.depth >= 2:
+            weights = [6, 3, 3, 4 if scope.arrays else 0, 3, 3, 1]
+            if scope.depth >= 3:
                 weights[4:] = [0, 0, 0]
             lines += self.random.choices(kinds, weights)[0](scope)
         return lines
@@ -184,13 +184,22 @@ class _Writer:
         inner = scope.inner()
         inner.constants.append(counter)
         trips = self.random.randint(1, 4)
-        style = self.random.randrange(4)
+        style = self.random.randrange(6)
         body = self.statements(inner, self.random.randint(1, 3))
         if style == 0:
             return [f"for (int {counter} = 0; {counter} < {trips}; ++{counter}) {{", "#pragma HLS UNROLL", *body, "}"]
         if style == 1:
             leave = [f"if ({self.condition(inner, 1)}) break;"]
             return [f"for (int {counter} = 0; {counter} < {trips}; ++{counter}) {{", *body, *leave, "}"]
+        if style >= 4:  # found or not, and what was found, matter after the loop
+            flag, (kind, width) = self.fresh("f"), self.type()
+            found = self.fresh("v")
+            scope.numbers += [(flag, 1), (found, width)]
+            head = f"for (int {counter} = 0; {counter} < {trips + 2}; ++{counter}) {{"
+            search = [f"{flag} = {self.condition(inner, 1)};", f"{found} = {self.expression(inner, 2)};"]
+            leave = [f"if ({flag}) break;"] if style == 4 else [f"if ({found} == {counter}) continue;"]
+            before = [f"ap_uint<1> {flag} = 0;", f"{kind} {found} = 0;"]
+            return [*before, head, *search, *leave, *body, "}"]
         if style == 2:
             bound = f"ap_uint<3>({self.leaf(scope)}).to_int()"
             limit = self.fresh("n")

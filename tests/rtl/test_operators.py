@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from simulation import AP_TYPES
 
 from rtl.frontend import INCLUDE_DIR
+from tests.rtl.simulation import AP_TYPES
 
 SOURCE = Path(__file__).parent / "programs" / "operators.cpp"
 

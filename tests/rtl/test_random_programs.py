@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from random_programs import random_program
-from simulation import compile_programs, run_cpp, run_rtl
+
+from tests.rtl.random_programs import random_program
+from tests.rtl.simulation import compile_programs, run_cpp, run_rtl
 
 BATCHES = 2
 PROGRAMS = 10

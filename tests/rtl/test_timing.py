@@ -6,7 +6,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from simulation import Outcome, Program, compile_programs, run_rtl
+
+from tests.rtl.simulation import Outcome, Program, compile_programs, run_rtl
 
 Word = "ap_uint<16>"
 

@@ -1,0 +1,273 @@
+"""Each feature of the C++ subset by itself: g++ with Xilinx' types against the SystemVerilog under Verilator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rtl import Design
+from tests.rtl.simulation import Outcome, Program, compile_programs, random_words, run_cpp, run_rtl
+
+Results = tuple[dict[str, Outcome], list[dict[str, Outcome]]]
+
+# name: (bits in, bits out, helpers, body of the only process, which reads 4 words a call and writes 4)
+FEATURES = {
+    "two_dimensional_array": (
+        32,
+        32,
+        "",
+        """static ap_uint<20> grid[5][7];
+  for (int t = 0; t < 4; ++t) {
+    ap_uint<32> x = in.read();
+    ap_uint<8> row = ap_uint<8>(x.range(7, 0)) % 5, column = ap_uint<8>(x.range(15, 8)) % 7;
+    grid[row][column] += x.range(31, 12);
+    out.write(grid[ap_uint<8>(x.range(20, 13)) % 5][column]);
+  }""",
+    ),
+    "columns_become_memories": (
+        32,
+        64,
+        "",
+        """static ap_uint<9> lanes[16][4];
+  for (int t = 0; t < 4; ++t) {
+    ap_uint<32> x = in.read();
+    ap_uint<64> all = 0;
+    for (int lane = 0; lane < 4; ++lane) {
+#pragma HLS UNROLL
+      lanes[x.range(3, 0)][lane] = x.range(8 * lane + 7, 8 * lane);
+      all.range(16 * lane + 15, 16 * lane) = lanes[x.range(7, 4)][lane];
+    }
+    out.write(all);
+  }""",
+    ),
+    "structures_in_an_array": (
+        32,
+        40,
+        "struct Item { ap_int<12> x; ap_uint<5> y; bool z; };\n",
+        """static Item items[9];
+  for (int t = 0; t < 4; ++t) {
+    ap_uint<32> w = in.read();
+    Item item;
+    item.x = w.range(11, 0); item.y = w.range(16, 12); item.z = w[31];
+    items[ap_uint<4>(w.range(20, 17)) % 9] = item;
+    Item other = items[ap_uint<4>(w.range(24, 21)) % 9];
+    out.write(ap_uint<40>(other.x * 3 + other.y) ^ (other.z ? 1 : 0));
+  }""",
+    ),
+    "read_after_write_in_a_step": (
+        16,
+        16,
+        "",
+        """static ap_uint<16> a[4];
+  for (int t = 0; t < 4; ++t) {
+    ap_uint<16> x = in.read();
+    a[x & 3] = x;
+    ap_uint<16> y = a[(x >> 2) & 3];
+    a[(x >> 4) & 3] = y + 1;
+    if (x[9]) a[x & 3] += 5;
+    out.write(a[(x >> 6) & 3] + y);
+  }""",
+    ),
+    "constant_table": (
+        8,
+        24,
+        "static const ap_uint<24> kTable[6] = {1, 22, 333, 4444, 55555, 666666};\n",
+        """const int small[4] = {-3, 9, -27, 81};
+  for (int t = 0; t < 4; ++t) {
+    ap_uint<8> x = in.read();
+    out.write(kTable[ap_uint<8>(x >> 2) % 6] + small[x & 3]);
+  }""",
+    ),
+    "static_counter": (
+        8,
+        16,
+        "",
+        """static ap_uint<16> calls = 7;
+  static ap_int<9> sum;
+  for (int t = 0; t < 4; ++t) { sum += in.read(); out.write(calls + sum); }
+  ++calls;""",
+    ),
+    "wide_words": (
+        2048,
+        2048,
+        "",
+        """static ap_uint<32> sums[64];
+  for (int t = 0; t < 4; ++t) {
+    ap_uint<2048> word = in.read(), result = 0;
+    for (int lane = 0; lane < 64; ++lane) {
+#pragma HLS UNROLL
+      ap_int<8> value = ap_int<8>(word.range(32 * lane + 7, 32 * lane));
+      sums[lane] += value * ap_int<24>(word.range(32 * lane + 31, 32 * lane + 8));
+      result.range(32 * lane + 31, 32 * lane) = sums[lane];
+    }
+    out.write(result ^ (word << 100) ^ (word >> (word.range(5, 0) * 32)));
+  }""",
+    ),
+    "bits_turned_round": (
+        23,
+        46,
+        "",
+        """for (int t = 0; t < 4; ++t) {
+    ap_uint<23> x = in.read();
+    ap_uint<23> y = x.range(0, 22);
+    ap_uint<23> z = x;
+    z.range(3, 17) = y;
+    z.reverse();
+    ap_uint<5> high, low;
+    (high, low) = ap_uint<10>(x);
+    out.write((ap_uint<23>(z + high), ap_uint<23>(y - low)));
+  }""",
+    ),
+    "counting_bits": (
+        40,
+        24,
+        "",
+        """for (int t = 0; t < 4; ++t) {
+    ap_uint<40> x = in.read();
+    ap_uint<40> y = x >> (x & 63);
+    ap_uint<8> reduced = y.or_reduce() + 2 * y.and_reduce();
+    out.write((ap_uint<8>(y.countLeadingZeros()), ap_uint<8>(x.xor_reduce()), reduced));
+  }""",
+    ),
+    "functions_lambdas_classes": (
+        16,
+        32,
+        """struct Accumulator {
+  ap_int<20> total;
+  void add(ap_int<16> x) { total += x; }
+  template <int N> ap_int<32> scaled() const { return total * N; }
+};
+static ap_int<16> twice(ap_int<16> x) { return x + x; }
+""",
+        """Accumulator a;
+  a.total = 0;
+  auto step = [&](ap_uint<16> x) { a.add(twice(ap_int<16>(x))); return a.scaled<7>(); };
+  for (int t = 0; t < 4; ++t) out.write(step(in.read()));""",
+    ),
+    "early_ways_out": (
+        16,
+        16,
+        "",
+        """for (int t = 0; t < 4; ++t) {
+    ap_uint<16> x = in.read(), n = 0;
+    for (int i = 0; i < 10; ++i) {
+      if (x[i]) continue;
+      for (int j = 0; j < 5; ++j) {
+        n += j;
+        if (n > 12 + i) goto done;
+      }
+      if (x < 300) break;
+    }
+  done:
+    switch (n.to_int() & 3) {
+      case 0: n += 100; break;
+      case 1: n -= 3;
+      case 3: n ^= 0x55; break;
+      default: break;
+    }
+    out.write(n);
+  }""",
+    ),
+    "pointer_chosen_by_a_condition": (
+        16,
+        16,
+        "",
+        """static ap_uint<16> even[8], odd[8];
+  for (int t = 0; t < 4; ++t) {
+    ap_uint<16> x = in.read();
+    if (x[0]) odd[x.range(3, 1)] = x;
+    else even[x.range(3, 1)] = x;
+    ap_uint<16> y;
+    if (x[5]) y = odd[x.range(8, 6)];
+    else y = even[x.range(8, 6)];
+    out.write(y);
+  }""",
+    ),
+}
+
+
+def _program(name: str) -> Program:
+    bits_in, bits_out, helpers, body = FEATURES[name]
+    ports = f"hls::stream<ap_uint<{bits_in}>>& in, hls::stream<ap_uint<{bits_out}>>& out"
+    text = (
+        f"namespace {name}_ {{\n{helpers}void process({ports}) {{\n  {body}\n}}\n}}\n"
+        f"void {name}({ports}) {{\n#pragma HLS DATAFLOW\n  {name}_::process(in, out);\n}}\n"
+    )
+    return Program(name, text, {"in": random_words(len(name), 48, bits_in)}, calls=12)
+
+
+_STRUCT_STREAM = """
+struct Token { ap_int<11> value; ap_uint<3> tag; bool last; unsigned char byte; };
+void first(hls::stream<ap_uint<32>>& in, hls::stream<Token>& tokens, hls::stream<int>& numbers) {
+  Token token;
+  const ap_uint<32> x = in.read();
+  token.value = x.range(10, 0); token.tag = x.range(13, 11); token.last = x[14]; token.byte = x.range(22, 15).to_uint();
+  tokens.write(token);
+  numbers.write(x.to_int());
+}
+void second(hls::stream<Token>& tokens, hls::stream<int>& numbers, hls::stream<ap_uint<64>>& out) {
+  Token token = tokens.read();
+  int number;
+  numbers >> number;
+  ap_int<64> mixed = ap_int<64>(token.value * 5 + token.tag) ^ (ap_int<64>(number) << 20);
+  out << ap_uint<64>(mixed ^ (token.last ? token.byte : 0));
+}
+void struct_stream(hls::stream<ap_uint<32>>& in, hls::stream<ap_uint<64>>& out) {
+#pragma HLS DATAFLOW
+  hls::stream<Token, 3> tokens("tokens");
+  hls::stream<int> numbers("numbers");
+  first(in, tokens, numbers);
+  second(tokens, numbers, out);
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """The C++ programs' words, and the hardware's without and with pauses."""
+    folder = tmp_path_factory.mktemp("features")
+    programs = [_program(name) for name in FEATURES]
+    programs.append(Program("struct_stream", _STRUCT_STREAM, {"in": random_words(5, 30, 32)}, calls=30))
+    designs = compile_programs(programs, folder / "rtl")
+    wanted = run_cpp(programs, designs, folder / "cpp")
+    counts = {program.top: {"out": len(wanted[program.top].words["out"])} for program in programs}
+    return wanted, run_rtl(programs, designs, counts, folder / "simulation", (0, 50))
+
+
+@pytest.mark.parametrize("name", [*FEATURES, "struct_stream"])
+def test_rtl_equals_cpp(name: str, results: Results) -> None:
+    """Same words, same order, with and without pauses."""
+    wanted, runs = results
+    assert len(wanted[name].words["out"]) in (30, 48)
+    for run in runs:
+        assert run[name].words == wanted[name].words
+
+
+def test_design_describes_what_was_built(tmp_path: Path) -> None:
+    """Ports, FIFOs and processes in design.json."""
+    design = compile_programs([Program("struct_stream", _STRUCT_STREAM, {})], tmp_path)["struct_stream"]
+    assert Design.model_validate_json((tmp_path / "struct_stream" / "design.json").read_text()) == design
+    assert [(port.name, port.direction, port.bits) for port in design.ports] == [("in", "in", 32), ("out", "out", 64)]
+    fifos = {fifo.stream: fifo for fifo in design.fifos}
+    assert (fifos["tokens"].depth, fifos["numbers"].depth, fifos["in"].depth) == (3, 2, 2)
+    assert (fifos["tokens"].producer, fifos["tokens"].consumer) == ("first_u", "second_u")
+    assert fifos["in"].producer == "in" and fifos["out"].consumer == "out"
+    assert [process.function for process in design.processes] == ["first", "second"]
+    assert all(path.exists() for path in design.files)
+
+
+def test_lanes_are_part_selects(tmp_path: Path) -> None:
+    """Lanes of wide words are taken and put together by wiring, not by shifts."""
+    design = compile_programs([_program("columns_become_memories")], tmp_path)["columns_become_memories"]
+    text = next(path for path in design.files if path.name.endswith("process.sv")).read_text()
+    assert "<<" not in text and ">>" not in text
+    assert "in_dout[31:24]" in text
+
+
+def test_same_source_same_files(tmp_path: Path) -> None:
+    """The output depends on nothing but the source."""
+    program = _program("early_ways_out")
+    first, second = (compile_programs([program], tmp_path / name)[program.top] for name in ("a", "b"))
+    for one, other in zip(first.files, second.files, strict=True):
+        assert one.read_text() == other.read_text()
