@@ -185,6 +185,7 @@ class _Writer:
         inner.constants.append(counter)
         trips = self.random.randint(1, 4)
         style = self.random.randrange(6)
+        early = inner.inner()
         body = self.statements(inner, self.random.randint(1, 3))
         if style == 0:
             return [f"for (int {counter} = 0; {counter} < {trips}; ++{counter}) {{", "#pragma HLS UNROLL", *body, "}"]
@@ -196,7 +197,7 @@ class _Writer:
             found = self.fresh("v")
             scope.numbers += [(flag, 1), (found, width)]
             head = f"for (int {counter} = 0; {counter} < {trips + 2}; ++{counter}) {{"
-            search = [f"{flag} = {self.condition(inner, 1)};", f"{found} = {self.expression(inner, 2)};"]
+            search = [f"{flag} = {self.condition(early, 1)};", f"{found} = {self.expression(early, 2)};"]
             leave = [f"if ({flag}) break;"] if style == 4 else [f"if ({found} == {counter}) continue;"]
             before = [f"ap_uint<1> {flag} = 0;", f"{kind} {found} = 0;"]
             return [*before, head, *search, *leave, *body, "}"]
