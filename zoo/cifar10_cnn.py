@@ -32,7 +32,7 @@ CALIBRATION_IMAGES = 2000
 LEAST_FIRING_SHARE = 0.01
 """Units that are positive at a smaller share of positions are removed before anything else.
 
-The first convolution has 16 of them. Their variance, and with it the divisor of their normalisation, is nearly zero, so
+The first convolution has 17 of them. Their variance, and with it the divisor of their normalisation, is nearly zero, so
 their folded weights are up to a thousand times the others' and would take every bit of the layer's common scale.
 """
 
