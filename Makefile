@@ -31,6 +31,9 @@ $(STAMP):
 	@echo "installing requirements.lock into $(VENV)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . --config-settings editable_mode=compat
+	@test -n "$$($(BIN)/python -m find_libpython)" || { \
+	    echo "zeroskip needs Python's shared library, which is not on this machine:" \
+	        "install the Debian package 'libpython3-dev' (apt-get install libpython3-dev)." >&2; exit 1; }
 	@rm -f $(VENV)/.setup-*
 	@touch $@
 
@@ -67,7 +70,6 @@ lock: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev pyproject.toml --no-header --no-annotate \
 	    --no-emit-package pydigitalwavetools --no-emit-package pyyaml --no-emit-package quantizers -o requirements.lock
-	sed -i 's/; sys_platform.*linux.*//' requirements.lock
 
 clean:
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -38,6 +38,13 @@ def test_every_module_and_data_file_is_packaged(wheel: Path) -> None:
     assert wanted - inside == set()
 
 
+def test_commands_start_without_torch() -> None:
+    """torch is an extra: what does not compress must not import it."""
+    program = "import sys; sys.modules['torch'] = None; from zeroskip.commands import main; main(['--version'])"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+
+
 def test_an_installed_copy_generates_and_compiles(wheel: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")
