@@ -1,109 +1,118 @@
-"""Linear quantisation with power-of-two scales (dynamic fixed point) of a trained ``nn.Sequential``.
+"""Linear quantisation with power-of-two scales (dynamic fixed point) of a trained network.
 
 Zhang et al., "Optimized Compression for Implementing Convolutional Neural Networks on FPGA" (Electronics 2019, 8(3),
 295): 8 bits, and for each tensor the fractional length of least total error |x - Q(x)|. That weights, biases and
-features are treated so, each tensor with a length of its own, is our reconstruction.
+features are treated so, each tensor with a length of its own, is our reconstruction; so is all that concerns branches.
 """
 
-import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
 import golden
+from compression.fixed_point import FixedPoint, best_fixed_point
+from compression.float_graph import (
+    INPUT,
+    Activation,
+    Add,
+    AveragePool,
+    Concat,
+    Convolution,
+    Dense,
+    Flatten,
+    FloatGraph,
+    GlobalAveragePool,
+    MaxPool,
+    Node,
+    QuantisationError,
+)
+from compression.frontend import trace
+from compression.operators import InputScale
+from golden.builder import divisor
 
-__all__ = ["FixedPoint", "InputScale", "QuantisationError", "best_fixed_point", "quantise_sequential"]
+__all__ = [
+    "FixedPoint",
+    "InputScale",
+    "QuantisationError",
+    "QuantisationOptions",
+    "best_fixed_point",
+    "quantise_graph",
+    "quantise_module",
+    "quantise_sequential",
+]
 
-
-class QuantisationError(ValueError):
-    """A network that cannot be turned into a description; the message says which layer and why."""
+_FINEST = 30  # fractional length of weights, so that accumulators keep within 32 bits
+_BIAS_BITS = 30  # of the 32 of an accumulator: the rest is for the sum
+_FURTHEST = 15  # binary places between two addends: the engines' multipliers have 16 bits
 
 
 @dataclass(frozen=True)
-class FixedPoint:
-    """A number format: the real value is ``q * 2**-fractional_length`` with q an integer of ``bits`` bits.
+class QuantisationOptions:
+    """Choices of a quantisation.
 
-    The fractional length may be negative (a coarse grid) or exceed the number of bits (a fine one).
+    Attributes:
+        bits: width of weights and features, at most 8.
+        bias_correction: take the mean error of each output channel, over the calibration images, off its bias.
+        for_engines: where a pool (windows side by side) or an addition does not follow a convolution of its own, put a
+            1x1 depthwise convolution with weights 1 in front, as the engines pool and add only behind a convolution; it
+            changes no bit.
     """
 
-    fractional_length: int
-    signed: bool
     bits: int = 8
-
-    @property
-    def minimum(self) -> int:
-        """The least q."""
-        return -(1 << (self.bits - 1)) if self.signed else 0
-
-    @property
-    def maximum(self) -> int:
-        """The greatest q."""
-        return (1 << (self.bits - 1)) - 1 if self.signed else (1 << self.bits) - 1
-
-    def quantise(self, values: torch.Tensor) -> torch.Tensor:
-        """The nearest q of each value (half to even, saturating), as float64 of the same shape."""
-        scaled = values.double() * 2.0**self.fractional_length
-        return torch.round(scaled).clamp(self.minimum, self.maximum)
-
-    def error(self, values: torch.Tensor) -> float:
-        """Sum of |x - Q(x)|."""
-        real = self.quantise(values) * 2.0**-self.fractional_length
-        return float((values.double() - real).abs().sum())
+    bias_correction: bool = False
+    for_engines: bool = True
 
 
-class InputScale(nn.Module):
-    """First layer of a network whose pixels 0..255 stand for ``pixel * 2**-fractional_length``."""
-
-    def __init__(self, fractional_length: int) -> None:
-        super().__init__()
-        self.fractional_length = fractional_length
-
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Scale pixels, any shape."""
-        return pixels * 2.0**-self.fractional_length
-
-
-def best_fixed_point(values: torch.Tensor, signed: bool, bits: int = 8, longest: int = 30) -> FixedPoint:
-    """The format with the least sum of |x - Q(x)|.
+def quantise_module(
+    model: nn.Module, calibration: torch.Tensor, name: str, options: QuantisationOptions | None = None
+) -> golden.Network:
+    """Quantise a trained network, with or without branches, into a compressed model description.
 
     Args:
-        values: any shape, finite; zeros cost nothing in any format, so pruned weights need no special care.
-        signed: whether q may be negative.
-        bits: width of q.
-        longest: no greater fractional length is tried.
+        model: see :func:`compression.frontend.trace`; takes float pixels 0..255 (N, C, H, W).
+        calibration: uint8 images (N, C, H, W) that stand for the inputs to come; training images, not test images.
+        name: the description's name.
+        options: choices; by default 8 bits and no bias correction.
 
     Returns:
-        The best format; of equal ones the one with the greatest range.
+        The description, with power-of-two scales only; but the divisor of a mean over a number of pixels that is no
+        power of two is golden's (:func:`golden.builder.divisor`).
+
+    Raises:
+        QuantisationError: a layer that is not supported; names operator and module path.
+        golden.DescriptionError: the description would be wrong, such as an accumulator of more than 32 bits.
     """
-    peak = float(values.abs().max()) if values.numel() else 0.0
-    if peak == 0.0:
-        return FixedPoint(min(bits - 1, longest), signed, bits)
-    # The shortest length tried saturates nothing; each further bit halves the range.
-    shortest = min(math.floor(math.log2(FixedPoint(0, signed, bits).maximum / peak)), longest)
-    candidates = [FixedPoint(length, signed, bits) for length in range(shortest, min(shortest + bits, longest) + 1)]
-    return min(candidates, key=lambda candidate: candidate.error(values))
+    channels, rows, columns = calibration.shape[1:]
+    return quantise_graph(trace(model, (channels, rows, columns)), calibration, name, options)
 
 
-def quantise_sequential(
-    model: nn.Sequential,
-    calibration: torch.Tensor,
-    name: str,
-    bits: int = 8,
+def quantise_graph(
+    graph: FloatGraph, calibration: torch.Tensor, name: str, options: QuantisationOptions | None = None
 ) -> golden.Network:
-    """Quantise a trained network into a compressed model description.
+    """Quantise a graph without ``Affine`` nodes; arguments and errors as in :func:`quantise_module`.
 
-    The network is a chain of Conv2d (symmetric zero padding), MaxPool2d, Flatten and Linear, each of the weighted
-    layers with or without a ReLU behind it; an ``InputScale`` may stand first, and Dropout anywhere. Weights become
-    int8 with one fractional length a layer, features uint8 behind a ReLU and int8 elsewhere, biases int32.
+    Weights become int8 with one fractional length a layer, biases int32; features are uint8 behind a ReLU and where all
+    sources of a sum or mean are, int8 elsewhere. Both operands of an addition are brought to the finer one's scale
+    by powers of two, summed exactly and rounded once. Concatenated maps are brought to one scale by clip layers.
+    """
+    if calibration.dtype != torch.uint8 or not len(calibration):
+        raise QuantisationError(f"calibration images must be uint8 and at least one, not {calibration.dtype}.")
+    quantiser = _Quantiser(graph, name, options or QuantisationOptions())
+    for node, sources, features in graph.walk(calibration):
+        quantiser.add(node, sources, features)
+    return quantiser.builder.build(graph.outputs)
+
+
+def quantise_sequential(model: nn.Sequential, calibration: torch.Tensor, name: str, bits: int = 8) -> golden.Network:
+    """Quantise a chain of layers in which every ReLU follows a convolution or a linear layer.
 
     Args:
         model: trained network; takes float pixels 0..255 (N, C, H, W).
-        calibration: uint8 images (N, C, H, W) that stand for the inputs to come; training images, not test images.
+        calibration: uint8 images (N, C, H, W), as in :func:`quantise_module`.
         name: the description's name.
         bits: width of weights and features, at most 8.
 
@@ -111,130 +120,272 @@ def quantise_sequential(
         The description, with power-of-two scales only (multiplier 1).
 
     Raises:
-        QuantisationError: a layer is of another kind, or a network does not start on pixels.
+        QuantisationError: a layer is of another kind, or a ReLU stands elsewhere.
     """
-    model.eval()
-    features = calibration.float()
-    current = FixedPoint(0, signed=False)
-    layers = list(_fuse(model))
-    if layers and isinstance(layers[0].module, InputScale):
-        current = FixedPoint(layers[0].module.fractional_length, signed=False)
-        features = layers.pop(0).module(features)
-    builder = golden.DescriptionBuilder(
-        name,
-        input_shape=tuple(calibration.shape[1:]),
-        input_dtype="uint8",
-        input_scale=_scale(current),
-    )
-    for layer in layers:
-        with torch.no_grad():
-            features = torch.relu(layer.module(features)) if layer.relu else layer.module(features)
-        current = _add_layer(builder, layer, current, features, bits)
-    return builder.build()
+    children = [(path, child) for path, child in model.named_children() if not isinstance(child, nn.Dropout)]
+    for (path, child), (_, follower) in zip(children, children[1:], strict=False):
+        if isinstance(follower, nn.ReLU) and not isinstance(child, nn.Conv2d | nn.Linear):
+            raise QuantisationError(f"{path}: a ReLU must follow a convolution or a linear layer.")
+    return quantise_module(model, calibration, name, QuantisationOptions(bits=bits))
 
 
-@dataclass(frozen=True)
-class _Layer:
-    """A module with the ReLU that follows it."""
+class _Quantiser:
+    """Adds a float graph's nodes to a description, one after another; knows every tensor's format."""
 
-    name: str
-    module: nn.Module
-    relu: bool
+    def __init__(self, graph: FloatGraph, name: str, options: QuantisationOptions) -> None:
+        self.graph = graph
+        self.options = options
+        pixels = FixedPoint(graph.fractional_length, signed=False)
+        self.formats = {INPUT: pixels}
+        self.builder = golden.DescriptionBuilder(
+            name, input_shape=graph.input_shape, input_dtype="uint8", input_scale=_scale(pixels)
+        )
 
+    def add(self, node: Node, sources: Sequence[torch.Tensor], features: torch.Tensor) -> None:
+        """Add one node; ``sources`` and ``features`` are what it reads and puts out in floating point."""
+        match node.operation:
+            case Convolution() | Dense() as operation:
+                target = self._weighted(node, operation, sources[0], features)
+            case MaxPool() as pool:
+                source = self._behind_convolution(node, node.sources[0])
+                self.builder.max_pool(node.name, pool.kernel, pool.stride, pool.padding, source=source)
+                target = self.formats[node.sources[0]]
+            case AveragePool() | GlobalAveragePool() as mean:
+                target = self._mean(node, mean, features)
+            case Add():
+                target = self._sum(node, features)
+            case Concat():
+                target = self._concat(node, features)
+            case Activation() as activation:
+                target = self._activation(node, activation, features)
+            case Flatten():
+                self.builder.flatten(node.name, source=node.sources[0])
+                target = self.formats[node.sources[0]]
+            case _:
+                raise QuantisationError(f"{node.name}: {node.kind} must be folded before quantisation.")
+        self.formats[node.name] = target
 
-def _fuse(model: nn.Sequential) -> Iterator[_Layer]:
-    children = [(name, child) for name, child in model.named_children() if not isinstance(child, nn.Dropout)]
-    for (name, child), follower in zip(children, [*(child for _, child in children[1:]), None], strict=True):
-        if not isinstance(child, nn.ReLU):
-            yield _Layer(name, child, isinstance(follower, nn.ReLU))
-
-
-def _add_layer(
-    builder: golden.DescriptionBuilder, layer: _Layer, source: FixedPoint, features: torch.Tensor, bits: int
-) -> FixedPoint:
-    """Add one layer; ``features`` is its float output. Returns the format of what it puts out."""
-    module = layer.module
-    if isinstance(module, (nn.Conv2d, nn.Linear)):
-        return _add_weighted(builder, layer.name, module, layer.relu, source, features, bits)
-    if layer.relu:
-        raise QuantisationError(f"{layer.name}: a ReLU must follow a convolution or a linear layer.")
-    if isinstance(module, nn.MaxPool2d):
-        builder.max_pool(layer.name, kernel=_pair(module.kernel_size), stride=_pair(module.stride))
-    elif isinstance(module, nn.Flatten):
-        builder.flatten(layer.name)
-    else:
-        raise QuantisationError(f"{layer.name}: layers of the kind {type(module).__name__} cannot be quantised here.")
-    return source
-
-
-def _add_weighted(
-    builder: golden.DescriptionBuilder,
-    name: str,
-    module: nn.Conv2d | nn.Linear,
-    relu: bool,
-    source: FixedPoint,
-    features: torch.Tensor,
-    bits: int,
-) -> FixedPoint:
-    weights = best_fixed_point(module.weight.detach(), signed=True, bits=bits)
-    accumulator = source.fractional_length + weights.fractional_length
-    # A right shift only: the output cannot be finer than the accumulator.
-    target = best_fixed_point(features, signed=not relu, bits=bits, longest=accumulator)
-    shift = accumulator - target.fractional_length
-    dtype: Literal["int8", "uint8"] = "int8" if target.signed else "uint8"
-    if isinstance(module, nn.Conv2d):
-        builder.conv(
-            name,
-            _integers(module.weight, weights),
-            _bias(module, accumulator),
-            stride=_pair(module.stride),
-            padding=_padding(name, module),
-            dilation=_pair(module.dilation),
-            groups=module.groups,
+    def _weighted(
+        self, node: Node, operation: Convolution | Dense, source: torch.Tensor, features: torch.Tensor
+    ) -> FixedPoint:
+        bits, entry = self.options.bits, self.formats[node.sources[0]]
+        weights = best_fixed_point(operation.weight, True, bits, _longest_weights(operation.bias, entry))
+        if self.options.bias_correction:
+            operation = _correct(operation, weights, entry, source)
+        accumulator = entry.fractional_length + weights.fractional_length
+        # A right shift only: the output cannot be finer than the accumulator.
+        target = best_fixed_point(features, node.activation is None, bits, accumulator)
+        minimum, maximum = _bounds(target, node.activation)
+        integers = weights.quantise(operation.weight).numpy().astype(np.int8)
+        bias = FixedPoint(accumulator, signed=True, bits=32).quantise(operation.bias).numpy().astype(np.int32)
+        shift = accumulator - target.fractional_length
+        if isinstance(operation, Dense):
+            self.builder.linear(
+                node.name,
+                integers,
+                bias,
+                source=node.sources[0],
+                shift=shift,
+                minimum=minimum,
+                maximum=maximum,
+                output_dtype=_dtype(target),
+                output_scale=_scale(target),
+                weight_scale=_scale(weights),
+            )
+            return target
+        self.builder.conv(
+            node.name,
+            integers,
+            bias,
+            source=node.sources[0],
+            stride=operation.stride,
+            padding=operation.padding,
+            dilation=operation.dilation,
+            groups=operation.groups,
             shift=shift,
-            minimum=target.minimum,
-            maximum=target.maximum,
-            output_dtype=dtype,
+            minimum=minimum,
+            maximum=maximum,
+            output_dtype=_dtype(target),
             output_scale=_scale(target),
             weight_scale=_scale(weights),
         )
-    else:
-        builder.linear(
-            name,
-            _integers(module.weight, weights),
-            _bias(module, accumulator),
+        return target
+
+    def _mean(self, node: Node, mean: AveragePool | GlobalAveragePool, features: torch.Tensor) -> FixedPoint:
+        entry = self.formats[node.sources[0]]
+        source = self._behind_convolution(node, node.sources[0])
+        shape = self._shape(node.sources[0])
+        rows, columns = mean.kernel if isinstance(mean, AveragePool) else shape[1:]
+        multiplier, places = divisor(rows * columns)
+        # Means are smaller than what they are made of, so that a finer grid may suit them.
+        signed = entry.signed and node.activation is None
+        target = best_fixed_point(features, signed, self.options.bits, entry.fractional_length + places)
+        shift = places - (target.fractional_length - entry.fractional_length)
+        minimum, maximum = _bounds(target, node.activation)
+        if isinstance(mean, GlobalAveragePool):
+            self.builder.global_average_pool(
+                node.name,
+                source=source,
+                multiplier=multiplier,
+                shift=shift,
+                minimum=minimum,
+                maximum=maximum,
+                output_dtype=_dtype(target),
+                output_scale=_scale(target),
+            )
+            return target
+        self.builder.average_pool(
+            node.name,
+            mean.kernel,
+            mean.stride,
+            mean.padding,
+            source=source,
+            multiplier=multiplier,
             shift=shift,
-            minimum=target.minimum,
-            maximum=target.maximum,
-            output_dtype=dtype,
+            minimum=minimum,
+            maximum=maximum,
+            output_dtype=_dtype(target),
             output_scale=_scale(target),
-            weight_scale=_scale(weights),
         )
-    return target
+        return target
+
+    def _sum(self, node: Node, features: torch.Tensor) -> FixedPoint:
+        first, second = (self.formats[name] for name in node.sources)
+        common = max(first.fractional_length, second.fractional_length)
+        places = (common - first.fractional_length, common - second.fractional_length)
+        if max(places) > _FURTHEST:
+            raise QuantisationError(
+                f"{node.name}: the addends' scales are 2**{max(places)} apart; one of them vanishes."
+            )
+        signed = node.activation is None and (first.signed or second.signed)
+        target = best_fixed_point(features, signed, self.options.bits, common)
+        minimum, maximum = _bounds(target, node.activation)
+        addend = node.sources[0]
+        if not any(self._own_convolution(name) for name in node.sources):
+            addend = self._through_convolution(node, addend)
+        self.builder.add(
+            node.name,
+            addend,
+            node.sources[1],
+            multipliers=(1 << places[0], 1 << places[1]),
+            shift=common - target.fractional_length,
+            minimum=minimum,
+            maximum=maximum,
+            output_dtype=_dtype(target),
+            output_scale=_scale(target),
+        )
+        return target
+
+    def _concat(self, node: Node, features: torch.Tensor) -> FixedPoint:
+        entries = [self.formats[name] for name in node.sources]
+        finest = max(entry.fractional_length for entry in entries)
+        signed = any(entry.signed for entry in entries)
+        target = best_fixed_point(features, signed, self.options.bits, finest)
+        names = []
+        for number, (name, entry) in enumerate(zip(node.sources, entries, strict=True)):
+            if entry != target:
+                self._clip(f"{node.name}.source{number}", name, target, None)
+                name = f"{node.name}.source{number}"
+            names.append(name)
+        self.builder.concat(node.name, names)
+        return target
+
+    def _activation(self, node: Node, activation: Activation, features: torch.Tensor) -> FixedPoint:
+        """An activation by itself, since what it follows is read by others too."""
+        entry = self.formats[node.sources[0]]
+        target = best_fixed_point(features, False, self.options.bits, entry.fractional_length)
+        self._clip(node.name, node.sources[0], target, activation)
+        return target
+
+    def _clip(self, name: str, source: str, target: FixedPoint, activation: Activation | None) -> None:
+        """Another format for a tensor."""
+        finer = target.fractional_length - self.formats[source].fractional_length
+        minimum, maximum = _bounds(target, activation)
+        self.builder.clip(
+            name,
+            minimum,
+            maximum,
+            source=source,
+            multiplier=1 << max(finer, 0),
+            shift=max(-finer, 0),
+            output_dtype=_dtype(target),
+            output_scale=_scale(target),
+        )
+
+    def _shape(self, name: str) -> tuple[int, ...]:
+        return self.graph.input_shape if name == INPUT else self.graph.nodes[name].shape
+
+    def _own_convolution(self, name: str) -> bool:
+        """Whether ``name`` is a convolution that one node reads, so that the engines run that node right behind it."""
+        node = self.graph.nodes.get(name)
+        return node is not None and isinstance(node.operation, Convolution) and self.graph.only_reader(name) is not None
+
+    def _behind_convolution(self, pool: Node, source: str) -> str:
+        """What a pool reads: ``source``, or its copy behind a convolution of its own."""
+        operation = pool.operation
+        overlapping = isinstance(operation, MaxPool | AveragePool) and (
+            operation.kernel != operation.stride or any(operation.padding)
+        )
+        return source if overlapping or self._own_convolution(source) else self._through_convolution(pool, source)
+
+    def _through_convolution(self, reader: Node, source: str) -> str:
+        """The same integers from a 1x1 depthwise convolution, if the description is for engines and they are a map."""
+        shape, entry = self._shape(source), self.formats[source]
+        if not self.options.for_engines or len(shape) != 3:
+            return source
+        name = f"{reader.name}.source"
+        self.builder.conv(
+            name,
+            np.ones((shape[0], 1, 1, 1), np.int8),
+            np.zeros(shape[0], np.int32),
+            source=source,
+            groups=shape[0],
+            shift=0,
+            minimum=entry.minimum,
+            maximum=entry.maximum,
+            output_dtype=_dtype(entry),
+            output_scale=_scale(entry),
+            weight_scale=golden.Scale(shift=0),
+        )
+        return name
+
+
+def _longest_weights(bias: torch.Tensor, source: FixedPoint) -> int:
+    """Greatest fractional length of the weights with which the accumulator holds the bias."""
+    peak = float(bias.abs().max()) if bias.numel() else 0.0
+    if peak == 0.0:
+        return _FINEST
+    return min(_FINEST, _BIAS_BITS - int(np.ceil(np.log2(peak))) - source.fractional_length)
+
+
+def _correct(
+    operation: Convolution | Dense, weights: FixedPoint, entry: FixedPoint, source: torch.Tensor
+) -> Convolution | Dense:
+    """Move each channel's bias by the mean error that rounding the weights and the source causes there.
+
+    Nagel et al., "Data-Free Quantization through Weight Equalization and Bias Correction" (ICCV 2019), section 4.2,
+    with the expectation taken over calibration images.
+    """
+    rounded = replace(operation, weight=weights.real(operation.weight).float())
+    error = rounded.apply(entry.real(source).float()).double() - operation.apply(source).double()
+    mean = error.mean([axis for axis in range(error.ndim) if axis != 1])
+    return replace(operation, bias=(operation.bias.double() - mean).float())
+
+
+def _bounds(number: FixedPoint, activation: Activation | None) -> tuple[int, int]:
+    """Clamp of a result in that format."""
+    if activation is None:
+        return number.minimum, number.maximum
+    if activation.maximum is None:
+        return 0, number.maximum
+    return 0, min(number.maximum, round(activation.maximum * 2.0**number.fractional_length))
+
+
+def _dtype(number: FixedPoint) -> Literal["int8", "uint8"]:
+    return "int8" if number.signed else "uint8"
 
 
 def _scale(number: FixedPoint) -> golden.Scale:
     """The real value is q * multiplier / 2**shift; a negative fractional length goes into the multiplier."""
     length = number.fractional_length
     return golden.Scale(multiplier=1 << max(-length, 0), shift=max(length, 0))
-
-
-def _integers(weights: torch.Tensor, number: FixedPoint) -> npt.NDArray[np.int8]:
-    return number.quantise(weights.detach()).numpy().astype(np.int8)
-
-
-def _bias(module: nn.Conv2d | nn.Linear, fractional_length: int) -> npt.NDArray[np.int32]:
-    if module.bias is None:
-        return np.zeros(module.weight.shape[0], dtype=np.int32)
-    number = FixedPoint(fractional_length, signed=True, bits=32)
-    return number.quantise(module.bias.detach()).numpy().astype(np.int32)
-
-
-def _pair(size: int | tuple[int, ...]) -> tuple[int, int]:
-    return (size, size) if isinstance(size, int) else (size[0], size[1])
-
-
-def _padding(name: str, module: nn.Conv2d) -> tuple[int, int]:
-    if isinstance(module.padding, str) or module.padding_mode != "zeros":
-        raise QuantisationError(f"{name}: give the zero padding of a convolution as numbers.")
-    return _pair(module.padding)

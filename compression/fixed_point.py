@@ -1,0 +1,64 @@
+"""Power-of-two number formats (dynamic fixed point) and the one of least error for given values."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+__all__ = ["FixedPoint", "best_fixed_point"]
+
+
+@dataclass(frozen=True)
+class FixedPoint:
+    """A number format: the real value is ``q * 2**-fractional_length`` with q an integer of ``bits`` bits.
+
+    The fractional length may be negative (a coarse grid) or exceed the number of bits (a fine one).
+    """
+
+    fractional_length: int
+    signed: bool
+    bits: int = 8
+
+    @property
+    def minimum(self) -> int:
+        """The least q."""
+        return -(1 << (self.bits - 1)) if self.signed else 0
+
+    @property
+    def maximum(self) -> int:
+        """The greatest q."""
+        return (1 << (self.bits - 1)) - 1 if self.signed else (1 << self.bits) - 1
+
+    def quantise(self, values: torch.Tensor) -> torch.Tensor:
+        """The nearest q of each value (half to even, saturating), as float64 of the same shape."""
+        scaled = values.double() * 2.0**self.fractional_length
+        return torch.round(scaled).clamp(self.minimum, self.maximum)
+
+    def real(self, values: torch.Tensor) -> torch.Tensor:
+        """Q(x), the values that the nearest q stand for, as float64 of the same shape."""
+        return self.quantise(values) * 2.0**-self.fractional_length
+
+    def error(self, values: torch.Tensor) -> float:
+        """Sum of |x - Q(x)|."""
+        return float((values.double() - self.real(values)).abs().sum())
+
+
+def best_fixed_point(values: torch.Tensor, signed: bool, bits: int = 8, longest: int = 30) -> FixedPoint:
+    """The format with the least sum of |x - Q(x)|.
+
+    Args:
+        values: any shape, finite; zeros cost nothing in any format, so pruned weights need no special care.
+        signed: whether q may be negative.
+        bits: width of q.
+        longest: no greater fractional length is tried.
+
+    Returns:
+        The best format; of equal ones the one with the greatest range.
+    """
+    peak = float(values.abs().max()) if values.numel() else 0.0
+    if peak == 0.0:
+        return FixedPoint(min(bits - 1, longest), signed, bits)
+    # The shortest length tried saturates nothing; each further bit halves the range.
+    shortest = min(math.floor(math.log2(FixedPoint(0, signed, bits).maximum / peak)), longest)
+    candidates = [FixedPoint(length, signed, bits) for length in range(shortest, min(shortest + bits, longest) + 1)]
+    return min(candidates, key=lambda candidate: candidate.error(values))
