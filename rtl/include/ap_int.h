@@ -260,11 +260,11 @@ constexpr bool less(const A& a, const B& b) {
 
 template <typename A, typename B>
 constexpr bool equal(const A& a, const B& b) {
-    using R = result<A, B>;
-    // Numbers of one width and different signs compare exactly, others as C's usual conversions would have it.
-    constexpr bool exact = R::wa == R::wb && R::sa != R::sb && R::wa < 64;
-    constexpr int W = exact ? 64 : max_of(max_of(R::wa, R::wb), 32);
-    return extended<W>(a) == extended<W>(b);
+  using R = result<A, B>;
+  // Numbers of one width and different signs compare exactly, others as C's usual conversions would have it.
+  constexpr bool exact = R::wa == R::wb && R::sa != R::sb && R::wa < 64;
+  constexpr int W = exact ? 64 : max_of(max_of(R::wa, R::wb), 32);
+  return extended<W>(a) == extended<W>(b);
 }
 
 }  // namespace ap_detail
