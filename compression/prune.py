@@ -134,7 +134,7 @@ def apply_masks(model: nn.Module, masks: Masks) -> None:
     """Set the pruned weights to zero, in place."""
     weights = prunable(model)
     for name, mask in masks.items():
-        weights[name].mul_(mask)
+        weights[name].mul_(mask.to(weights[name].device))
 
 
 def count_weights(model: nn.Module) -> WeightCount:

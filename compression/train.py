@@ -3,13 +3,27 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import nn
 
 from compression.prune import Masks, apply_masks
 
-__all__ = ["Augmentation", "Epoch", "LabelledImages", "Schedule", "count_correct", "train"]
+__all__ = [
+    "Augmentation",
+    "DivergenceError",
+    "Epoch",
+    "LabelledImages",
+    "Schedule",
+    "Snapshot",
+    "count_correct",
+    "train",
+]
+
+
+class DivergenceError(ArithmeticError):
+    """Training left the finite numbers; the message says in which epoch."""
 
 
 @dataclass(frozen=True)
@@ -62,14 +76,31 @@ class Epoch:
     loss: float
 
 
+@dataclass(frozen=True)
+class Snapshot:
+    """What training needs, beside the model's own state, to go on behind an epoch.
+
+    Attributes:
+        epochs: how many are done.
+        optimiser: the optimiser's state.
+        generator: uint8 tensor, the state of the random numbers that order and augment the images.
+    """
+
+    epochs: int
+    optimiser: dict[str, Any]
+    generator: torch.Tensor
+
+
 def train(
     model: nn.Module,
     images: LabelledImages,
     schedule: Schedule,
     masks: Masks | None = None,
     report: Callable[[Epoch], None] = lambda epoch: None,
+    resume: Snapshot | None = None,
+    keep: Callable[[Snapshot], None] = lambda snapshot: None,
 ) -> None:
-    """Train ``model`` in place on the cross-entropy of its outputs.
+    """Train ``model`` in place, on the device that it lies on, by the cross-entropy of its outputs.
 
     Args:
         model: takes float pixels 0..255 of shape (batch, C, H, W), gives one score a class.
@@ -77,40 +108,70 @@ def train(
         schedule: epochs, rates, augmentation and seed.
         masks: pruned weights; they are zero again after every step, so the masks stay as they are.
         report: called after each epoch.
+        resume: where an earlier call stood; ``model`` must be as it was then. The result is the same, bit for bit.
+        keep: called after each epoch (behind ``report``) with what ``resume`` takes.
+
+    Raises:
+        DivergenceError: the loss or a parameter is no longer finite.
     """
     generator = torch.Generator().manual_seed(schedule.seed)
     optimiser = torch.optim.SGD(
         model.parameters(), lr=schedule.learning_rate, momentum=0.9, nesterov=True, weight_decay=schedule.weight_decay
     )
-    steps = math.ceil(len(images) / schedule.batch)
+    if resume is not None:
+        generator.set_state(resume.generator)
+        optimiser.load_state_dict(resume.optimiser)
     model.train()
     apply_masks(model, masks or {})
-    for epoch in range(schedule.epochs):
-        total = 0.0
-        for step, (pixels, labels) in enumerate(_batches(images, schedule, generator)):
-            for group in optimiser.param_groups:
-                group["lr"] = schedule.rate((epoch * steps + step + 1) / (schedule.epochs * steps + 1))
-            total += _step(model, optimiser, pixels, labels) * len(labels)
-            apply_masks(model, masks or {})
-        report(Epoch(epoch + 1, total / len(images)))
+    for epoch in range(resume.epochs if resume else 0, schedule.epochs):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(schedule.seed + epoch)  # for layers with random numbers of their own, as Dropout
+            loss = _epoch(model, optimiser, images, schedule, epoch, generator, masks or {})
+        if not (math.isfinite(loss) and all(bool(each.isfinite().all()) for each in model.parameters())):
+            raise DivergenceError(f"training left the finite numbers in epoch {epoch + 1}")
+        report(Epoch(epoch + 1, loss))
+        keep(Snapshot(epoch + 1, optimiser.state_dict(), generator.get_state()))
+
+
+def _epoch(
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    images: LabelledImages,
+    schedule: Schedule,
+    epoch: int,
+    generator: torch.Generator,
+    masks: Masks,
+) -> float:
+    """One pass over the images; returns the mean loss, and stops early when it is not finite."""
+    steps, total = math.ceil(len(images) / schedule.batch), 0.0
+    for step, (pixels, labels) in enumerate(_batches(images, schedule, generator)):
+        for group in optimiser.param_groups:
+            group["lr"] = schedule.rate((epoch * steps + step + 1) / (schedule.epochs * steps + 1))
+        total += _step(model, optimiser, pixels, labels) * len(labels)
+        if not math.isfinite(total):
+            break
+        apply_masks(model, masks)
+    return total / len(images)
 
 
 @torch.no_grad()
 def count_correct(model: nn.Module, images: LabelledImages, batch: int = 500) -> int:
     """How many images get their highest score (of equal ones the first) at their own label."""
     model.eval()
-    return sum(
-        int(
-            (
-                model(images.pixels[first : first + batch].float()).argmax(1) == images.labels[first : first + batch]
-            ).sum()
-        )
-        for first in range(0, len(images), batch)
-    )
+    device, correct = _device(model), 0
+    for first in range(0, len(images), batch):
+        scores = model(images.pixels[first : first + batch].float().to(device))
+        correct += int((scores.argmax(1).cpu() == images.labels[first : first + batch]).sum())
+    return correct
+
+
+def _device(model: nn.Module) -> torch.device:
+    return next(model.parameters()).device
 
 
 def _step(model: nn.Module, optimiser: torch.optim.Optimizer, pixels: torch.Tensor, labels: torch.Tensor) -> float:
-    loss = nn.functional.cross_entropy(model(pixels), labels)
+    device = _device(model)
+    loss = nn.functional.cross_entropy(model(pixels.to(device)), labels.to(device))
     optimiser.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     optimiser.step()

@@ -2,6 +2,7 @@
 
 import golden
 import rtl
+from compression.errors import CompressionError
 from generator import BoardError, BuildError, EngineError
 from testbench.build import BuildFileError
 
@@ -17,6 +18,7 @@ BAD_INPUT = (
     BoardError,
     BuildError,
     BuildFileError,
+    CompressionError,
     EngineError,
     OSError,
     golden.DescriptionError,

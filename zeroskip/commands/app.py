@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from zeroskip import __version__
+from zeroskip.commands.compress import compress
 from zeroskip.commands.generate import generate
 from zeroskip.commands.inspect import inspect
 from zeroskip.commands.report import report
@@ -25,7 +26,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (inspect, run, generate, verify, report, rtl):
+for command in (compress, inspect, run, generate, verify, report, rtl):
     app.command()(command)
 
 

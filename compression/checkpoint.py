@@ -1,0 +1,51 @@
+"""Trained weights from a file; nothing in the file is executed."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from compression.errors import CompressionError
+
+__all__ = ["load_checkpoint"]
+
+
+def load_checkpoint(model: nn.Module, file: Path) -> None:
+    """Load ``model``'s parameters and buffers, in place, from what ``torch.save(model.state_dict(), file)`` wrote.
+
+    A dictionary that holds the state under the key ``state_dict`` is accepted as well.
+
+    Raises:
+        CompressionError: no such checkpoint, one with code in it, one of another network, or numbers not finite.
+        OSError: the file cannot be read.
+    """
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception:  # torch.load raises errors of many kinds on damaged files
+        raise CompressionError(
+            f"{file}: is no checkpoint that loads without executing code; write it with "
+            f"torch.save(model.state_dict(), ...)."
+        ) from None
+    if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
+        state = state["state_dict"]
+    _check(file, state, model.state_dict())
+    model.load_state_dict(state)
+
+
+def _check(file: Path, state: object, wanted: Mapping[str, torch.Tensor]) -> None:
+    if not isinstance(state, Mapping) or not all(isinstance(each, torch.Tensor) for each in state.values()):
+        raise CompressionError(f"{file}: holds no dictionary of tensors; save model.state_dict().")
+    for name in wanted:
+        if name not in state:
+            raise CompressionError(f"{file}: is a checkpoint of another network: it has no {name}.")
+        if state[name].shape != wanted[name].shape:
+            found, shape = tuple(state[name].shape), tuple(wanted[name].shape)
+            raise CompressionError(f"{file}: is a checkpoint of another network: {name} is {found}, not {shape}.")
+        if not bool(state[name].isfinite().all()):
+            raise CompressionError(f"{file}: {name} holds numbers that are not finite.")
+    for name in state:
+        if name not in wanted:
+            raise CompressionError(f"{file}: is a checkpoint of another network: it also has {name}.")

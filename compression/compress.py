@@ -1,0 +1,138 @@
+"""A trained sequential network to a compressed model description: prune, quantise, save, measure what was saved."""
+
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+import torch
+from torch import nn
+
+import golden
+from compression.accuracy import count_correct_integers
+from compression.data import DataSet
+from compression.errors import CompressionError
+from compression.history import LayerCount, Quantised, Record
+from compression.loop import Outcome, Pruning, required_correct
+from compression.quantise import QuantisationError, quantise_sequential
+from compression.settings import Settings
+from compression.state import RunFiles
+from compression.train import LabelledImages, count_correct
+
+__all__ = ["Compressed", "compress", "factor_of"]
+
+
+@dataclass(frozen=True)
+class Compressed:
+    """What came of a compression.
+
+    Attributes:
+        outcome: of pruning.
+        quantised: the saved description, measured on the test images.
+        complaints: sentences about what was asked for and not reached; empty when all is well.
+    """
+
+    outcome: Outcome
+    quantised: Quantised
+    complaints: tuple[str, ...]
+
+
+def compress(
+    model: nn.Sequential,
+    data: DataSet,
+    settings: Settings,
+    output: Path,
+    report: Callable[[Record], None] = lambda record: None,
+) -> Compressed:
+    """Prune, retrain and quantise a network; write ``output``, its payload and its history.
+
+    A run that was killed is continued by the same call, and ends in the same files.
+
+    Args:
+        model: the trained network, on the device to train on; pruned in place.
+        data: its images.
+        settings: what to do.
+        output: the description, ``NAME.json``; beside it come ``NAME.safetensors`` and ``NAME.history.jsonl``.
+        report: is told of everything that goes into the history.
+
+    Raises:
+        CompressionError: wrong settings for these data, a layer that is not supported, the state of another run.
+        golden.DescriptionError: ``output`` is no legal name.
+        OSError: a file cannot be written.
+    """
+    training, judging = _divide(data, settings)
+    _check_export(model, data, output)
+    dense_correct = count_correct(model, data.test)
+    files = RunFiles(output)
+    outcome = Pruning(model, training, judging, settings, files, report).run()
+    float_correct = count_correct(model, data.test)
+    golden.save(quantise_sequential(model.cpu(), _calibration(training, settings), output.stem), output)
+    network = golden.load(output)
+    quantised = Quantised(
+        description=output.name,
+        correct=count_correct_integers(network, data.test.pixels.numpy(), data.test.labels.numpy()),
+        images=len(data.test),
+        float_correct=float_correct,
+        dense_correct=dense_correct,
+        bits=network.total_bits,
+        counts={
+            layer.name: LayerCount(prod(layer.weights.shape), layer.weights.nonzeros)
+            for layer in network.weighted_layers
+        },
+    )
+    files.record(quantised)
+    report(quantised)
+    files.finish()
+    return Compressed(outcome, quantised, tuple(_complaints(outcome, quantised, settings)))
+
+
+def _check_export(model: nn.Sequential, data: DataSet, output: Path) -> None:
+    """Before hours of training: whether what will come can be quantised and saved at all."""
+    if output.suffix != ".json":
+        raise CompressionError(f"{output}: a description's name must end in .json.")
+    try:
+        quantise_sequential(deepcopy(model).cpu(), data.training.pixels[:1], output.stem)
+    except QuantisationError as error:
+        raise CompressionError(str(error)) from None
+
+
+def _calibration(training: LabelledImages, settings: Settings) -> torch.Tensor:
+    return training.pixels[: settings.calibration]
+
+
+def _complaints(outcome: Outcome, quantised: Quantised, settings: Settings) -> Iterator[str]:
+    """What was asked for and not reached, with the best that was reached."""
+    accuracy = f"{100 * outcome.correct / outcome.images:.2f} % of the {outcome.images} judging images right"
+    if outcome.reason == "diverged":
+        yield "training left the finite numbers; the description holds the last step before that"
+    if settings.factor is not None and outcome.reason != "factor":
+        yield (
+            f"{settings.factor:g} times fewer weights cannot be had within {settings.max_loss:g} points; "
+            f"the best that was reached is {factor_of(quantised):.2f} times fewer, with {accuracy}"
+        )
+    elif outcome.reason == "bound" and not outcome.accepted:
+        yield f"no step stayed within {settings.max_loss:g} points; nothing is pruned, with {accuracy}"
+    required = required_correct(quantised.dense_correct, quantised.images, settings.max_loss)
+    if quantised.correct < required:
+        yield (
+            f"the description loses more than {settings.max_loss:g} points: it gets {quantised.correct} of "
+            f"{quantised.images} test images right, {required} were asked for"
+        )
+
+
+def factor_of(quantised: Quantised) -> float:
+    """How many times fewer weights the description has than the dense network."""
+    counts = quantised.counts.values()
+    return sum(each.weights for each in counts) / max(sum(each.nonzero for each in counts), 1)
+
+
+def _divide(data: DataSet, settings: Settings) -> tuple[LabelledImages, LabelledImages]:
+    """Images to train on, and images to judge by."""
+    if settings.held_out == 0:
+        return data.training, data.test
+    kept = len(data.training) - settings.held_out
+    if kept < 1:
+        raise CompressionError(f"held-out is {settings.held_out}, but there are {len(data.training)} training images.")
+    pixels, labels = data.training.pixels, data.training.labels
+    return LabelledImages(pixels[:kept], labels[:kept]), LabelledImages(pixels[kept:], labels[kept:])

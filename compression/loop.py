@@ -1,0 +1,213 @@
+"""The loop that all pruning methods share: propose, mask, retrain, judge, keep or go back."""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import torch
+from torch import nn
+
+from compression.history import Diverged, EpochDone, LayerCount, Record, Started, StepDone, Stopped
+from compression.methods import Proposal, Step, make_method
+from compression.prune import Masks, count_weights, prunable
+from compression.settings import Settings
+from compression.state import RunFiles, RunState, StateDict, Trial
+from compression.train import (
+    Augmentation,
+    DivergenceError,
+    Epoch,
+    LabelledImages,
+    Schedule,
+    Snapshot,
+    count_correct,
+    train,
+)
+
+__all__ = ["Outcome", "Pruning", "layer_counts", "required_correct"]
+
+Reason = Literal["factor", "bound", "diverged"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How pruning ended.
+
+    Attributes:
+        reason: "factor" (reached), "bound" (no method goes further within the accuracy) or "diverged".
+        dense_correct, correct: judged images classified correctly, before and now.
+        required: the least that was allowed.
+        images: judged images.
+        accepted: steps that were kept.
+    """
+
+    reason: Reason
+    dense_correct: int
+    correct: int
+    required: int
+    images: int
+    accepted: int
+
+
+def required_correct(dense_correct: int, images: int, max_loss: float) -> int:
+    """The least number of correct images that loses no more than ``max_loss`` percentage points."""
+    return max(math.ceil(dense_correct - max_loss * images / 100 - 1e-9), 0)
+
+
+def layer_counts(model: nn.Module) -> dict[str, LayerCount]:
+    """Weights and non-zeros of each convolution and linear layer, by name."""
+    return {name: LayerCount(each.numel(), int(torch.count_nonzero(each))) for name, each in prunable(model).items()}
+
+
+class Pruning:
+    """One run of pruning; ``model`` is pruned in place.
+
+    Args:
+        model: the trained network; takes float pixels 0..255, gives one score a class.
+        training: images to retrain on.
+        judging: images that decide whether a step is kept.
+        settings: what to do.
+        files: where the run is kept.
+        report: is told of everything that goes into the history.
+
+    Raises:
+        CompressionError: ``files`` hold the state of another run.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        training: LabelledImages,
+        judging: LabelledImages,
+        settings: Settings,
+        files: RunFiles,
+        report: Callable[[Record], None] = lambda record: None,
+    ) -> None:
+        self._model, self._training, self._judging = model, training, judging
+        self._settings, self._files, self._report = settings, files, report
+        self._methods = {name: make_method(name, model, settings) for name in settings.methods}
+        fingerprint = _fingerprint(model, training, judging, settings)
+        self._state = files.load(fingerprint) or self._start(fingerprint)
+        self._report(self._started(self._state.dense_correct))
+        self._required = required_correct(self._state.dense_correct, len(judging), settings.max_loss)
+        self._restore(self._state.good)
+
+    def run(self) -> Outcome:
+        """Prune until the factor is reached or no method proposes anything; the model is the last accepted one."""
+        while self._ended() is None and (proposal := self._next()) is not None:
+            self._try(*proposal)
+        reason = self._ended() or "bound"
+        outcome = self._outcome(reason)
+        self._record(Stopped(reason, outcome.correct, layer_counts(self._model)))
+        return outcome
+
+    def _start(self, fingerprint: str) -> RunState:
+        correct = count_correct(self._model, self._judging)
+        self._files.record(self._started(correct))
+        state = RunState(fingerprint, correct, _copy(self._model), {}, [])
+        self._files.save(state)
+        return state
+
+    def _started(self, correct: int) -> Started:
+        """The first record; the model is still the dense one."""
+        images = len(self._judging)
+        required = required_correct(correct, images, self._settings.max_loss)
+        return Started(asdict(self._settings), correct, required, images, layer_counts(self._model))
+
+    def _ended(self) -> Reason | None:
+        """Why the run is over, whatever the methods would still propose."""
+        if self._state.diverged:
+            return "diverged"
+        factor = self._settings.factor
+        return "factor" if factor is not None and count_weights(self._model).factor >= factor else None
+
+    def _next(self) -> tuple[str, Proposal] | None:
+        """The first method, in the order of the settings, that has something to propose."""
+        for name, method in self._methods.items():
+            proposal = method.propose(self._model, [step for step in self._state.steps if step.method == name])
+            if proposal is not None:
+                return name, proposal
+        return None
+
+    def _try(self, method: str, proposal: Proposal) -> None:
+        """One step: retrain under the proposal's masks and judge; the model ends as the last accepted one."""
+        masks = _intersect(self._state.masks, proposal.masks)
+        try:
+            self._retrain(masks)
+        except DivergenceError as error:
+            self._state.diverged = True
+            self._record(Diverged(self._number, str(error)))
+        else:
+            self._judge(method, proposal, masks)
+        self._state.trial = None
+        self._files.save(self._state)
+        self._restore(self._state.good)
+
+    def _retrain(self, masks: Masks) -> None:
+        settings, trial = self._settings, self._state.trial
+        if trial is not None:
+            self._restore(trial.model)
+        schedule = Schedule(
+            epochs=settings.epochs,
+            learning_rate=settings.learning_rate,
+            batch=settings.batch,
+            weight_decay=settings.weight_decay,
+            augmentation=Augmentation(settings.shift, settings.flip),
+            seed=settings.seed * 1_000_003 + self._number,
+        )
+        resume = trial.snapshot if trial else None
+        train(self._model, self._training, schedule, masks, self._epoch_done, resume, self._keep)
+
+    def _epoch_done(self, epoch: Epoch) -> None:
+        self._record(EpochDone(self._number, epoch.number, epoch.loss))
+
+    def _keep(self, snapshot: Snapshot) -> None:
+        self._state.trial = Trial(_copy(self._model), snapshot)
+        self._files.save(self._state)
+
+    def _judge(self, method: str, proposal: Proposal, masks: Masks) -> None:
+        correct = count_correct(self._model, self._judging)
+        step = Step(method, proposal.layers, proposal.setting, correct >= self._required, correct)
+        counts = layer_counts(self._model)
+        self._record(StepDone(self._number, **asdict(step), counts=counts))
+        self._state.steps.append(step)
+        if step.accepted:
+            self._state.good, self._state.masks = _copy(self._model), masks
+
+    @property
+    def _number(self) -> int:
+        """The step under way, from 1."""
+        return len(self._state.steps) + 1
+
+    def _outcome(self, reason: Reason) -> Outcome:
+        kept = [step.correct for step in self._state.steps if step.accepted]
+        correct = kept[-1] if kept else self._state.dense_correct
+        return Outcome(reason, self._state.dense_correct, correct, self._required, len(self._judging), len(kept))
+
+    def _record(self, record: Record) -> None:
+        self._files.record(record)
+        self._report(record)
+
+    def _restore(self, state: StateDict) -> None:
+        self._model.load_state_dict(state)
+
+
+def _copy(model: nn.Module) -> StateDict:
+    return {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
+
+
+def _intersect(fixed: Masks, new: Masks) -> Masks:
+    """Pruned weights stay pruned: a weight is kept only where both masks keep it."""
+    new = {name: mask.cpu() for name, mask in new.items()}
+    return {**fixed, **{name: mask & fixed[name] if name in fixed else mask for name, mask in new.items()}}
+
+
+def _fingerprint(model: nn.Module, training: LabelledImages, judging: LabelledImages, settings: Settings) -> str:
+    digest = hashlib.sha256(json.dumps(asdict(settings)).encode())
+    tensors = [*_copy(model).values(), training.pixels, training.labels, judging.pixels, judging.labels]
+    for tensor in tensors:
+        digest.update(str((tensor.dtype, tuple(tensor.shape))).encode())
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()

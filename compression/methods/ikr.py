@@ -1,0 +1,69 @@
+"""Intra-kernel regular (IKR) pruning: all kernels of a layer share a few patterns of equally many non-zeros.
+
+Yang et al., "Intra-Kernel Regular pruning" (ISMVL 2018). The algorithm is our reconstruction; the storage format
+``conv-pattern`` holds what it leaves.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from compression.methods.base import Proposal, Step, removes
+
+__all__ = ["IntraKernelRegular", "pattern_mask"]
+
+
+class IntraKernelRegular:
+    """Convolutions of more than one position, from the last to the first. Each is tried at ``kernel_values`` non-zeros
+    a kernel, and at one more after each step that is not accepted. A step's setting is that number. Linear layers and
+    1x1 convolutions stay as they are.
+
+    Args:
+        kernel_values: non-zeros of each kernel, at first.
+        patterns: patterns of each layer, at most.
+    """
+
+    def __init__(self, kernel_values: int, patterns: int) -> None:
+        self._kernel_values = kernel_values
+        self._patterns = patterns
+
+    def propose(self, model: nn.Module, steps: Sequence[Step]) -> Proposal | None:
+        """See :class:`compression.methods.base.Method`."""
+        layers = {name: layer.weight for name, layer in model.named_modules() if isinstance(layer, nn.Conv2d)}
+        for name, weights in reversed(layers.items()):
+            own = [step for step in steps if step.layers == (name,)]
+            size = self._kernel_values + len(own)
+            if size >= weights.shape[2] * weights.shape[3] or any(step.accepted for step in own):
+                continue
+            masks = {name: pattern_mask(weights.detach(), size, self._patterns)}
+            if removes(layers, masks):
+                return Proposal((name,), size, masks)
+        return None
+
+
+def pattern_mask(weights: torch.Tensor, size: int, patterns: int) -> torch.Tensor:
+    """The mask that gives every kernel one of a few patterns.
+
+    Of each kernel's ``size`` weights of greatest magnitude a candidate is made; the ``patterns`` candidates with the
+    most energy (sum of squares over the kernels that they come from) stay; every kernel gets the one under which its
+    sum of magnitudes is greatest. Of equal ones the first in the order of the positions wins each time.
+
+    Args:
+        weights: (output, input per group, kh, kw).
+        size: non-zeros of a kernel, 1 .. kh * kw.
+        patterns: how many patterns, at least 1.
+
+    Returns:
+        Boolean tensor of the weights' shape, ``size`` True entries in every kernel.
+    """
+    # On the CPU, where sums are added up in the same order every time.
+    magnitudes = weights.abs().double().cpu().flatten(2).flatten(0, 1)
+    largest = magnitudes.argsort(dim=1, descending=True, stable=True)[:, :size]
+    own = torch.zeros_like(magnitudes).scatter_(1, largest, 1.0)
+    candidates, kind = torch.unique(own, dim=0, return_inverse=True)
+    energy = torch.zeros(len(candidates), dtype=torch.float64)
+    energy.index_add_(0, kind, (magnitudes.square() * own).sum(1))
+    table = candidates[energy.argsort(descending=True, stable=True)[:patterns]]
+    mask: torch.Tensor = table[(magnitudes @ table.T).argmax(1)].bool()
+    return mask.reshape(weights.shape).to(weights.device)

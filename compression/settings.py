@@ -1,0 +1,97 @@
+"""What a compression run is told; importable without PyTorch, so that a command can check it before anything else."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from compression.errors import CompressionError
+
+__all__ = ["METHODS", "MethodName", "PeakReading", "Settings", "method_name"]
+
+MethodName = Literal["magnitude", "reversed", "peak", "ikr"]
+PeakReading = Literal["largest-layer", "histogram"]
+
+METHODS: tuple[MethodName, ...] = get_args(MethodName)
+
+
+def method_name(text: str) -> MethodName:
+    """The method of that name.
+
+    Raises:
+        CompressionError: there is none.
+    """
+    for method in METHODS:
+        if method == text:
+            return method
+    raise CompressionError(f"there is no method {text!r}; choose from {', '.join(METHODS)}.")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A run's settings; together with model and data they determine every bit of its result (on one machine).
+
+    Attributes:
+        methods: run one after another, each on what the one before left; each at most once.
+        max_loss: accuracy that may be lost against the dense network, in percentage points.
+        factor: stop as soon as there are so many times fewer weights; None goes on to the accuracy bound.
+        epochs: retraining after each pruning step.
+        learning_rate: highest rate of each retraining.
+        batch: images in a batch.
+        weight_decay: of retraining.
+        shift: training images are moved by up to so many pixels each way.
+        flip: training images are mirrored at random.
+        seed: of everything random.
+        held_out: so many training images, the last ones, are kept from training and decide which steps are kept;
+            0 lets the test images decide.
+        calibration: training images that set the features' scales.
+        q_step: ``reversed``: what q grows by, in standard deviations of the layer's dense weights.
+        share: ``magnitude`` and ``peak``: share of the remaining weights that one step removes.
+        peak_reading: which of our two readings of peak-pruning.
+        kernel_values: ``ikr``: non-zeros of each kernel that are tried first; more when the accuracy asks for it.
+        patterns: ``ikr``: patterns of each layer.
+    """
+
+    methods: tuple[MethodName, ...]
+    max_loss: float = 0.5
+    factor: float | None = None
+    epochs: int = 2
+    learning_rate: float = 0.01
+    batch: int = 128
+    weight_decay: float = 1e-4
+    shift: int = 0
+    flip: bool = False
+    seed: int = 1
+    held_out: int = 0
+    calibration: int = 2000
+    q_step: float = 0.25
+    share: float = 0.2
+    peak_reading: PeakReading = "largest-layer"
+    kernel_values: int = 4
+    patterns: int = 8
+
+    def __post_init__(self) -> None:
+        if not self.methods:
+            raise CompressionError(f"name a method: {', '.join(METHODS)}.")
+        for method in self.methods:
+            if self.methods.count(method_name(method)) > 1:
+                raise CompressionError(f"the method {method} is named twice; each runs once.")
+        for name, right, rule in self._rules():
+            if not right:
+                raise CompressionError(f"{name.replace('_', '-')} is {getattr(self, name)}, but must be {rule}.")
+
+    def _rules(self) -> tuple[tuple[str, bool, str], ...]:
+        """Field, whether it is right, what it must be; comparisons are written so that NaN is wrong."""
+        return (
+            ("max_loss", 0 <= self.max_loss <= 100, "percentage points from 0 to 100"),
+            ("factor", self.factor is None or 1 < self.factor < float("inf"), "greater than 1"),
+            ("epochs", self.epochs >= 1, "at least 1"),
+            ("learning_rate", 0 < self.learning_rate < float("inf"), "greater than 0"),
+            ("batch", self.batch >= 1, "at least 1"),
+            ("weight_decay", 0 <= self.weight_decay < float("inf"), "0 or greater"),
+            ("shift", self.shift >= 0, "0 or greater"),
+            ("held_out", self.held_out >= 0, "0 or greater"),
+            ("calibration", self.calibration >= 1, "at least 1"),
+            ("q_step", 0 < self.q_step < float("inf"), "greater than 0"),
+            ("share", 0 < self.share < 1, "greater than 0 and less than 1"),
+            ("kernel_values", self.kernel_values >= 1, "at least 1"),
+            ("patterns", self.patterns >= 1, "at least 1"),
+        )

@@ -1,0 +1,120 @@
+"""`zeroskip compress`: a trained network to a description, pruned and quantised."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from compression.settings import METHODS, PeakReading, Settings, method_name
+from zeroskip.console import JsonOption, print_json, print_table
+from zeroskip.errors import InputError
+
+if TYPE_CHECKING:  # the modules that need PyTorch, which is optional
+    from compression.compress import Compressed
+
+__all__ = ["compress"]
+
+_DEFAULTS = Settings(("reversed",))
+
+
+def compress(
+    model: Annotated[Path, typer.Argument(metavar="MODEL.pt", help="Checkpoint: torch.save(model.state_dict(), ..).")],
+    network: Annotated[str, typer.Option(help="The checkpoint's network: lenet5.")],
+    method: Annotated[list[str], typer.Option(help=f"{', '.join(METHODS)}; give it again for one that follows.")],
+    data: Annotated[str, typer.Option(help="fashion-mnist, cifar-10, or a folder of .npy arrays.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DESC", help="Model description (JSON).")],
+    data_folder: Annotated[Path, typer.Option(help="Where the named data sets lie.")] = Path("data"),
+    max_loss: Annotated[float, typer.Option(help="Accuracy that may go, percentage points.")] = _DEFAULTS.max_loss,
+    factor: Annotated[float | None, typer.Option(help="Stop at so many times fewer weights.")] = None,
+    epochs: Annotated[int, typer.Option(help="Retraining after each step.")] = _DEFAULTS.epochs,
+    learning_rate: Annotated[float, typer.Option(help="Of retraining, the highest.")] = _DEFAULTS.learning_rate,
+    batch: Annotated[int, typer.Option(help="Images in a batch.")] = _DEFAULTS.batch,
+    weight_decay: Annotated[float, typer.Option(help="Of retraining.")] = _DEFAULTS.weight_decay,
+    shift: Annotated[int, typer.Option(help="Move training images by up to so many pixels.")] = _DEFAULTS.shift,
+    flip: Annotated[bool, typer.Option("--flip", help="Mirror training images at random.")] = _DEFAULTS.flip,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = _DEFAULTS.seed,
+    held_out: Annotated[int, typer.Option(help="Training images that judge, not test images.")] = _DEFAULTS.held_out,
+    calibration: Annotated[int, typer.Option(help="Images that set the features' scales.")] = _DEFAULTS.calibration,
+    q_step: Annotated[float, typer.Option(help="reversed: growth of q.")] = _DEFAULTS.q_step,
+    share: Annotated[float, typer.Option(help="magnitude, peak: share that a step removes.")] = _DEFAULTS.share,
+    peak_reading: Annotated[PeakReading, typer.Option(help="peak: which reading.")] = _DEFAULTS.peak_reading,
+    kernel_values: Annotated[int, typer.Option(help="ikr: non-zeros of a kernel.")] = _DEFAULTS.kernel_values,
+    patterns: Annotated[int, typer.Option(help="ikr: patterns of a layer.")] = _DEFAULTS.patterns,
+    as_json: JsonOption = False,
+) -> None:
+    """Prune, retrain and quantise a trained network; a run that was killed goes on where it stopped."""
+    settings = Settings(
+        tuple(map(method_name, method)), max_loss, factor, epochs, learning_rate, batch, weight_decay, shift, flip,
+        seed, held_out, calibration, q_step, share, peak_reading, kernel_values, patterns,
+    )  # fmt: skip
+    _need_torch()
+    result = _run(model, network, data, data_folder, settings, output)
+    if as_json:
+        print_json(_document(output, result))
+    else:
+        _print(output, result)
+    for complaint in result.complaints:
+        typer.echo(f"zeroskip: {complaint}.", err=True)
+    if result.complaints:
+        raise typer.Exit(1)
+
+
+def _need_torch() -> None:
+    try:
+        import torch  # noqa: F401
+    except ModuleNotFoundError:
+        raise InputError("compress needs PyTorch; install it with: pip install 'zeroskip[compression]'.") from None
+
+
+def _run(model: Path, network: str, data: str, data_folder: Path, settings: Settings, output: Path) -> Compressed:
+    import torch
+
+    from compression.checkpoint import load_checkpoint
+    from compression.compress import compress as run
+    from compression.data import load_data
+    from compression.networks import find_network
+    from zeroskip.compression_progress import showing_progress
+
+    definition = find_network(network)
+    module = definition.build()
+    load_checkpoint(module, model)
+    images = load_data(data, data_folder, definition.input_shape, definition.classes)
+    with showing_progress(settings.epochs, settings.held_out or len(images.test)) as report:
+        return run(module.to("cuda" if torch.cuda.is_available() else "cpu"), images, settings, output, report)
+
+
+def _document(output: Path, result: Compressed) -> dict[str, object]:
+    from compression.compress import factor_of
+
+    return {
+        "description": str(output),
+        "outcome": asdict(result.outcome),
+        "factor": factor_of(result.quantised),
+        **{key: value for key, value in asdict(result.quantised).items() if key != "description"},
+        "complaints": list(result.complaints),
+    }
+
+
+def _print(output: Path, result: Compressed) -> None:
+    from compression.compress import factor_of
+
+    quantised = result.quantised
+    rows = [
+        [name, each.weights, each.nonzero, 100 * each.nonzero / each.weights] for name, each in quantised.counts.items()
+    ]
+    print_table(str(output), ["layer", "weights", "non-zero", "density %"], rows)
+    for what, correct in (
+        ("dense, PyTorch", quantised.dense_correct),
+        ("pruned, PyTorch", quantised.float_correct),
+        ("description, golden", quantised.correct),
+    ):
+        typer.echo(
+            f"{what:<20} {correct} of {quantised.images} test images right ({100 * correct / quantised.images:.2f} %)"
+        )
+    typer.echo(
+        f"{factor_of(quantised):.2f} times fewer weights; {quantised.bits / 8:,.0f} bytes with all indices, scales and "
+        f"biases."
+    )
