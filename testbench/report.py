@@ -4,11 +4,12 @@ Utilisation is non-zero MACs / (multipliers x cycles), loading and draining incl
 first image, which the RTL rung of the ladder measures to be equal.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from testbench.build import Build
 
-__all__ = ["BuildReport", "LayerReport", "report_of"]
+__all__ = ["BuildReport", "EngineReport", "LayerReport", "report_of"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,15 @@ class LayerReport:
 
 
 @dataclass(frozen=True)
+class EngineReport:
+    """One engine over all its layers."""
+
+    engine: str
+    cycles: int
+    utilisation: float
+
+
+@dataclass(frozen=True)
 class BuildReport:
     """A build: the clock is an assumption unless a tool proved it."""
 
@@ -34,6 +44,7 @@ class BuildReport:
     cycles: int
     utilisation: float
     frames_per_second: float
+    engines: tuple[EngineReport, ...]
     layers: tuple[LayerReport, ...]
 
 
@@ -55,13 +66,22 @@ def report_of(build: Build) -> BuildReport:
         )
     )
     cycles = sum(layer.cycles for layer in layers)
-    offered = sum(layer.multipliers * layer.cycles for layer in layers)
+    names = dict.fromkeys(layer.engine for layer in layers)
     return BuildReport(
         network=manifest.network,
         board=manifest.board,
         clock_mhz=manifest.clock_mhz,
         cycles=cycles,
-        utilisation=sum(layer.macs for layer in layers) / offered,
+        utilisation=_utilisation(layers),
         frames_per_second=manifest.clock_mhz * 1e6 / cycles,
+        engines=tuple(_engine(name, [layer for layer in layers if layer.engine == name]) for name in names),
         layers=layers,
     )
+
+
+def _engine(name: str, layers: Sequence[LayerReport]) -> EngineReport:
+    return EngineReport(name, sum(layer.cycles for layer in layers), _utilisation(layers))
+
+
+def _utilisation(layers: Sequence[LayerReport]) -> float:
+    return sum(layer.macs for layer in layers) / sum(layer.multipliers * layer.cycles for layer in layers)
