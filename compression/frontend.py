@@ -60,7 +60,7 @@ class _Tracer(fx.Tracer):
 def _symbolic(model: nn.Module) -> fx.GraphModule:
     try:
         graph = _Tracer().trace(model)
-    except (fx.proxy.TraceError, TypeError, NameError, AttributeError, ValueError, RuntimeError) as error:
+    except Exception as error:  # whatever the network's own forward raises
         reason = str(error).split("\n")[0].rstrip(".")
         raise QuantisationError(f"{type(model).__name__}: torch.fx cannot trace the network: {reason}.") from None
     traced = fx.GraphModule(model, graph)
@@ -88,7 +88,7 @@ def _propagate(traced: fx.GraphModule, pixels: torch.Tensor, root: str) -> None:
     shapes.extra_traceback = False
     try:
         shapes.run(pixels.to(_device(traced)))
-    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+    except Exception as error:  # whatever the network's own operators raise
         assert shapes.at is not None
         call = Call.of(traced, shapes.at, root)
         reason = str(error).split("\n")[0].rstrip(".")

@@ -234,7 +234,8 @@ def _average_pool(call: Call) -> Operations:
         raise call.refusal("with divisor_override is not supported")
     if any(pool.padding) and not call.setting("count_include_pad", True):
         raise call.refusal("with padding needs count_include_pad, so that all windows have one divisor")
-    return (pool,)
+    whole = pool.kernel == call.source_shape[2:] and not any(pool.padding)
+    return (GlobalAveragePool() if whole else pool,)
 
 
 def _adaptive_average_pool(call: Call) -> Operations:

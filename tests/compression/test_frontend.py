@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from compression.float_graph import FloatGraph, QuantisationError
+from compression.float_graph import FloatGraph, GlobalAveragePool, QuantisationError
 from compression.frontend import trace
 from tests.compression.modules import (
     Residual,
@@ -181,6 +181,22 @@ def test_what_cannot_be_taken_is_refused_with_operator_and_path(model: nn.Module
     with pytest.raises(QuantisationError, match=sentence) as refusal:
         trace(model, SHAPE)
     assert str(refusal.value).endswith(".") and "\n" not in str(refusal.value)
+
+
+def test_an_average_over_the_whole_map_is_global_whatever_its_stride() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 2, 1), nn.AvgPool2d(SHAPE[1:], 1))
+    graph = trace(model, SHAPE)
+    assert graph.nodes["1"].operation == GlobalAveragePool()
+    assert_equal_in_float(model, graph, pixels())
+
+
+def raising(block: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    raise KeyError("a table")
+
+
+def test_what_the_network_itself_raises_is_a_refusal() -> None:
+    with pytest.raises(QuantisationError, match="Forward: torch.fx cannot trace the network: 'a table'"):
+        trace(Forward(nn.Identity(), raising), SHAPE)
 
 
 def test_a_negative_factor_does_not_pass_a_maximum() -> None:
