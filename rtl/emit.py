@@ -9,7 +9,7 @@ from rtl.expressions import Node
 from rtl.memories import Memory
 from rtl.names import Namespace, identifier
 from rtl.printer import Printer, dimension, source_comment
-from rtl.process import Access, Port, Process, Register, Step
+from rtl.process import Access, Port, Process, Register, Step, Update
 
 __all__ = ["emit_process", "port_signals"]
 
@@ -113,9 +113,9 @@ class _Emitter:
             if write.memory.depth > 1:
                 yield write.address
         for update in step.updates:
-            if id(update.register) in spans:
-                span = spans[id(update.register)]
-                yield from (update.condition, self._graph.slice(update.value, span.low, span.width))
+            value = self._new_value(update, spans)
+            if value is not None:
+                yield from (update.condition, value)
         if len(self._process.steps) > 1:
             yield from (self._next_state(step),)
 
@@ -139,6 +139,15 @@ class _Emitter:
             if found == spans:
                 return spans
             spans = found
+
+    def _new_value(self, update: Update, spans: Mapping[int, Span]) -> Node | None:
+        """The kept bits of a register's new value; None when nothing of it is kept or it does not change."""
+        span = spans.get(id(update.register))
+        if span is None:
+            return None
+        before = self._graph.leaf(update.register.width, update.register, update.register.name)
+        value = self._graph.slice(update.value, span.low, span.width)
+        return None if value is self._graph.slice(before, span.low, span.width) else value
 
     def _next_state(self, step: Step) -> Node:
         """Number of the step that follows, as an expression."""
@@ -271,12 +280,10 @@ class _Emitter:
             else:
                 lines.append(f"      state <= {self._printer.text(following)};")
         for update in step.updates:
-            if id(update.register) in self._register_names:
+            value = self._new_value(update, self._spans)
+            if value is not None:
                 name = self._register_names[id(update.register)]
-                span = self._spans[id(update.register)]
-                value = self._printer.text(self._graph.slice(update.value, span.low, span.width))
-                if value != name:
-                    lines.append(self._guarded(update.condition, f"{name} <= {value};"))
+                lines.append(self._guarded(update.condition, f"{name} <= {self._printer.text(value)};"))
         for write in step.writes:
             if write.memory.depth == 1 and id(write.memory) in self._spans:
                 name = self._memory_names[id(write.memory)]

@@ -312,14 +312,11 @@ class Graph:
         bits = max(_signed_bits(a), _signed_bits(b))
         if bits < a.width:  # copies of the sign keep every order
             return self.compare(predicate, self.slice(a, 0, bits), self.slice(b, 0, bits))
-        if predicate == "ult" and b.op == "const" and b.number == 0 or predicate == "ult" and upper_bound(b) == 0:
-            return self.const(1, 0)
-        if predicate == "ult" and b.op == "const" and upper_bound(a) < b.number:
-            return self.const(1, 1)
+        known = _compare_bounds(predicate, a, b)
+        if known is not None:
+            return self.const(1, known)
         if predicate == "ult" and a.op == "const" and a.number == 0:
             return self._binary("ne", 1, b, a)
-        if predicate == "ule" and (a.op == "const" and a.number == 0 or b.op == "const" and upper_bound(a) <= b.number):
-            return self.const(1, 1)
         if predicate == "ule" and b.op == "const" and b.number == 0:
             return self._binary("eq", 1, a, b)
         if predicate == "slt" and b.op == "const" and b.number == 0:
@@ -480,6 +477,20 @@ def _compare_numbers(predicate: str, a: Node, b: Node) -> bool:
         return x < y if predicate == "slt" else x <= y
     x, y = a.number, b.number
     return {"eq": x == y, "ne": x != y, "ult": x < y, "ule": x <= y}[predicate]
+
+
+def _compare_bounds(predicate: str, a: Node, b: Node) -> bool | None:
+    """An unsigned comparison that the largest possible values decide."""
+    least_a, least_b = (node.number if node.op == "const" else 0 for node in (a, b))
+    most_a, most_b = upper_bound(a), upper_bound(b)
+    match predicate:
+        case "ult":
+            return True if most_a < least_b else False if least_a >= most_b else None
+        case "ule":
+            return True if most_a <= least_b else False if least_a > most_b else None
+        case "eq" | "ne" if most_a < least_b or most_b < least_a:
+            return predicate == "ne"
+    return None
 
 
 def _arithmetic_numbers(op: str, a: Node, b: Node) -> int:

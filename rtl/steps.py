@@ -300,7 +300,8 @@ class _Builder:
                 remaining = graph.bitwise("and", remaining, graph.inverted(self._value(guard, block)))
             word = graph.slice(data, 0, memory.width) if data.width > memory.width else graph.zext(data, memory.width)
             write = Write(memory, graph.bitwise("and", condition, inside), index, word, store.place)
-            state.step.writes.append(write)
+            if write.condition.op != "const" or write.condition.number:
+                state.step.writes.append(write)
             state.stored.append((write, block))
 
     def _index(self, address: Address, block: Block) -> tuple[Node, Node]:
@@ -335,8 +336,9 @@ class _Builder:
             for instruction in block.instructions:
                 register = self._registers.get(id(instruction))
                 if register is not None:
-                    value = state.values[id(instruction)]
-                    state.step.updates.append(Update(register, state.region.condition(block), value))
+                    condition = state.region.condition(block)
+                    if condition.op != "const" or condition.number:
+                        state.step.updates.append(Update(register, condition, state.values[id(instruction)]))
 
 
 def _unextended(graph: Graph, value: Node) -> Node:

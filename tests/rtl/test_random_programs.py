@@ -9,8 +9,8 @@ import pytest
 from tests.rtl.random_programs import random_program
 from tests.rtl.simulation import compile_programs, run_cpp, run_rtl
 
-BATCHES = 2
-PROGRAMS = 10
+BATCHES = 1
+PROGRAMS = 14
 STALLS = (0, 40, 75)
 
 
