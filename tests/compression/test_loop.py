@@ -16,7 +16,7 @@ from compression.accuracy import count_correct_integers
 from compression.compress import Compressed, compress, factor_of
 from compression.errors import CompressionError
 from compression.history import EpochDone, Record, StepDone
-from compression.loop import Pruning, layer_counts, required_correct
+from compression.loop import Pruning, _intersect, layer_counts, required_correct
 from compression.settings import Settings
 from compression.state import RunFiles
 from compression.train import count_correct
@@ -83,6 +83,16 @@ def test_masks_hold_through_retraining_and_what_is_rejected_is_undone(tmp_path: 
     for name, mask in state.masks.items():
         weights = model.state_dict()[f"{name}.weight"]
         assert not weights[~mask].any() and layer_counts(model)[name].nonzero == int(mask.sum())
+
+
+def test_a_later_mask_brings_no_weight_back() -> None:
+    fixed = {"a": torch.tensor([True, False]), "b": torch.tensor([False, True])}
+    masks = _intersect(fixed, {"a": torch.tensor([True, True]), "c": torch.tensor([False, True])})
+    assert {name: mask.tolist() for name, mask in masks.items()} == {
+        "a": [True, False],
+        "b": [False, True],
+        "c": [False, True],
+    }
 
 
 def test_two_runs_are_equal_and_another_seed_is_not(whole: Path, tmp_path: Path) -> None:
