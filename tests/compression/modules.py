@@ -118,11 +118,13 @@ def normalised_behind_relu() -> nn.Module:
 
 
 def randomise(model: nn.Module, seed: int) -> nn.Module:
-    """Give normalisations statistics and factors of a trained network's size; the model then is in evaluation."""
+    """Give all parameters values of a trained network's size, by seed; the model then is in evaluation."""
     generator = torch.Generator().manual_seed(seed)
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(module.weight, generator=generator)
+            if module.bias is not None:
+                module.bias.data.uniform_(-0.3, 0.3, generator=generator)
         if isinstance(module, nn.BatchNorm2d | nn.BatchNorm1d):
             for tensor, low, high in (
                 (module.weight, 0.5, 1.5),

@@ -184,7 +184,7 @@ def test_what_cannot_be_taken_is_refused_with_operator_and_path(model: nn.Module
 
 
 def test_an_average_over_the_whole_map_is_global_whatever_its_stride() -> None:
-    model = nn.Sequential(nn.Conv2d(3, 2, 1), nn.AvgPool2d(SHAPE[1:], 1))
+    model = randomise(nn.Sequential(nn.Conv2d(3, 2, 1), nn.AvgPool2d(SHAPE[1:], 1)), 0)
     graph = trace(model, SHAPE)
     assert graph.nodes["1"].operation == GlobalAveragePool()
     assert_equal_in_float(model, graph, pixels())
