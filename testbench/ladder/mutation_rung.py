@@ -39,7 +39,7 @@ class MutationRung:
             return Outcome(False, f"only {len(weights) + len(code)} mutants could be made, not {_COUNT}", figures)
         if escaped:
             return Outcome(False, f"{len(escaped)} of {_COUNT} not noticed: {escaped[0]}", figures)
-        return Outcome(True, f"{_COUNT} of {len(kinds)} kinds, all noticed", figures)
+        return Outcome(True, f"{_COUNT} of {_COUNT} noticed, {len(kinds)} kinds", figures)
 
 
 def _weights_file(context: Context, mutant: Mutant) -> Path:
