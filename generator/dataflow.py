@@ -69,6 +69,38 @@ class SimulationResult:
 
 
 @numba.njit(cache=True)
+def _is_ready(
+    streams: npt.NDArray[np.int32],
+    deltas: npt.NDArray[np.int8],
+    held: npt.NDArray[np.int64],
+    depth: npt.NDArray[np.int64],
+) -> bool:
+    """Whether every stream that a step reads holds a word, and every one that it writes has room."""
+    for port in range(streams.size):
+        stream = streams[port]
+        if deltas[port] < 0:
+            if held[stream] == 0:
+                return False
+        elif held[stream] >= depth[stream]:
+            return False
+    return True
+
+
+@numba.njit(cache=True)
+def _commit(
+    touched: npt.NDArray[np.int32],
+    change: npt.NDArray[np.int64],
+    held: npt.NDArray[np.int64],
+    high_water: npt.NDArray[np.int64],
+) -> None:
+    """Ends a clock: what it wrote and read becomes visible."""
+    for stream in touched:
+        held[stream] += change[stream]
+        change[stream] = 0
+        high_water[stream] = max(high_water[stream], held[stream])
+
+
+@numba.njit(cache=True)
 def _advance(
     run_start: npt.NDArray[np.int64],
     run_pattern: npt.NDArray[np.int32],
@@ -106,14 +138,8 @@ def _advance(
         for k in range(living):
             p = alive[k]
             pattern = run_pattern[run[p]]
-            ready = True
-            for port in range(pattern_start[pattern], pattern_start[pattern + 1]):
-                stream = pattern_stream[port]
-                if pattern_delta[port] < 0:
-                    ready = ready and held[stream] > 0
-                else:
-                    ready = ready and held[stream] < depth[stream]
-            if ready:
+            ports = slice(pattern_start[pattern], pattern_start[pattern + 1])
+            if _is_ready(pattern_stream[ports], pattern_delta[ports], held, depth):
                 fired = True
                 for port in range(pattern_start[pattern], pattern_start[pattern + 1]):
                     change[pattern_stream[port]] += pattern_delta[port]
@@ -134,12 +160,7 @@ def _advance(
         if not fired:
             return clock, high_water, run, True
         living = still
-        for k in range(touches):
-            stream = touched[k]
-            held[stream] += change[stream]
-            change[stream] = 0
-            if held[stream] > high_water[stream]:
-                high_water[stream] = held[stream]
+        _commit(touched[:touches], change, held, high_water)
         clock += 1
     return clock, high_water, run, False
 
