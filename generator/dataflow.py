@@ -132,9 +132,7 @@ def _advance(
     touched = np.empty(pattern_stream.size + 2 * depth.size, dtype=np.int32)
     clock = 0
     while living > 0:
-        touches = 0
-        fired = False
-        still = 0
+        touches, still, fired = 0, 0, False
         for k in range(living):
             p = alive[k]
             pattern = run_pattern[run[p]]
