@@ -1,4 +1,4 @@
-"""A trained sequential network to a compressed model description: prune, quantise, save, measure what was saved."""
+"""A trained network to a compressed model description: prune, quantise, save, measure what was saved."""
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -15,7 +15,7 @@ from compression.data import DataSet
 from compression.errors import CompressionError
 from compression.history import LayerCount, Quantised, Record
 from compression.loop import Outcome, Pruning, required_correct
-from compression.quantise import QuantisationError, quantise_sequential
+from compression.quantise import QuantisationError, quantise_module
 from compression.settings import Settings
 from compression.state import RunFiles
 from compression.train import LabelledImages, count_correct
@@ -39,7 +39,7 @@ class Compressed:
 
 
 def compress(
-    model: nn.Sequential,
+    model: nn.Module,
     data: DataSet,
     settings: Settings,
     output: Path,
@@ -67,7 +67,7 @@ def compress(
     files = RunFiles(output)
     outcome = Pruning(model, training, judging, settings, files, report).run()
     float_correct = count_correct(model, data.test)
-    golden.save(quantise_sequential(model.cpu(), _calibration(training, settings), output.stem), output)
+    golden.save(quantise_module(model.cpu(), _calibration(training, settings), output.stem), output)
     network = golden.load(output)
     quantised = Quantised(
         description=output.name,
@@ -87,12 +87,12 @@ def compress(
     return Compressed(outcome, quantised, tuple(_complaints(outcome, quantised, settings)))
 
 
-def _check_export(model: nn.Sequential, data: DataSet, output: Path) -> None:
+def _check_export(model: nn.Module, data: DataSet, output: Path) -> None:
     """Before hours of training: whether what will come can be quantised and saved at all."""
     if output.suffix != ".json":
         raise CompressionError(f"{output}: a description's name must end in .json.")
     try:
-        quantise_sequential(deepcopy(model).cpu(), data.training.pixels[:1], output.stem)
+        quantise_module(deepcopy(model).cpu(), data.training.pixels[:1], output.stem)
     except QuantisationError as error:
         raise CompressionError(str(error)) from None
 

@@ -154,6 +154,8 @@ class Pruning:
             learning_rate=settings.learning_rate,
             batch=settings.batch,
             weight_decay=settings.weight_decay,
+            smoothing=settings.smoothing,
+            precision=settings.precision,
             augmentation=Augmentation(settings.shift, settings.flip),
             seed=settings.seed * 1_000_003 + self._number,
         )

@@ -5,9 +5,10 @@ from typing import Literal, get_args
 
 from compression.errors import CompressionError
 
-__all__ = ["METHODS", "MethodName", "PeakReading", "Settings", "method_name"]
+__all__ = ["METHODS", "MethodName", "PeakReading", "Precision", "Settings", "method_name"]
 
 MethodName = Literal["magnitude", "reversed", "peak", "ikr"]
+Precision = Literal["float32", "bfloat16"]
 PeakReading = Literal["largest-layer", "histogram"]
 
 METHODS: tuple[MethodName, ...] = get_args(MethodName)
@@ -37,6 +38,8 @@ class Settings:
         learning_rate: highest rate of each retraining.
         batch: images in a batch.
         weight_decay: of retraining.
+        smoothing: share of each label that is spread over all classes in retraining.
+        precision: what retraining computes in; bfloat16 is twice as fast where the processor has it.
         shift: training images are moved by up to so many pixels each way.
         flip: training images are mirrored at random.
         seed: of everything random.
@@ -57,6 +60,8 @@ class Settings:
     learning_rate: float = 0.01
     batch: int = 128
     weight_decay: float = 1e-4
+    smoothing: float = 0.0
+    precision: Precision = "float32"
     shift: int = 0
     flip: bool = False
     seed: int = 1
@@ -87,6 +92,7 @@ class Settings:
             ("learning_rate", 0 < self.learning_rate < float("inf"), "greater than 0"),
             ("batch", self.batch >= 1, "at least 1"),
             ("weight_decay", 0 <= self.weight_decay < float("inf"), "0 or greater"),
+            ("smoothing", 0 <= self.smoothing < 1, "at least 0 and less than 1"),
             ("shift", self.shift >= 0, "0 or greater"),
             ("held_out", self.held_out >= 0, "0 or greater"),
             ("calibration", self.calibration >= 1, "at least 1"),

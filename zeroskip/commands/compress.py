@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from compression.settings import METHODS, PeakReading, Settings, method_name
+from compression.settings import METHODS, PeakReading, Precision, Settings, method_name
 from zeroskip.console import JsonOption, print_json, print_table
 from zeroskip.errors import InputError
 
@@ -22,7 +22,7 @@ _DEFAULTS = Settings(("reversed",))
 
 def compress(
     model: Annotated[Path, typer.Argument(metavar="MODEL.pt", help="Checkpoint: torch.save(model.state_dict(), ..).")],
-    network: Annotated[str, typer.Option(help="The checkpoint's network: lenet5.")],
+    network: Annotated[str, typer.Option(help="The checkpoint's network: lenet5, resnet20, vgg-small.")],
     method: Annotated[list[str], typer.Option(help=f"{', '.join(METHODS)}; give it again for one that follows.")],
     data: Annotated[str, typer.Option(help="fashion-mnist, cifar-10, or a folder of .npy arrays.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DESC", help="Model description (JSON).")],
@@ -33,6 +33,8 @@ def compress(
     learning_rate: Annotated[float, typer.Option(help="Of retraining, the highest.")] = _DEFAULTS.learning_rate,
     batch: Annotated[int, typer.Option(help="Images in a batch.")] = _DEFAULTS.batch,
     weight_decay: Annotated[float, typer.Option(help="Of retraining.")] = _DEFAULTS.weight_decay,
+    smoothing: Annotated[float, typer.Option(help="Share of labels spread over all classes.")] = _DEFAULTS.smoothing,
+    precision: Annotated[Precision, typer.Option(help="That retraining computes in.")] = _DEFAULTS.precision,
     shift: Annotated[int, typer.Option(help="Move training images by up to so many pixels.")] = _DEFAULTS.shift,
     flip: Annotated[bool, typer.Option("--flip", help="Mirror training images at random.")] = _DEFAULTS.flip,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = _DEFAULTS.seed,
@@ -47,9 +49,26 @@ def compress(
 ) -> None:
     """Prune, retrain and quantise a trained network; a run that was killed goes on where it stopped."""
     settings = Settings(
-        tuple(map(method_name, method)), max_loss, factor, epochs, learning_rate, batch, weight_decay, shift, flip,
-        seed, held_out, calibration, q_step, share, peak_reading, kernel_values, patterns,
-    )  # fmt: skip
+        methods=tuple(map(method_name, method)),
+        max_loss=max_loss,
+        factor=factor,
+        epochs=epochs,
+        learning_rate=learning_rate,
+        batch=batch,
+        weight_decay=weight_decay,
+        smoothing=smoothing,
+        precision=precision,
+        shift=shift,
+        flip=flip,
+        seed=seed,
+        held_out=held_out,
+        calibration=calibration,
+        q_step=q_step,
+        share=share,
+        peak_reading=peak_reading,
+        kernel_values=kernel_values,
+        patterns=patterns,
+    )
     _need_torch()
     result = _run(model, network, data, data_folder, settings, output)
     if as_json:
