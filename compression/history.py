@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 __all__ = [
     "Diverged",
+    "EnSparsity",
     "EpochDone",
     "LayerCount",
     "Quantised",
@@ -94,7 +95,20 @@ class Quantised:
     counts: dict[str, LayerCount]
 
 
-Record = Started | EpochDone | StepDone | Diverged | Stopped | Quantised
+@dataclass(frozen=True)
+class EnSparsity:
+    """Share (0..1) of a channel's feature-map values behind BN and ReLU whose magnitude is ``theta`` or less.
+
+    ``step`` is the step that the channels are chosen for; layers stand in the network's order.
+    """
+
+    event: ClassVar[str] = "en_sparsity"
+    step: int
+    theta: float
+    layers: dict[str, tuple[float, ...]]
+
+
+Record = Started | EpochDone | StepDone | Diverged | Stopped | Quantised | EnSparsity
 
 
 def as_line(record: Record) -> str:
