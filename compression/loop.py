@@ -28,6 +28,9 @@ from compression.train import (
 
 __all__ = ["Outcome", "Pruning", "layer_counts", "required_correct"]
 
+RETRAIN = "retrain"
+"""Method of the step that prunes nothing: retraining at the end."""
+
 Reason = Literal["factor", "bound", "diverged"]
 
 
@@ -91,13 +94,15 @@ class Pruning:
         fingerprint = _fingerprint(model, training, judging, settings)
         self._state = files.load(fingerprint) or self._start(fingerprint)
         self._report(self._started(self._state.dense_correct))
-        self._required = required_correct(self._state.dense_correct, len(judging), settings.max_loss)
         self._restore(self._state.good)
 
     def run(self) -> Outcome:
         """Prune until the factor is reached or no method proposes anything; the model is the last accepted one."""
         while self._ended() is None and (proposal := self._next()) is not None:
             self._try(*proposal)
+        retrained = any(step.method == RETRAIN for step in self._state.steps)
+        if self._settings.final_epochs and not retrained and not self._state.diverged:
+            self._try(RETRAIN, Proposal((), 0.0, {}))
         reason = self._ended() or "bound"
         outcome = self._outcome(reason)
         self._record(Stopped(reason, outcome.correct, layer_counts(self._model)))
@@ -135,7 +140,7 @@ class Pruning:
         """One step: retrain under the proposal's masks and judge; the model ends as the last accepted one."""
         masks = _intersect(self._state.masks, proposal.masks)
         try:
-            self._retrain(masks)
+            self._retrain(masks, self._settings.final_epochs if method == RETRAIN else self._settings.epochs)
         except DivergenceError as error:
             self._state.diverged = True
             self._record(Diverged(self._number, str(error)))
@@ -145,12 +150,12 @@ class Pruning:
         self._files.save(self._state)
         self._restore(self._state.good)
 
-    def _retrain(self, masks: Masks) -> None:
+    def _retrain(self, masks: Masks, epochs: int) -> None:
         settings, trial = self._settings, self._state.trial
         if trial is not None:
             self._restore(trial.model)
         schedule = Schedule(
-            epochs=settings.epochs,
+            epochs=epochs,
             learning_rate=settings.learning_rate,
             batch=settings.batch,
             weight_decay=settings.weight_decay,
@@ -171,12 +176,22 @@ class Pruning:
 
     def _judge(self, method: str, proposal: Proposal, masks: Masks) -> None:
         correct = count_correct(self._model, self._judging)
-        step = Step(method, proposal.layers, proposal.setting, correct >= self._required, correct)
+        required = self._correct if method == RETRAIN else self._required(proposal.budget)
+        step = Step(method, proposal.layers, proposal.setting, correct >= required, correct)
         counts = layer_counts(self._model)
         self._record(StepDone(self._number, **asdict(step), counts=counts))
         self._state.steps.append(step)
         if step.accepted:
             self._state.good, self._state.masks = _copy(self._model), masks
+
+    def _required(self, budget: float = 1.0) -> int:
+        """The least number of correct images, when that share of the accuracy to lose may be lost."""
+        return required_correct(self._state.dense_correct, len(self._judging), budget * self._settings.max_loss)
+
+    @property
+    def _correct(self) -> int:
+        """Of the network as last accepted."""
+        return next((step.correct for step in reversed(self._state.steps) if step.accepted), self._state.dense_correct)
 
     @property
     def _number(self) -> int:
@@ -184,9 +199,9 @@ class Pruning:
         return len(self._state.steps) + 1
 
     def _outcome(self, reason: Reason) -> Outcome:
-        kept = [step.correct for step in self._state.steps if step.accepted]
-        correct = kept[-1] if kept else self._state.dense_correct
-        return Outcome(reason, self._state.dense_correct, correct, self._required, len(self._judging), len(kept))
+        accepted = sum(step.accepted for step in self._state.steps if step.method != RETRAIN)
+        state, images = self._state, len(self._judging)
+        return Outcome(reason, state.dense_correct, self._correct, self._required(), images, accepted)
 
     def _record(self, record: Record) -> None:
         self._files.record(record)

@@ -5,10 +5,12 @@ from typing import Literal, get_args
 
 from compression.errors import CompressionError
 
-__all__ = ["METHODS", "MethodName", "PeakReading", "Precision", "Settings", "method_name"]
+__all__ = ["METHODS", "Budget", "MethodName", "Order", "PeakReading", "Precision", "Settings", "method_name"]
 
 MethodName = Literal["magnitude", "reversed", "peak", "ikr"]
 Precision = Literal["float32", "bfloat16"]
+Order = Literal["last-to-first", "first-to-last"]
+Budget = Literal["whole", "by-weights"]
 PeakReading = Literal["largest-layer", "histogram"]
 
 METHODS: tuple[MethodName, ...] = get_args(MethodName)
@@ -35,6 +37,7 @@ class Settings:
         max_loss: accuracy that may be lost against the dense network, in percentage points.
         factor: stop as soon as there are so many times fewer weights; None goes on to the accuracy bound.
         epochs: retraining after each pruning step.
+        final_epochs: retraining when all pruning is done; kept if it does no harm.
         learning_rate: highest rate of each retraining.
         batch: images in a batch.
         weight_decay: of retraining.
@@ -47,6 +50,8 @@ class Settings:
             0 lets the test images decide.
         calibration: training images that set the features' scales.
         q_step: ``reversed``: what q grows by, in standard deviations of the layer's dense weights.
+        order: ``reversed``: which layer is pruned first.
+        budget: ``reversed``: how much of ``max_loss`` each layer may use.
         share: ``magnitude`` and ``peak``: share of the remaining weights that one step removes.
         peak_reading: which of our two readings of peak-pruning.
         kernel_values: ``ikr``: non-zeros of each kernel that are tried first; more when the accuracy asks for it.
@@ -57,6 +62,7 @@ class Settings:
     max_loss: float = 0.5
     factor: float | None = None
     epochs: int = 2
+    final_epochs: int = 0
     learning_rate: float = 0.01
     batch: int = 128
     weight_decay: float = 1e-4
@@ -68,6 +74,8 @@ class Settings:
     held_out: int = 0
     calibration: int = 2000
     q_step: float = 0.25
+    order: Order = "last-to-first"
+    budget: Budget = "whole"
     share: float = 0.2
     peak_reading: PeakReading = "largest-layer"
     kernel_values: int = 4
@@ -89,6 +97,7 @@ class Settings:
             ("max_loss", 0 <= self.max_loss <= 100, "percentage points from 0 to 100"),
             ("factor", self.factor is None or 1 < self.factor < float("inf"), "greater than 1"),
             ("epochs", self.epochs >= 1, "at least 1"),
+            ("final_epochs", self.final_epochs >= 0, "0 or greater"),
             ("learning_rate", 0 < self.learning_rate < float("inf"), "greater than 0"),
             ("batch", self.batch >= 1, "at least 1"),
             ("weight_decay", 0 <= self.weight_decay < float("inf"), "0 or greater"),

@@ -19,7 +19,7 @@ def make_method(name: MethodName, dense: nn.Module, settings: Settings) -> Metho
         case "magnitude":
             return Magnitude(settings.share)
         case "reversed":
-            return Reversed(dense, settings.q_step)
+            return Reversed(dense, settings.q_step, settings.order, settings.budget)
         case "peak":
             return HistogramPeak() if settings.peak_reading == "histogram" else Peak(settings.share)
         case "ikr":

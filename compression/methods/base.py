@@ -20,11 +20,13 @@ class Proposal:
         layers: names of the layers that it prunes.
         setting: the method's own measure (q, a density, a threshold, non-zeros of a kernel).
         masks: of those layers; the loop intersects them with the masks that are fixed already.
+        budget: share (0..1) of the accuracy that may be lost in all which may be lost once this step is done.
     """
 
     layers: tuple[str, ...]
     setting: float
     masks: Masks
+    budget: float = 1.0
 
 
 @dataclass(frozen=True)

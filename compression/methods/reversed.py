@@ -3,15 +3,19 @@
 Zhang et al., "Optimized Compression for Implementing Convolutional Neural Networks on FPGA" (Electronics 2019, 8(3),
 295). The algorithm is our reconstruction: the threshold of a layer is q times the standard deviation of its weights; q
 is raised step by step, with retraining after each, until the accuracy bound; then the layer before it has its turn.
+
+The conventional order, from the first layer to the last, is there to compare with.
 """
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 import torch
 from torch import nn
 
 from compression.methods.base import Proposal, Step
 from compression.prune import prunable
+from compression.settings import Budget, Order
 
 __all__ = ["Reversed"]
 
@@ -23,21 +27,31 @@ class Reversed:
     Args:
         dense: the network before pruning.
         q_step: what q grows by.
+        order: which layer has the first turn.
+        budget: "whole" lets each layer spend all accuracy that the ones before left, which a small first layer may use
+            up alone. "by-weights" allows a loss in proportion to the weights of the layers that have had their turn.
     """
 
-    def __init__(self, dense: nn.Module, q_step: float) -> None:
+    def __init__(
+        self, dense: nn.Module, q_step: float, order: Order = "last-to-first", budget: Budget = "whole"
+    ) -> None:
         self._q_step = q_step
-        self._deviations = {
-            name: float(each.detach().double().std(correction=0)) for name, each in prunable(dense).items()
-        }
+        weights = prunable(dense)
+        self._deviations = {name: float(each.detach().double().std(correction=0)) for name, each in weights.items()}
+        self._turns = list(weights) if order == "first-to-last" else list(reversed(weights))
+        self._budgets = dict.fromkeys(weights, 1.0)
+        if budget == "by-weights":
+            sizes = list(accumulate(weights[name].numel() for name in self._turns))
+            self._budgets = {name: size / sizes[-1] for name, size in zip(self._turns, sizes, strict=True)}
 
     def propose(self, model: nn.Module, steps: Sequence[Step]) -> Proposal | None:
         """See :class:`compression.methods.base.Method`."""
-        for name, weights in reversed(prunable(model).items()):
+        weights = prunable(model)
+        for name in self._turns:
             own = [step for step in steps if step.layers == (name,)]
             if own and not own[-1].accepted:
                 continue
-            proposal = self._raised(name, weights.detach().abs(), own[-1].setting if own else 0.0)
+            proposal = self._raised(name, weights[name].detach().abs(), own[-1].setting if own else 0.0)
             if proposal is not None:
                 return proposal
         return None
@@ -52,5 +66,5 @@ class Reversed:
             count += 1
             mask = magnitudes >= count * self._q_step * deviation
             if bool((magnitudes[~mask] != 0).any()):
-                return Proposal((name,), count * self._q_step, {name: mask})
+                return Proposal((name,), count * self._q_step, {name: mask}, self._budgets[name])
         return None

@@ -73,6 +73,34 @@ def test_every_accepted_step_stays_within_the_bound_and_pruned_weights_stay_prun
     assert stopped["reason"] == "bound" and stopped["counts"] == counts
 
 
+def test_retraining_at_the_end_prunes_nothing_and_does_no_harm(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, methods=("magnitude",), factor=1.5, final_epochs=3, epochs=1)
+    compressed = run(tmp_path / "final", settings)
+    steps = [event for event in events(tmp_path / "final") if event["event"] == "step"]
+    *pruning, last = steps
+    assert [each["method"] for each in steps] == ["magnitude"] * len(pruning) + ["retrain"]
+    assert last["counts"] == pruning[-1]["counts"] and compressed.outcome.accepted == len(pruning)
+    assert compressed.outcome.reason == "factor" and compressed.outcome.correct >= pruning[-1]["correct"]
+    epochs = [event for event in events(tmp_path / "final") if event["event"] == "epoch"]
+    assert sum(each["step"] == last["step"] for each in epochs) == 3
+
+
+def test_a_step_may_spend_no_more_than_its_budget(tmp_path: Path) -> None:
+    run(tmp_path / "spread", replace(SETTINGS, methods=("reversed",), budget="by-weights", max_loss=10))
+    started, *rest = events(tmp_path / "spread")
+    shares = dict(zip(reversed(started["layers"]), accumulate_shares(started["layers"]), strict=True))
+    steps = [event for event in rest if event["event"] == "step"]
+    for each in steps:
+        share = shares[each["layers"][0]]
+        assert each["accepted"] == (each["correct"] >= required_correct(started["correct"], 100, 10 * share))
+
+
+def accumulate_shares(layers: dict[str, Any]) -> list[float]:
+    """From the last layer on, the share of all weights that the layers so far hold."""
+    sizes = [layer["weights"] for layer in reversed(layers.values())]
+    return [sum(sizes[: number + 1]) / sum(sizes) for number in range(len(sizes))]
+
+
 def test_masks_hold_through_retraining_and_what_is_rejected_is_undone(tmp_path: Path) -> None:
     model, data = trained(), data_set()
     pruning = Pruning(model, data.training, data.test, SETTINGS, RunFiles(tmp_path / "net.json"))

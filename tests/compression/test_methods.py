@@ -55,6 +55,31 @@ def test_reversed_goes_from_the_last_layer_to_the_first_and_raises_q() -> None:
     assert order == [(name, q) for name in reversed(LAYERS) for q in (0.5, 1.0)]
 
 
+def first_turns(settings: Settings) -> list[tuple[str, float]]:
+    """Layer and budget of each layer's first proposal, when none is accepted."""
+    model, steps, turns = small_network(), list[Step](), list[tuple[str, float]]()
+    method = make_method("reversed", model, settings)
+    while (proposal := method.propose(model, steps)) is not None:
+        turns.append((proposal.layers[0], proposal.budget))
+        steps.append(step(proposal.layers, proposal.setting, False))
+    return turns
+
+
+def test_the_conventional_order_is_the_other_way_round() -> None:
+    backward = first_turns(Settings(("reversed",)))
+    forward = first_turns(Settings(("reversed",), order="first-to-last"))
+    assert forward == backward[::-1] == [(name, 1.0) for name in LAYERS]
+
+
+def test_a_budget_by_weights_grows_with_the_weights_that_had_their_turn() -> None:
+    sizes = {name: weights.numel() for name, weights in prunable(small_network()).items()}
+    turns = first_turns(Settings(("reversed",), budget="by-weights"))
+    assert [name for name, _ in turns] == list(reversed(LAYERS))
+    for number, (_, budget) in enumerate(turns, start=1):
+        done = sum(sizes[name] for name, _ in turns[:number])
+        assert budget == pytest.approx(done / sum(sizes.values()))
+
+
 def test_magnitude_takes_the_same_share_of_every_layer_until_the_bound() -> None:
     model = small_network()
     method = make_method("magnitude", model, Settings(("magnitude",), share=0.25))

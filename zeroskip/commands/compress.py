@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from compression.settings import METHODS, PeakReading, Precision, Settings, method_name
+from compression.settings import METHODS, Budget, Order, PeakReading, Precision, Settings, method_name
 from zeroskip.console import JsonOption, print_json, print_table
 from zeroskip.errors import InputError
 
@@ -30,6 +30,7 @@ def compress(
     max_loss: Annotated[float, typer.Option(help="Accuracy that may go, percentage points.")] = _DEFAULTS.max_loss,
     factor: Annotated[float | None, typer.Option(help="Stop at so many times fewer weights.")] = None,
     epochs: Annotated[int, typer.Option(help="Retraining after each step.")] = _DEFAULTS.epochs,
+    final_epochs: Annotated[int, typer.Option(help="Retraining at the end.")] = _DEFAULTS.final_epochs,
     learning_rate: Annotated[float, typer.Option(help="Of retraining, the highest.")] = _DEFAULTS.learning_rate,
     batch: Annotated[int, typer.Option(help="Images in a batch.")] = _DEFAULTS.batch,
     weight_decay: Annotated[float, typer.Option(help="Of retraining.")] = _DEFAULTS.weight_decay,
@@ -41,6 +42,8 @@ def compress(
     held_out: Annotated[int, typer.Option(help="Training images that judge, not test images.")] = _DEFAULTS.held_out,
     calibration: Annotated[int, typer.Option(help="Images that set the features' scales.")] = _DEFAULTS.calibration,
     q_step: Annotated[float, typer.Option(help="reversed: growth of q.")] = _DEFAULTS.q_step,
+    order: Annotated[Order, typer.Option(help="reversed: which layer is first.")] = _DEFAULTS.order,
+    budget: Annotated[Budget, typer.Option(help="reversed: loss that a layer may use.")] = _DEFAULTS.budget,
     share: Annotated[float, typer.Option(help="magnitude, peak: share that a step removes.")] = _DEFAULTS.share,
     peak_reading: Annotated[PeakReading, typer.Option(help="peak: which reading.")] = _DEFAULTS.peak_reading,
     kernel_values: Annotated[int, typer.Option(help="ikr: non-zeros of a kernel.")] = _DEFAULTS.kernel_values,
@@ -53,6 +56,7 @@ def compress(
         max_loss=max_loss,
         factor=factor,
         epochs=epochs,
+        final_epochs=final_epochs,
         learning_rate=learning_rate,
         batch=batch,
         weight_decay=weight_decay,
@@ -64,6 +68,8 @@ def compress(
         held_out=held_out,
         calibration=calibration,
         q_step=q_step,
+        order=order,
+        budget=budget,
         share=share,
         peak_reading=peak_reading,
         kernel_values=kernel_values,
