@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -10,7 +11,7 @@ from torch import nn
 from compression.errors import CompressionError
 from compression.quantise import InputScale
 
-__all__ = ["NETWORKS", "NetworkDefinition", "find_network", "lenet5", "resnet20", "vgg_small"]
+__all__ = ["NETWORKS", "NetworkDefinition", "cifar10_cnn", "find_network", "lenet5", "resnet20", "vgg_small"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,24 @@ def lenet5() -> nn.Sequential:
             fc3=nn.Linear(84, 10),
         )
     )
+
+
+def cifar10_cnn() -> nn.Sequential:
+    """A published Keras network (PyPI cifar-10-model 7.4.0) with its batch normalisation folded: six 3x3 convolutions
+    without padding, each with a ReLU, a 2x2 maximum behind the second and the fourth, three linear layers, a ReLU
+    behind each, the last one too. ``zoo/cifar10_cnn.py`` fills it."""
+    layers: OrderedDict[str, nn.Module] = OrderedDict(pixels=InputScale(fractional_length=8))
+    channels = (3, 64, 64, 128, 128, 64, 64)
+    for number, (inputs, outputs) in enumerate(pairwise(channels), start=1):
+        layers[f"conv{number}"] = nn.Conv2d(inputs, outputs, 3)
+        layers[f"conv{number}_relu"] = nn.ReLU()
+        if number in (2, 4):
+            layers[f"pool{number}"] = nn.MaxPool2d(2)
+    layers["flatten"] = nn.Flatten()
+    for number, (inputs, outputs) in enumerate(pairwise((64, 1024, 512, 10)), start=1):
+        layers[f"fc{number}"] = nn.Linear(inputs, outputs)
+        layers[f"fc{number}_relu"] = nn.ReLU()
+    return nn.Sequential(layers)
 
 
 def vgg_small() -> nn.Sequential:
@@ -111,6 +130,7 @@ def resnet20() -> nn.Sequential:
 
 
 NETWORKS = {
+    "cifar10-cnn": NetworkDefinition(cifar10_cnn, (3, 32, 32), 10),
     "lenet5": NetworkDefinition(lenet5, (1, 28, 28), 10),
     "resnet20": NetworkDefinition(resnet20, (3, 32, 32), 10),
     "vgg-small": NetworkDefinition(vgg_small, (3, 32, 32), 10),

@@ -3,39 +3,19 @@
 import sys
 from collections.abc import Callable
 
-import numpy as np
-
 import golden
+from compression.accuracy import count_correct_integers
 from zoo import data
 from zoo.data import Images
 from zoo.history import DESCRIPTIONS, History
 
-__all__ = ["TEST_IMAGES", "count_correct_golden"]
-
-BATCH = 500
+__all__ = ["TEST_IMAGES"]
 
 TEST_IMAGES: dict[str, Callable[[], Images]] = {
     "lenet5_fashion": lambda: data.fashion_mnist("test"),
     "cifar10_cnn": lambda: data.cifar10("test"),
 }
 """Network -> the test images that its accuracy is stated for."""
-
-
-def count_correct_golden(network: golden.Network, images: Images, batch: int = BATCH) -> int:
-    """How many images get their highest output (of equal ones the first) at their own label, by the integer model.
-
-    Args:
-        network: a description whose last layer gives one score a class.
-        images: pixels of the network's input shape.
-        batch: images run at once; it changes the memory needed, never the result.
-    """
-    output = network.layers[-1].name
-    correct = 0
-    for first in range(0, len(images), batch):
-        scores = golden.run(network, images.pixels[first : first + batch], keep="outputs")[output]
-        predicted = scores.reshape(len(scores), -1).argmax(axis=1)
-        correct += int(np.count_nonzero(predicted == images.labels[first : first + batch]))
-    return correct
 
 
 def main(arguments: list[str]) -> int:
@@ -48,7 +28,7 @@ def main(arguments: list[str]) -> int:
     for stage in history.stages:
         print(stage)
     images = TEST_IMAGES[name]()
-    correct = count_correct_golden(golden.load(DESCRIPTIONS / f"{name}.json"), images)
+    correct = count_correct_integers(golden.load(DESCRIPTIONS / f"{name}.json"), images.pixels, images.labels)
     recorded = history.stages[-1].correct
     print(f"measured now: {correct} of {len(images)} test images ({100 * correct / len(images):.2f} %)")
     if correct != recorded:

@@ -16,10 +16,10 @@ from compression.checkpoint import load_checkpoint
 from compression.data import load_data
 from compression.networks import find_network
 from compression.train import Augmentation, Epoch, Schedule, Snapshot, count_correct, train
+from zoo.pipeline import CHECKPOINTS, save_state
 
 __all__ = ["RECIPES", "Recipe", "main"]
 
-CHECKPOINTS = Path(__file__).resolve().parent.parent / "build" / "zoo"
 DATA = Path(__file__).resolve().parent.parent / "data"
 
 
@@ -58,18 +58,11 @@ def train_baseline(name: str, output: Path) -> None:
         print(f"epoch {epoch.number}: loss {epoch.loss:.4f}, {correct} of {len(data.test)} test images", flush=True)
 
     def keep(snapshot: Snapshot) -> None:
-        _write({"model": model.state_dict(), "snapshot": vars(snapshot)}, state)
+        save_state({"model": model.state_dict(), "snapshot": vars(snapshot)}, state)
 
     train(model, data.training, recipe.schedule, report=report, resume=resume, keep=keep)
-    _write(model.cpu().state_dict(), output)
+    save_state(model.cpu().state_dict(), output)
     state.unlink()
-
-
-def _write(content: object, file: Path) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    torch.save(content, temporary)
-    os.replace(temporary, file)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,14 +1,15 @@
 """A third party's trained CIFAR-10 network (PyPI cifar-10-model 7.4.0), folded, pruned, retrained and quantised.
 
-``python -m zoo.cifar10_cnn`` makes ``zoo/descriptions/cifar10_cnn`` again.
+``python -m zoo.cifar10_cnn`` makes ``zoo/descriptions/cifar10_cnn`` again; with ``--checkpoint`` it only writes
+``build/zoo/cifar10_cnn.pt``, folded and not pruned, for ``zeroskip compress --network cifar10-cnn``.
 
 The Keras network: six 3x3 convolutions without padding (64, 64, pool, 128, 128, pool, 64, 64), each convolution -> ReLU
 -> batch normalisation, then 1024, 512 and 10 linear outputs, each with a ReLU (the last one too). It takes RGB pixels
 0..255 as they are.
 """
 
+import argparse
 import sys
-from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,14 +17,15 @@ import h5py
 import torch
 from torch import nn
 
+from compression.networks import cifar10_cnn
 from compression.prune import gradual_densities, magnitude_masks, silence
-from compression.quantise import InputScale, quantise_sequential
+from compression.quantise import quantise_module
 from compression.train import Augmentation, LabelledImages, Schedule, train
 from zoo.data import cifar10, cifar10_cnn_file
 from zoo.history import History
-from zoo.pipeline import CHECKPOINTS, as_tensors, checkpoint, finish, float_stage, print_epoch
+from zoo.pipeline import CHECKPOINTS, as_tensors, checkpoint, finish, float_stage, print_epoch, save_state
 
-__all__ = ["DENSITIES", "NAME", "PublishedNetwork", "build", "fold", "prune", "read_keras"]
+__all__ = ["DENSITIES", "NAME", "PublishedNetwork", "fold", "prune", "read_keras", "write_checkpoint"]
 
 NAME = "cifar10_cnn"
 SEED = 1
@@ -91,23 +93,6 @@ def read_keras(path: Path) -> PublishedNetwork:
     return PublishedNetwork(nn.Sequential(*layers).eval(), convolutions, normalisations, linear)
 
 
-def build() -> nn.Sequential:
-    """The folded network, untrained: takes float pixels 0..255 (N, 3, 32, 32), gives scores (N, 10)."""
-    layers: OrderedDict[str, nn.Module] = OrderedDict(pixels=InputScale(PIXEL_FRACTIONAL_LENGTH))
-    channels = (3, 64, 64, 128, 128, 64, 64)
-    for number, (inputs, outputs) in enumerate(zip(channels, channels[1:], strict=False), start=1):
-        layers[f"conv{number}"] = nn.Conv2d(inputs, outputs, 3)
-        layers[f"conv{number}_relu"] = nn.ReLU()
-        if number in POOLED:
-            layers[f"pool{number}"] = nn.MaxPool2d(2)
-    layers["flatten"] = nn.Flatten()
-    sizes = (64, 1024, 512, 10)
-    for number, (inputs, outputs) in enumerate(zip(sizes, sizes[1:], strict=False), start=1):
-        layers[f"fc{number}"] = nn.Linear(inputs, outputs)
-        layers[f"fc{number}_relu"] = nn.ReLU()
-    return nn.Sequential(layers)
-
-
 @torch.no_grad()
 def fold(network: PublishedNetwork) -> nn.Sequential:
     """The same function without batch normalisation: exact but for float rounding.
@@ -123,7 +108,7 @@ def fold(network: PublishedNetwork) -> nn.Sequential:
     Raises:
         ValueError: a factor is not positive; it would turn max pooling into min pooling.
     """
-    folded = build()
+    folded = cifar10_cnn()
     layers = [layer for layer in folded if isinstance(layer, (nn.Conv2d, nn.Linear))]
     shift = torch.zeros(3)
     for layer, source, normalisation in zip(layers, network.convolutions, network.normalisations, strict=False):
@@ -153,7 +138,19 @@ def prune(model: nn.Sequential, images: LabelledImages, rounds: tuple[tuple[floa
         train(model, images, schedule, masks, report=print_epoch)
 
 
-def main(checkpoints: Path = CHECKPOINTS / NAME) -> int:
+def write_checkpoint(file: Path, pixels: torch.Tensor) -> int:
+    """Write the folded network, without the units that hardly fire on ``pixels``, as ``zeroskip compress`` reads it.
+
+    Returns:
+        How many units were removed.
+    """
+    model = fold(read_keras(cifar10_cnn_file()))
+    removed = silence(model, pixels, LEAST_FIRING_SHARE)
+    save_state(model.state_dict(), file)
+    return removed
+
+
+def make_description(checkpoints: Path = CHECKPOINTS / NAME) -> None:
     """Run every stage, print each figure, write description and history."""
     torch.set_num_threads(2)
     training, test = as_tensors(cifar10("train")), cifar10("test")
@@ -166,7 +163,19 @@ def main(checkpoints: Path = CHECKPOINTS / NAME) -> int:
     history.add(float_stage(f"{removed} units that hardly fire removed", model, as_tensors(test)))
     checkpoint(model, checkpoints / "pruned.safetensors", lambda: prune(model, training))
     history.add(float_stage("pruned and retrained", model, as_tensors(test)))
-    finish(history, quantise_sequential(model, training.pixels[:CALIBRATION_IMAGES], NAME), test)
+    finish(history, quantise_module(model, training.pixels[:CALIBRATION_IMAGES], NAME), test)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--checkpoint", action="store_true", help=f"only write build/zoo/{NAME}.pt")
+    if parser.parse_args(arguments).checkpoint:
+        file = CHECKPOINTS / f"{NAME}.pt"
+        removed = write_checkpoint(file, as_tensors(cifar10("train")).pixels[:CALIBRATION_IMAGES])
+        print(f"{file}: {removed} units that hardly fire removed")
+        return 0
+    make_description()
     return 0
 
 

@@ -1,20 +1,17 @@
 """LeNet-5 on Fashion-MNIST: trained here, pruned, retrained and quantised to 8 bits.
 
 ``python -m zoo.lenet5_fashion`` makes ``zoo/descriptions/lenet5_fashion`` again (about ten minutes on two cores).
-
-LeCun, Bottou, Bengio, Haffner, "Gradient-Based Learning Applied to Document Recognition" (1998), in its usual modern
-form: ReLU for tanh, 2x2 max pooling for subsampling, every map of conv2 connected to every map of pool1.
 """
 
 import sys
-from collections import OrderedDict
 from pathlib import Path
 
 import torch
 from torch import nn
 
+from compression.networks import lenet5
 from compression.prune import gradual_densities, magnitude_masks
-from compression.quantise import InputScale, quantise_sequential
+from compression.quantise import quantise_module
 from compression.train import Augmentation, LabelledImages, Schedule, train
 from zoo.data import fashion_mnist
 from zoo.history import History
@@ -37,25 +34,9 @@ ROUNDS = ((0.4, 4), (0.75, 4), (1.0, 16))
 
 
 def build(seed: int = SEED) -> nn.Sequential:
-    """The untrained network: takes float pixels 0..255 (N, 1, 28, 28), gives scores (N, 10)."""
+    """The untrained network, :func:`compression.networks.lenet5`."""
     torch.manual_seed(seed)
-    return nn.Sequential(
-        OrderedDict(
-            pixels=InputScale(fractional_length=8),
-            conv1=nn.Conv2d(1, 6, 5, padding=2),
-            conv1_relu=nn.ReLU(),
-            pool1=nn.MaxPool2d(2),
-            conv2=nn.Conv2d(6, 16, 5),
-            conv2_relu=nn.ReLU(),
-            pool2=nn.MaxPool2d(2),
-            flatten=nn.Flatten(),
-            fc1=nn.Linear(400, 120),
-            fc1_relu=nn.ReLU(),
-            fc2=nn.Linear(120, 84),
-            fc2_relu=nn.ReLU(),
-            fc3=nn.Linear(84, 10),
-        )
-    )
+    return lenet5()
 
 
 def train_float(model: nn.Sequential, images: LabelledImages, schedule: Schedule = TRAINING) -> None:
@@ -88,7 +69,7 @@ def main(checkpoints: Path = CHECKPOINTS / NAME) -> int:
     history.add(float_stage("trained", model, as_tensors(test)))
     checkpoint(model, checkpoints / "pruned.safetensors", lambda: prune(model, training))
     history.add(float_stage("pruned and retrained", model, as_tensors(test)))
-    finish(history, quantise_sequential(model, training.pixels[:CALIBRATION_IMAGES], NAME), test)
+    finish(history, quantise_module(model, training.pixels[:CALIBRATION_IMAGES], NAME), test)
     return 0
 
 

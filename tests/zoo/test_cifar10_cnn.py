@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from compression.checkpoint import load_checkpoint
+from compression.networks import find_network
 from compression.prune import count_weights, silence
 from compression.train import count_correct
-from zoo.cifar10_cnn import LEAST_FIRING_SHARE, PublishedNetwork, fold, read_keras
+from zoo.cifar10_cnn import LEAST_FIRING_SHARE, PublishedNetwork, fold, read_keras, write_checkpoint
 from zoo.data import cifar10, cifar10_cnn_file
 from zoo.pipeline import as_tensors
 
@@ -44,6 +46,16 @@ def test_units_that_hardly_fire_can_go(published: PublishedNetwork) -> None:
     widest = float(folded.conv1.weight.detach().abs().max())
     assert silence(folded, images.pixels, LEAST_FIRING_SHARE) > 100
     assert float(folded.conv1.weight.detach().abs().max()) < widest / 10
+
+
+def test_its_checkpoint_is_one_that_compress_reads(published: PublishedNetwork, tmp_path: Path) -> None:
+    images = as_tensors(cifar10("test").first(200))
+    assert write_checkpoint(tmp_path / "new" / "cnn.pt", images.pixels) > 100
+    model, folded = find_network("cifar10-cnn").build(), fold(published)
+    load_checkpoint(model, tmp_path / "new" / "cnn.pt")
+    silence(folded, images.pixels, LEAST_FIRING_SHARE)
+    assert all(torch.equal(model.state_dict()[name], each) for name, each in folded.state_dict().items())
+    assert [file.name for file in (tmp_path / "new").iterdir()] == ["cnn.pt"]
 
 
 def test_a_file_that_is_not_the_network_is_refused(tmp_path: Path) -> None:
