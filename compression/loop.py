@@ -10,7 +10,8 @@ from typing import Literal
 import torch
 from torch import nn
 
-from compression.history import Diverged, EpochDone, LayerCount, Record, Started, StepDone, Stopped
+from compression.distribution import histogram_of
+from compression.history import Diverged, EpochDone, Histograms, LayerCount, Record, Started, StepDone, Stopped
 from compression.methods import Proposal, Step, make_method
 from compression.prune import Masks, count_weights, prunable
 from compression.settings import Settings
@@ -105,12 +106,14 @@ class Pruning:
             self._try(RETRAIN, Proposal((), 0.0, {}))
         reason = self._ended() or "bound"
         outcome = self._outcome(reason)
+        self._record(self._histograms(len(self._state.steps)))
         self._record(Stopped(reason, outcome.correct, layer_counts(self._model)))
         return outcome
 
     def _start(self, fingerprint: str) -> RunState:
         correct = count_correct(self._model, self._judging)
         self._files.record(self._started(correct))
+        self._files.record(self._histograms(0))
         state = RunState(fingerprint, correct, _copy(self._model), {}, [])
         self._files.save(state)
         return state
@@ -120,6 +123,10 @@ class Pruning:
         images = len(self._judging)
         required = required_correct(correct, images, self._settings.max_loss)
         return Started(asdict(self._settings), correct, required, images, layer_counts(self._model))
+
+    def _histograms(self, step: int) -> Histograms:
+        weights = {name: each.detach().cpu().numpy() for name, each in prunable(self._model).items()}
+        return Histograms(step, {name: histogram_of(each) for name, each in weights.items()})
 
     def _ended(self) -> Reason | None:
         """Why the run is over, whatever the methods would still propose."""
@@ -159,6 +166,7 @@ class Pruning:
             learning_rate=settings.learning_rate,
             batch=settings.batch,
             weight_decay=settings.weight_decay,
+            epoch_images=settings.epoch_images,
             smoothing=settings.smoothing,
             precision=settings.precision,
             augmentation=Augmentation(settings.shift, settings.flip),

@@ -38,6 +38,7 @@ class Settings:
         factor: stop as soon as there are so many times fewer weights; None goes on to the accuracy bound.
         epochs: retraining after each pruning step.
         final_epochs: retraining when all pruning is done; kept if it does no harm.
+        epoch_images: an epoch ends after so many images; None takes all training images.
         learning_rate: highest rate of each retraining.
         batch: images in a batch.
         weight_decay: of retraining.
@@ -63,6 +64,7 @@ class Settings:
     factor: float | None = None
     epochs: int = 2
     final_epochs: int = 0
+    epoch_images: int | None = None
     learning_rate: float = 0.01
     batch: int = 128
     weight_decay: float = 1e-4
@@ -98,6 +100,7 @@ class Settings:
             ("factor", self.factor is None or 1 < self.factor < float("inf"), "greater than 1"),
             ("epochs", self.epochs >= 1, "at least 1"),
             ("final_epochs", self.final_epochs >= 0, "0 or greater"),
+            ("epoch_images", self.epoch_images is None or self.epoch_images >= 1, "at least 1"),
             ("learning_rate", 0 < self.learning_rate < float("inf"), "greater than 0"),
             ("batch", self.batch >= 1, "at least 1"),
             ("weight_decay", 0 <= self.weight_decay < float("inf"), "0 or greater"),

@@ -55,6 +55,7 @@ class Schedule:
     cosine after that. Everything random follows ``seed``. ``smoothing`` is the share of each label that is spread over
     all classes (Szegedy et al., "Rethinking the Inception Architecture", CVPR 2016, section 7). ``precision`` is
     what convolutions and linear layers are computed in; parameters and their updates are float32 always.
+    ``epoch_images`` ends an epoch after so many images, drawn anew each time; None takes all.
     """
 
     epochs: int
@@ -66,6 +67,7 @@ class Schedule:
     seed: int = 1
     smoothing: float = 0.0
     precision: Precision = "float32"
+    epoch_images: int | None = None
 
     def rate(self, progress: float) -> float:
         """The learning rate after this share (0..1) of all steps."""
@@ -160,7 +162,8 @@ def _epoch(
     masks: Masks,
 ) -> float:
     """One pass over the images; returns the mean loss, and stops early when it is not finite."""
-    steps, total = math.ceil(len(images) / schedule.batch), 0.0
+    count = min(len(images), schedule.epoch_images or len(images))
+    steps, total = math.ceil(count / schedule.batch), 0.0
     for step, (pixels, labels) in enumerate(_batches(images, schedule, generator)):
         for group in optimiser.param_groups:
             group["lr"] = schedule.rate((epoch * steps + step + 1) / (schedule.epochs * steps + 1))
@@ -168,7 +171,7 @@ def _epoch(
         if not math.isfinite(total):
             break
         apply_masks(model, masks)
-    return total / len(images)
+    return total / count
 
 
 @torch.no_grad()
@@ -203,8 +206,8 @@ def _step(
 def _batches(
     images: LabelledImages, schedule: Schedule, generator: torch.Generator
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    order = torch.randperm(len(images), generator=generator)
-    for first in range(0, len(images), schedule.batch):
+    order = torch.randperm(len(images), generator=generator)[: schedule.epoch_images]
+    for first in range(0, len(order), schedule.batch):
         chosen = order[first : first + schedule.batch]
         yield _augment(images.pixels[chosen], schedule.augmentation, generator).float(), images.labels[chosen]
 

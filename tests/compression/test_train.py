@@ -41,6 +41,25 @@ def test_training_twice_gives_the_same_weights() -> None:
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
 
+def test_a_shorter_epoch_takes_so_many_images_and_others_each_time() -> None:
+    images, seen = bright_halves(60), list[torch.Tensor]()
+    images.pixels[:, 0, 0, 0] = torch.arange(60, dtype=torch.uint8)  # a number that tells the image
+    model = classifier()
+    model[0].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0][:, 0, 0, 0].int()))
+    train(model, images, Schedule(2, 1e-4, batch=8, epoch_images=20))
+    numbers = torch.cat(seen).tolist()
+    assert [len(each) for each in seen] == [8, 8, 4] * 2
+    assert len(set(numbers[:20])) == 20 and set(numbers[:20]) != set(numbers[20:])
+
+
+def test_bfloat16_and_smoothing_train_as_well_and_leave_float32_weights_in_the_usual_order() -> None:
+    model = classifier()
+    train(model, bright_halves(200), Schedule(3, 1e-4, batch=16, smoothing=0.1, precision="bfloat16"))
+    assert count_correct(model, bright_halves(100, seed=6)) >= 95
+    for parameter in model.parameters():
+        assert parameter.dtype == torch.float32 and parameter.is_contiguous()
+
+
 def test_pruned_weights_stay_zero_and_the_others_move() -> None:
     model = classifier()
     masks = magnitude_masks(model, {"0": 0.5, "3": 0.25})
