@@ -15,7 +15,7 @@ from compression.data import DataSet
 from compression.errors import CompressionError
 from compression.history import LayerCount, Quantised, Record
 from compression.loop import Outcome, Pruning, required_correct
-from compression.quantise import QuantisationError, quantise_module
+from compression.quantise import quantise_module
 from compression.settings import Settings
 from compression.state import RunFiles
 from compression.train import LabelledImages, count_correct
@@ -91,10 +91,7 @@ def _check_export(model: nn.Module, data: DataSet, output: Path) -> None:
     """Before hours of training: whether what will come can be quantised and saved at all."""
     if output.suffix != ".json":
         raise CompressionError(f"{output}: a description's name must end in .json.")
-    try:
-        quantise_module(deepcopy(model).cpu(), data.training.pixels[:1], output.stem)
-    except QuantisationError as error:
-        raise CompressionError(str(error)) from None
+    quantise_module(deepcopy(model).cpu(), data.training.pixels[:1], output.stem)
 
 
 def _calibration(training: LabelledImages, settings: Settings) -> torch.Tensor:

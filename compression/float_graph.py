@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
+from compression.errors import CompressionError
+
 __all__ = [
     "INPUT",
     "Activation",
@@ -32,7 +34,7 @@ INPUT = "input"
 Pair = tuple[int, int]
 
 
-class QuantisationError(ValueError):
+class QuantisationError(CompressionError):
     """A network that cannot be turned into a description; the message says which layer and why."""
 
 

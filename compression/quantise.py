@@ -42,7 +42,6 @@ __all__ = [
     "best_fixed_point",
     "quantise_graph",
     "quantise_module",
-    "quantise_sequential",
 ]
 
 _FINEST = 30  # fractional length of weights, so that accumulators keep within 32 bits
@@ -105,28 +104,6 @@ def quantise_graph(
     for node, sources, features in graph.walk(calibration):
         quantiser.add(node, sources, features)
     return quantiser.builder.build(graph.outputs)
-
-
-def quantise_sequential(model: nn.Sequential, calibration: torch.Tensor, name: str, bits: int = 8) -> golden.Network:
-    """Quantise a chain of layers in which every ReLU follows a convolution or a linear layer.
-
-    Args:
-        model: trained network; takes float pixels 0..255 (N, C, H, W).
-        calibration: uint8 images (N, C, H, W), as in :func:`quantise_module`.
-        name: the description's name.
-        bits: width of weights and features, at most 8.
-
-    Returns:
-        The description, with power-of-two scales only (multiplier 1).
-
-    Raises:
-        QuantisationError: a layer is of another kind, or a ReLU stands elsewhere.
-    """
-    children = [(path, child) for path, child in model.named_children() if not isinstance(child, nn.Dropout)]
-    for (path, child), (_, follower) in zip(children, children[1:], strict=False):
-        if isinstance(follower, nn.ReLU) and not isinstance(child, nn.Conv2d | nn.Linear):
-            raise QuantisationError(f"{path}: a ReLU must follow a convolution or a linear layer.")
-    return quantise_module(model, calibration, name, QuantisationOptions(bits=bits))
 
 
 class _Quantiser:

@@ -7,7 +7,7 @@ from torch import nn
 
 import golden
 from compression.prune import count_weights, prunable
-from compression.quantise import quantise_sequential
+from compression.quantise import quantise_module
 from compression.train import LabelledImages, Schedule, count_correct
 from zoo.data import fashion_mnist_sample
 from zoo.lenet5_fashion import DENSITIES, build, prune, train_float
@@ -37,7 +37,7 @@ def test_pruning_reaches_the_stated_densities(pruned: nn.Sequential, images: Lab
 
 
 def test_the_exported_network_classifies_as_the_float_network(pruned: nn.Sequential, images: LabelledImages) -> None:
-    network = quantise_sequential(pruned, images.pixels, "lenet5_trial")
+    network = quantise_module(pruned, images.pixels, "lenet5_trial")
     scores = golden.run(network, images.pixels.numpy(), keep="outputs")["fc3"]
     with torch.no_grad():
         expected = pruned(images.pixels.float()).argmax(1).numpy()
