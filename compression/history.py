@@ -1,13 +1,23 @@
 """What happened in a run: one JSON object a line, written as it happens."""
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar, get_args
+
+from pydantic import TypeAdapter, ValidationError
+
+from compression.errors import CompressionError
 
 __all__ = [
+    "BINS",
     "Diverged",
     "EnSparsity",
     "EpochDone",
+    "Histogram",
+    "Histograms",
     "LayerCount",
     "Quantised",
     "Record",
@@ -15,7 +25,11 @@ __all__ = [
     "StepDone",
     "Stopped",
     "as_line",
+    "read_history",
 ]
+
+BINS = 128
+"""Bins of a histogram of weights."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +110,32 @@ class Quantised:
 
 
 @dataclass(frozen=True)
+class Histogram:
+    """The weights of one layer.
+
+    Attributes:
+        limit: half the range, a power of two.
+        counts: weights that are not zero in each of ``BINS`` equal bins from ``-limit`` to ``limit``.
+        deviation: standard deviation of all weights, zeros included.
+        least: smallest magnitude that is not zero; 0 where there is none.
+    """
+
+    limit: float
+    counts: tuple[int, ...]
+    deviation: float
+    least: float
+
+
+@dataclass(frozen=True)
+class Histograms:
+    """The float weights after so many steps: of the dense network (0), and where pruning stopped."""
+
+    event: ClassVar[str] = "histograms"
+    step: int
+    layers: dict[str, Histogram]
+
+
+@dataclass(frozen=True)
 class EnSparsity:
     """Share (0..1) of a channel's feature-map values behind BN and ReLU whose magnitude is ``theta`` or less.
 
@@ -108,9 +148,50 @@ class EnSparsity:
     layers: dict[str, tuple[float, ...]]
 
 
-Record = Started | EpochDone | StepDone | Diverged | Stopped | Quantised | EnSparsity
+Record = Started | EpochDone | StepDone | Diverged | Stopped | Quantised | Histograms | EnSparsity
 
 
 def as_line(record: Record) -> str:
     """The record as one line of JSON."""
     return json.dumps({"event": record.event, **asdict(record)}) + "\n"
+
+
+def read_history(path: Path) -> list[Record]:
+    """The records of a ``NAME.history.jsonl``, in order.
+
+    The last line may be half written, as a run that was killed leaves it; it is passed over.
+
+    Raises:
+        CompressionError: a line is no record; names file and line.
+        OSError: the file cannot be read.
+    """
+    lines = path.read_bytes().split(b"\n")
+    *whole, rest = lines
+    records = [_record(line, f"{path}, line {number}") for number, line in enumerate(whole, start=1)]
+    if rest:
+        with suppress(CompressionError):
+            records.append(_record(rest, str(path)))
+    return records
+
+
+def _record(line: bytes, place: str) -> Record:
+    try:
+        fields = json.loads(line)
+        event = fields.pop("event")
+        kind = next(each for each in get_args(Record) if each.event == event)
+    except (ValueError, KeyError, AttributeError, TypeError):
+        raise CompressionError(f"{place}: is no record of a compression run.") from None
+    except StopIteration:
+        raise CompressionError(f"{place}: there is no event {event!r}; is the history of a newer zeroskip?") from None
+    try:
+        record: Record = _adapter(kind).validate_python(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise CompressionError(f"{place}: {event}: {where}: {first['msg']}.") from None
+    return record
+
+
+@cache
+def _adapter(kind: type[Record]) -> TypeAdapter[Record]:
+    return TypeAdapter(kind)

@@ -95,6 +95,7 @@ class Pruning:
         fingerprint = _fingerprint(model, training, judging, settings)
         self._state = files.load(fingerprint) or self._start(fingerprint)
         self._report(self._started(self._state.dense_correct))
+        self._report(self._histograms(0))
         self._restore(self._state.good)
 
     def run(self) -> Outcome:
