@@ -2,7 +2,9 @@
 
 A normalisation behind a convolution goes back into its weights. Any other one goes forward: through flattening, pooling
 by average, and (where its factors are not negative) pooling by maximum, into the convolutions and linear layers that
-read it. Zero padding is not normalised, so a padded convolution takes a factor, but no shift.
+read it. Zero padding is not normalised, so a padded convolution takes a factor, but no shift. Where no neighbour can
+take it exactly, as in front of the ReLU of a pre-activation ResNet, a map's normalisation becomes a layer of its own: a
+1x1 depthwise convolution, which :func:`lowered` names.
 """
 
 from dataclasses import replace
@@ -25,14 +27,14 @@ from compression.float_graph import (
     QuantisationError,
 )
 
-__all__ = ["fold"]
+__all__ = ["fold", "lowered"]
 
 
 def fold(graph: FloatGraph) -> FloatGraph:
     """The same function without :class:`Affine` nodes and with activations fused; equal but for float rounding.
 
     Raises:
-        QuantisationError: a normalisation that no neighbour can take exactly; names it and the neighbour.
+        QuantisationError: a vector's normalisation that no neighbour can take exactly; names it and the neighbour.
     """
     for name, node in list(graph.nodes.items()):
         if isinstance(node.operation, Affine):
@@ -49,7 +51,28 @@ def _fold_normalisation(graph: FloatGraph, node: Node) -> FloatGraph:
     source = graph.nodes.get(node.sources[0])
     if source is not None and isinstance(source.operation, Convolution | Dense) and graph.only_reader(source.name):
         return graph.replace(replace(source, operation=_scale_outputs(source.operation, affine)), without=node.name)
-    return graph.replace(*_absorb(graph, node, node, affine), without=node.name)
+    try:
+        return graph.replace(*_absorb(graph, node, node, affine), without=node.name)
+    except QuantisationError:
+        if len(node.shape) != 3:
+            raise
+        return graph.replace(replace(node, operation=_as_convolution(affine)))
+
+
+def _as_convolution(affine: Affine) -> Convolution:
+    """The same as a 1x1 depthwise convolution."""
+    channels = len(affine.scale)
+    weight = affine.scale.reshape(channels, 1, 1, 1).float()
+    return Convolution(weight, affine.shift.float(), (1, 1), (0, 0), (1, 1), channels)
+
+
+def lowered(graph: FloatGraph) -> list[tuple[str, str]]:
+    """Normalisations of a folded graph that became layers of their own: (name, kind) each, in order."""
+    return [
+        (node.name, node.kind)
+        for node in graph.nodes.values()
+        if isinstance(node.operation, Convolution) and node.kind.startswith("BatchNorm")
+    ]
 
 
 def _scale_outputs(operation: Convolution | Dense, affine: Affine) -> Convolution | Dense:

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from compression.float_graph import FloatGraph, GlobalAveragePool, QuantisationError
+from compression.float_graph import Convolution, FloatGraph, GlobalAveragePool, QuantisationError
+from compression.fold import lowered
 from compression.frontend import trace
 from tests.compression.modules import (
     Residual,
@@ -170,11 +171,13 @@ def behind_relu(following: nn.Module) -> nn.Module:
         (nn.Sequential(nn.Linear(8, 2)), "0: Linear takes vectors only"),
         (nn.Sequential(nn.BatchNorm2d(3, track_running_stats=False)), "0: BatchNorm2d keeps no running statistics"),
         (
-            behind_relu(nn.Conv2d(4, 4, 3, padding=1)),
-            "2: BatchNorm2d cannot be folded exactly: the Conv2d '3' that rea",
+            nn.Sequential(nn.Flatten(), nn.Linear(240, 4), nn.ReLU(), nn.BatchNorm1d(4), nn.ReLU()),
+            "3: BatchNorm1d cannot be folded exactly: the ReLU '4' that reads it has no weights",
         ),
-        (behind_relu(nn.Identity()), "2: BatchNorm2d cannot be folded exactly: its result is the network's output"),
-        (behind_relu(nn.ReLU()), "2: BatchNorm2d cannot be folded exactly: the ReLU '3' that reads it has no weights"),
+        (
+            nn.Sequential(nn.Flatten(), nn.Linear(240, 4), nn.ReLU(), nn.BatchNorm1d(4)),
+            "3: BatchNorm1d cannot be folded exactly: its result is the network's output",
+        ),
     ],
 )
 def test_what_cannot_be_taken_is_refused_with_operator_and_path(model: nn.Module, sentence: str) -> None:
@@ -201,12 +204,45 @@ def test_what_the_network_itself_raises_is_a_refusal() -> None:
 
 def test_a_negative_factor_does_not_pass_a_maximum() -> None:
     model = behind_relu(nn.Sequential(nn.MaxPool2d(2), nn.Conv2d(4, 2, 3)))
-    trace(model, SHAPE)
+    assert lowered(trace(model, SHAPE)) == []
     model[2].weight.data[1] = -0.5
-    with pytest.raises(
-        QuantisationError, match="2: BatchNorm2d .* negative factor turns the MaxPool2d '3.0' into a min"
-    ):
-        trace(model, SHAPE)
+    graph = trace(model, SHAPE)
+    assert lowered(graph) == [("2", "BatchNorm2d")]
+    assert_equal_in_float(model, graph, pixels())
+
+
+@pytest.mark.parametrize("following", [nn.Conv2d(4, 4, 3, padding=1), nn.Identity(), nn.ReLU(), nn.ReLU6()])
+def test_a_normalisation_that_nothing_takes_is_a_depthwise_convolution(following: nn.Module) -> None:
+    model = behind_relu(following)
+    graph = trace(model, SHAPE)
+    assert lowered(graph) == [("2", "BatchNorm2d")]
+    assert isinstance(graph.nodes["2"].operation, Convolution) and graph.nodes["2"].operation.groups == 4
+    assert len(graph.nodes) == 2 + isinstance(following, nn.Conv2d), "activations are fused"
+    assert_equal_in_float(model, graph, pixels())
+
+
+class PreActivation(nn.Module):
+    """Normalisation and ReLU in front of padded convolutions, and a shortcut around them (He et al. 2016b)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 4, 3, padding=1)
+        self.bn1, self.bn2 = nn.BatchNorm2d(4), nn.BatchNorm2d(4)
+        self.conv1 = nn.Conv2d(4, 4, 3, padding=1, bias=False)
+        self.conv2 = nn.Conv2d(4, 4, 3, padding=1, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.stem(x)
+        y = self.conv1(torch.relu(self.bn1(x)))
+        return self.conv2(torch.relu(self.bn2(y))) + x
+
+
+def test_pre_activation_keeps_only_the_normalisation_behind_the_sum() -> None:
+    model = randomise(PreActivation(), 2)
+    graph = trace(model, SHAPE)
+    assert list(graph.nodes) == ["stem", "bn1", "conv1", "conv2", "add"]
+    assert lowered(graph) == [("bn1", "BatchNorm2d")] and graph.nodes["bn1"].activation is not None
+    assert_equal_in_float(model, graph, pixels())
 
 
 def test_a_padded_convolution_takes_a_factor_without_shift() -> None:
