@@ -5,7 +5,7 @@ Zhang et al., "Optimized Compression for Implementing Convolutional Neural Netwo
 features are treated so, each tensor with a length of its own, is our reconstruction; so is all that concerns branches.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -36,16 +36,20 @@ from golden.builder import divisor
 
 __all__ = [
     "FixedPoint",
+    "Formats",
     "InputScale",
     "QuantisationError",
     "QuantisationOptions",
     "best_fixed_point",
+    "bounds",
+    "fit_formats",
     "quantise_graph",
     "quantise_module",
 ]
 
 _FINEST = 30  # fractional length of weights, so that accumulators keep within 32 bits
 _BIAS_BITS = 30  # of the 32 of an accumulator: the rest is for the sum
+_IMAGES = 100  # whose error is taken at once
 _FURTHEST = 15  # binary places between two addends: the engines' multipliers have 16 bits
 
 
@@ -64,6 +68,24 @@ class QuantisationOptions:
     bits: int = 8
     bias_correction: bool = False
     for_engines: bool = True
+
+
+@dataclass(frozen=True)
+class Formats:
+    """Number formats of a quantised graph.
+
+    Attributes:
+        features: of the input and of each node's output, by name.
+        weights: of each convolution and linear layer, by name; its bias has the product of weight and source.
+    """
+
+    features: Mapping[str, FixedPoint]
+    weights: Mapping[str, FixedPoint]
+
+    def bias(self, node: Node) -> FixedPoint:
+        """Of a weighted node's bias and accumulator."""
+        source, weights = self.features[node.sources[0]], self.weights[node.name]
+        return FixedPoint(source.fractional_length + weights.fractional_length, signed=True, bits=32)
 
 
 def quantise_module(
@@ -90,33 +112,68 @@ def quantise_module(
 
 
 def quantise_graph(
-    graph: FloatGraph, calibration: torch.Tensor, name: str, options: QuantisationOptions | None = None
+    graph: FloatGraph,
+    calibration: torch.Tensor,
+    name: str,
+    options: QuantisationOptions | None = None,
+    formats: Formats | None = None,
 ) -> golden.Network:
     """Quantise a graph without ``Affine`` nodes; arguments and errors as in :func:`quantise_module`.
 
     Weights become int8 with one fractional length a layer, biases int32; features are uint8 behind a ReLU and where all
     sources of a sum or mean are, int8 elsewhere. Both operands of an addition are brought to the finer one's scale
     by powers of two, summed exactly and rounded once. Concatenated maps are brought to one scale by clip layers.
+    Where ``formats`` are given, nothing is fitted: the calibration images do not matter, and no bias is corrected.
     """
+    return _quantised(graph, calibration if formats is None else calibration[:1], name, options, formats).network()
+
+
+def fit_formats(
+    graph: FloatGraph, calibration: torch.Tensor, options: QuantisationOptions | None = None
+) -> tuple[FloatGraph, Formats]:
+    """The formats that :func:`quantise_graph` would choose, and the graph with its biases corrected (if they are).
+
+    Quantising that graph in these formats gives the same description; arguments and errors as there.
+    """
+    quantiser = _quantised(graph, calibration, "formats", options)
+    return graph.replace(*quantiser.corrected), Formats(quantiser.formats, quantiser.weights)
+
+
+def _quantised(
+    graph: FloatGraph,
+    calibration: torch.Tensor,
+    name: str,
+    options: QuantisationOptions | None,
+    formats: Formats | None = None,
+) -> "_Quantiser":
     if calibration.dtype != torch.uint8 or not len(calibration):
         raise QuantisationError(f"calibration images must be uint8 and at least one, not {calibration.dtype}.")
-    quantiser = _Quantiser(graph, name, options or QuantisationOptions())
+    quantiser = _Quantiser(graph, name, options or QuantisationOptions(), formats)
     for node, sources, features in graph.walk(calibration):
         quantiser.add(node, sources, features)
-    return quantiser.builder.build(graph.outputs)
+    return quantiser
 
 
 class _Quantiser:
     """Adds a float graph's nodes to a description, one after another; knows every tensor's format."""
 
-    def __init__(self, graph: FloatGraph, name: str, options: QuantisationOptions) -> None:
+    def __init__(
+        self, graph: FloatGraph, name: str, options: QuantisationOptions, given: Formats | None = None
+    ) -> None:
         self.graph = graph
         self.options = options
+        self.given = given
         pixels = FixedPoint(graph.fractional_length, signed=False)
         self.formats = {INPUT: pixels}
+        self.weights: dict[str, FixedPoint] = {}
+        self.corrected: list[Node] = []
         self.builder = golden.DescriptionBuilder(
             name, input_shape=graph.input_shape, input_dtype="uint8", input_scale=_scale(pixels)
         )
+
+    def network(self) -> golden.Network:
+        """What was built."""
+        return self.builder.build(self.graph.outputs)
 
     def add(self, node: Node, sources: Sequence[torch.Tensor], features: torch.Tensor) -> None:
         """Add one node; ``sources`` and ``features`` are what it reads and puts out in floating point."""
@@ -142,17 +199,28 @@ class _Quantiser:
                 raise QuantisationError(f"{node.name}: {node.kind} must be folded before quantisation.")
         self.formats[node.name] = target
 
+    def _target(self, node: Node, features: torch.Tensor, signed: bool, longest: int) -> FixedPoint:
+        """The format of a node's output."""
+        if self.given is not None:
+            return self.given.features[node.name]
+        return best_fixed_point(features, signed, self.options.bits, longest)
+
     def _weighted(
         self, node: Node, operation: Convolution | Dense, source: torch.Tensor, features: torch.Tensor
     ) -> FixedPoint:
         bits, entry = self.options.bits, self.formats[node.sources[0]]
-        weights = best_fixed_point(operation.weight, True, bits, _longest_weights(operation.bias, entry))
-        if self.options.bias_correction:
+        if self.given is None:
+            weights = best_fixed_point(operation.weight, True, bits, _longest_weights(operation.bias, entry))
+        else:
+            weights = self.given.weights[node.name]
+        self.weights[node.name] = weights
+        if self.options.bias_correction and self.given is None:
             operation = _correct(operation, weights, entry, source)
+            self.corrected.append(replace(node, operation=operation))
         accumulator = entry.fractional_length + weights.fractional_length
         # A right shift only: the output cannot be finer than the accumulator.
-        target = best_fixed_point(features, node.activation is None, bits, accumulator)
-        minimum, maximum = _bounds(target, node.activation)
+        target = self._target(node, features, node.activation is None, accumulator)
+        minimum, maximum = bounds(target, node.activation)
         integers = weights.quantise(operation.weight).numpy().astype(np.int8)
         bias = FixedPoint(accumulator, signed=True, bits=32).quantise(operation.bias).numpy().astype(np.int32)
         shift = accumulator - target.fractional_length
@@ -196,9 +264,9 @@ class _Quantiser:
         multiplier, places = divisor(rows * columns)
         # Means are smaller than what they are made of, so that a finer grid may suit them.
         signed = entry.signed and node.activation is None
-        target = best_fixed_point(features, signed, self.options.bits, entry.fractional_length + places)
+        target = self._target(node, features, signed, entry.fractional_length + places)
         shift = places - (target.fractional_length - entry.fractional_length)
-        minimum, maximum = _bounds(target, node.activation)
+        minimum, maximum = bounds(target, node.activation)
         if isinstance(mean, GlobalAveragePool):
             self.builder.global_average_pool(
                 node.name,
@@ -235,8 +303,8 @@ class _Quantiser:
                 f"{node.name}: the addends' scales are 2**{max(places)} apart; one of them vanishes."
             )
         signed = node.activation is None and (first.signed or second.signed)
-        target = best_fixed_point(features, signed, self.options.bits, common)
-        minimum, maximum = _bounds(target, node.activation)
+        target = self._target(node, features, signed, common)
+        minimum, maximum = bounds(target, node.activation)
         addend = node.sources[0]
         if not any(self._own_convolution(name) for name in node.sources):
             addend = self._through_convolution(node, addend)
@@ -257,7 +325,7 @@ class _Quantiser:
         entries = [self.formats[name] for name in node.sources]
         finest = max(entry.fractional_length for entry in entries)
         signed = any(entry.signed for entry in entries)
-        target = best_fixed_point(features, signed, self.options.bits, finest)
+        target = self._target(node, features, signed, finest)
         names = []
         for number, (name, entry) in enumerate(zip(node.sources, entries, strict=True)):
             if entry != target:
@@ -270,14 +338,14 @@ class _Quantiser:
     def _activation(self, node: Node, activation: Activation, features: torch.Tensor) -> FixedPoint:
         """An activation by itself, since what it follows is read by others too."""
         entry = self.formats[node.sources[0]]
-        target = best_fixed_point(features, False, self.options.bits, entry.fractional_length)
+        target = self._target(node, features, False, entry.fractional_length)
         self._clip(node.name, node.sources[0], target, activation)
         return target
 
     def _clip(self, name: str, source: str, target: FixedPoint, activation: Activation | None) -> None:
         """Another format for a tensor."""
         finer = target.fractional_length - self.formats[source].fractional_length
-        minimum, maximum = _bounds(target, activation)
+        minimum, maximum = bounds(target, activation)
         self.builder.clip(
             name,
             minimum,
@@ -344,13 +412,16 @@ def _correct(
     with the expectation taken over calibration images.
     """
     rounded = replace(operation, weight=weights.real(operation.weight).float())
-    error = rounded.apply(entry.real(source).float()).double() - operation.apply(source).double()
-    mean = error.mean([axis for axis in range(error.ndim) if axis != 1])
-    return replace(operation, bias=(operation.bias.double() - mean).float())
+    total, count = torch.zeros(len(operation.bias), dtype=torch.float64), 0
+    for images in torch.split(source, _IMAGES):
+        error = rounded.apply(entry.real(images).float()).double() - operation.apply(images).double()
+        total += error.transpose(0, 1).flatten(1).sum(1)
+        count += error.numel() // len(total)
+    return replace(operation, bias=(operation.bias.double() - total / count).float())
 
 
-def _bounds(number: FixedPoint, activation: Activation | None) -> tuple[int, int]:
-    """Clamp of a result in that format."""
+def bounds(number: FixedPoint, activation: Activation | None) -> tuple[int, int]:
+    """Clamp (least, greatest integer) of a result in that format, behind that activation."""
     if activation is None:
         return number.minimum, number.maximum
     if activation.maximum is None:
