@@ -16,9 +16,10 @@ from compression.checkpoint import load_checkpoint
 from compression.data import load_data
 from compression.networks import find_network
 from compression.train import Augmentation, Epoch, Schedule, Snapshot, count_correct, train
+from zoo import cifar10_cnn
 from zoo.pipeline import CHECKPOINTS, save_state
 
-__all__ = ["RECIPES", "Recipe", "main"]
+__all__ = ["RECIPES", "Recipe", "main", "make_checkpoint"]
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 
@@ -65,6 +66,16 @@ def train_baseline(name: str, output: Path) -> None:
     state.unlink()
 
 
+def make_checkpoint(name: str, output: Path) -> None:
+    """Train or read the dense network, unless ``output`` exists."""
+    if output.exists():
+        return
+    if name == "cifar10-cnn":
+        cifar10_cnn.main(["--checkpoint"])
+    else:
+        train_baseline(name, output)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """The command; an existing checkpoint is only measured."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -73,8 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     output = CHECKPOINTS / f"{options.network.replace('-', '_')}.pt"
-    if not output.exists():
-        train_baseline(options.network, output)
+    make_checkpoint(options.network, output)
     definition = find_network(options.network)
     model = definition.build()
     load_checkpoint(model, output)

@@ -1,0 +1,111 @@
+"""The zoo's compressed networks: for each the command line of `zeroskip` that makes it, and what its figures are.
+
+``python -m zoo.recipes NAME`` trains the dense network if ``build/zoo`` lacks it, runs the command (or goes on where it
+was stopped) and puts description and history into ``zoo/descriptions``. ``python -m zoo.recipes`` prints the table of
+all that are there, as docs/compression.md shows it.
+"""
+
+import argparse
+import os
+import shlex
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from compression.history import Quantised, read_history
+from zoo.history import DESCRIPTIONS
+
+__all__ = ["RECIPES", "Recipe", "command_line", "main"]
+
+BUILD = Path(__file__).resolve().parent.parent / "build" / "zoo"
+DATA = Path(__file__).resolve().parent.parent / "data"
+
+CIFAR = "--data cifar-10 --shift 4 --flip --precision bfloat16"
+FASHION = "--data fashion-mnist --shift 1 --flip --batch 64"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A compressed network: the dense network's name, and the options of ``zeroskip compress``."""
+
+    network: str
+    options: str
+
+
+RECIPES: dict[str, Recipe] = {}
+
+
+def command_line(name: str) -> list[str]:
+    """The arguments of ``zeroskip`` that make that description below ``build/zoo``."""
+    recipe = RECIPES[name]
+    checkpoint = BUILD / f"{recipe.network.replace('-', '_')}.pt"
+    return [
+        "compress", str(checkpoint), "--network", recipe.network, "--data-folder", str(DATA),
+        *shlex.split(recipe.options), "--output", str(BUILD / f"{name}.json"),
+    ]  # fmt: skip
+
+
+def make(name: str) -> int:
+    """Run a recipe; returns the exit code of ``zeroskip``, whose files are kept if it is 0 or 1."""
+    from zeroskip.commands import main as zeroskip
+    from zoo.baselines import make_checkpoint
+
+    arguments = command_line(name)
+    make_checkpoint(RECIPES[name].network, Path(arguments[1]))
+    print("zeroskip", shlex.join(arguments), flush=True)
+    try:
+        zeroskip(arguments)
+    except SystemExit as stop:
+        code = int(stop.code or 0)
+    if code in (0, 1):
+        for suffix in (".json", ".safetensors", ".history.jsonl"):
+            shutil.copyfile(BUILD / f"{name}{suffix}", DESCRIPTIONS / f"{name}{suffix}")
+    return code
+
+
+def result_of(name: str) -> Quantised:
+    """The last record of that description's history."""
+    return [each for each in read_history(DESCRIPTIONS / f"{name}.history.jsonl") if isinstance(each, Quantised)][-1]
+
+
+def table() -> Table:
+    """What was asked for and what came out, a row for each description that is there."""
+    rows = Table("description", "dense %", "float %", "golden %", "times fewer", "bytes", "smaller", "MACs cut %")
+    for name in RECIPES:
+        if (DESCRIPTIONS / f"{name}.history.jsonl").exists():
+            rows.add_row(name, *_figures(result_of(name)))
+    return rows
+
+
+def _figures(result: Quantised) -> list[str]:
+    shares = [
+        f"{100 * each / result.images:.2f}" for each in (result.dense_correct, result.float_correct, result.correct)
+    ]
+    return shares
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; exit code that of ``zeroskip compress``."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", nargs="?", choices=RECIPES)
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="for PyTorch on a CPU")
+    parser.add_argument("--show", action="store_true", help="print the command only")
+    options = parser.parse_args(arguments)
+    if options.name is None:
+        Console(width=120).print(table())
+        return 0
+    if options.show:
+        print("zeroskip", shlex.join(command_line(options.name)))
+        return 0
+    import torch
+
+    torch.set_num_threads(options.threads)
+    return make(options.name)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
