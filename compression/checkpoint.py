@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from compression.channels import load_resized
 from compression.errors import CompressionError
 
 __all__ = ["load_checkpoint"]
@@ -14,7 +15,8 @@ __all__ = ["load_checkpoint"]
 def load_checkpoint(model: nn.Module, file: Path) -> None:
     """Load ``model``'s parameters and buffers, in place, from what ``torch.save(model.state_dict(), file)`` wrote.
 
-    A dictionary that holds the state under the key ``state_dict`` is accepted as well.
+    A dictionary that holds the state under the key ``state_dict`` is accepted as well. A checkpoint of the same network
+    with channels removed gives ``model`` its shapes.
 
     Raises:
         CompressionError: no such checkpoint, one with code in it, one of another network, or numbers not finite.
@@ -32,7 +34,10 @@ def load_checkpoint(model: nn.Module, file: Path) -> None:
     if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
         state = state["state_dict"]
     _check(file, state, model.state_dict())
-    model.load_state_dict(state)
+    try:
+        load_resized(model, state)
+    except CompressionError as error:
+        raise CompressionError(f"{file}: is a checkpoint of another network: {error}") from None
 
 
 def _check(file: Path, state: object, wanted: Mapping[str, torch.Tensor]) -> None:
@@ -41,7 +46,7 @@ def _check(file: Path, state: object, wanted: Mapping[str, torch.Tensor]) -> Non
     for name in wanted:
         if name not in state:
             raise CompressionError(f"{file}: is a checkpoint of another network: it has no {name}.")
-        if state[name].shape != wanted[name].shape:
+        if not _no_larger(state[name].shape, wanted[name].shape):
             found, shape = tuple(state[name].shape), tuple(wanted[name].shape)
             raise CompressionError(f"{file}: is a checkpoint of another network: {name} is {found}, not {shape}.")
         if not bool(state[name].isfinite().all()):
@@ -49,3 +54,7 @@ def _check(file: Path, state: object, wanted: Mapping[str, torch.Tensor]) -> Non
     for name in state:
         if name not in wanted:
             raise CompressionError(f"{file}: is a checkpoint of another network: it also has {name}.")
+
+
+def _no_larger(shape: torch.Size, dense: torch.Size) -> bool:
+    return len(shape) == len(dense) and all(size <= limit for size, limit in zip(shape, dense, strict=True))
