@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -91,6 +92,7 @@ class Pruning:
     ) -> None:
         self._model, self._training, self._judging = model, training, judging
         self._settings, self._files, self._report = settings, files, report
+        self._teacher = deepcopy(model) if settings.distillation else None
         self._methods = {name: make_method(name, model, settings) for name in settings.methods}
         fingerprint = _fingerprint(model, training, judging, settings)
         self._state = files.load(fingerprint) or self._start(fingerprint)
@@ -107,9 +109,16 @@ class Pruning:
             self._try(RETRAIN, Proposal((), 0.0, {}))
         reason = self._ended() or "bound"
         outcome = self._outcome(reason)
-        self._record(self._histograms(len(self._state.steps)))
-        self._record(Stopped(reason, outcome.correct, layer_counts(self._model)))
+        if not self._state.stopped:
+            self._record(self._histograms(len(self._state.steps)))
+            self._record(Stopped(reason, outcome.correct, layer_counts(self._model)))
+            self._state.stopped = True
         return outcome
+
+    @property
+    def state(self) -> RunState:
+        """Where the run stands; what follows pruning keeps its own part there."""
+        return self._state
 
     def _start(self, fingerprint: str) -> RunState:
         correct = count_correct(self._model, self._judging)
@@ -169,12 +178,13 @@ class Pruning:
             weight_decay=settings.weight_decay,
             epoch_images=settings.epoch_images,
             smoothing=settings.smoothing,
+            distillation=settings.distillation,
             precision=settings.precision,
             augmentation=Augmentation(settings.shift, settings.flip),
             seed=settings.seed * 1_000_003 + self._number,
         )
         resume = trial.snapshot if trial else None
-        train(self._model, self._training, schedule, masks, self._epoch_done, resume, self._keep)
+        train(self._model, self._training, schedule, masks, self._epoch_done, resume, self._keep, self._teacher)
 
     def _epoch_done(self, epoch: Epoch) -> None:
         self._record(EpochDone(self._number, epoch.number, epoch.loss))

@@ -43,6 +43,7 @@ class Settings:
         batch: images in a batch.
         weight_decay: of retraining.
         smoothing: share of each label that is spread over all classes in retraining.
+        distillation: share of the loss that compares with the dense network's scores instead of the labels.
         precision: what retraining computes in; bfloat16 is twice as fast where the processor has it.
         shift: training images are moved by up to so many pixels each way.
         flip: training images are mirrored at random.
@@ -50,6 +51,12 @@ class Settings:
         held_out: so many training images, the last ones, are kept from training and decide which steps are kept;
             0 lets the test images decide.
         calibration: training images that set the features' scales.
+        bias_correction: take the mean error of each output channel off its bias.
+        codebook: 16 or 32: entries, one of them zero, that each linear layer's weights share; None leaves them free.
+        codebook_epochs: training of the shared values, and of all else.
+        codebook_learning_rate: highest rate of that; a value has the gradients of all its weights together.
+        qat_epochs: training through the integers that golden computes; kept if it does no harm.
+        qat_learning_rate: highest rate of that.
         q_step: ``reversed``: what q grows by, in standard deviations of the layer's dense weights.
         order: ``reversed``: which layer is pruned first.
         budget: ``reversed``: how much of ``max_loss`` each layer may use.
@@ -69,12 +76,19 @@ class Settings:
     batch: int = 128
     weight_decay: float = 1e-4
     smoothing: float = 0.0
+    distillation: float = 0.0
     precision: Precision = "float32"
     shift: int = 0
     flip: bool = False
     seed: int = 1
     held_out: int = 0
     calibration: int = 2000
+    bias_correction: bool = False
+    codebook: int | None = None
+    codebook_epochs: int = 2
+    codebook_learning_rate: float = 1e-4
+    qat_epochs: int = 0
+    qat_learning_rate: float = 1e-3
     q_step: float = 0.25
     order: Order = "last-to-first"
     budget: Budget = "whole"
@@ -105,9 +119,15 @@ class Settings:
             ("batch", self.batch >= 1, "at least 1"),
             ("weight_decay", 0 <= self.weight_decay < float("inf"), "0 or greater"),
             ("smoothing", 0 <= self.smoothing < 1, "at least 0 and less than 1"),
+            ("distillation", 0 <= self.distillation <= 1, "from 0 to 1"),
             ("shift", self.shift >= 0, "0 or greater"),
             ("held_out", self.held_out >= 0, "0 or greater"),
             ("calibration", self.calibration >= 1, "at least 1"),
+            ("codebook", self.codebook in (None, 16, 32), "16 or 32"),
+            ("codebook_epochs", self.codebook_epochs >= 0, "0 or greater"),
+            ("codebook_learning_rate", 0 < self.codebook_learning_rate < float("inf"), "greater than 0"),
+            ("qat_epochs", self.qat_epochs >= 0, "0 or greater"),
+            ("qat_learning_rate", 0 < self.qat_learning_rate < float("inf"), "greater than 0"),
             ("q_step", 0 < self.q_step < float("inf"), "greater than 0"),
             ("share", 0 < self.share < 1, "greater than 0 and less than 1"),
             ("kernel_values", self.kernel_values >= 1, "at least 1"),

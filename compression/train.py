@@ -24,6 +24,10 @@ __all__ = [
 ]
 
 
+TEMPERATURE = 4.0
+"""By which scores are divided before they are compared with a teacher's."""
+
+
 class DivergenceError(ArithmeticError):
     """Training left the finite numbers; the message says in which epoch."""
 
@@ -55,7 +59,9 @@ class Schedule:
     cosine after that. Everything random follows ``seed``. ``smoothing`` is the share of each label that is spread over
     all classes (Szegedy et al., "Rethinking the Inception Architecture", CVPR 2016, section 7). ``precision`` is
     what convolutions and linear layers are computed in; parameters and their updates are float32 always.
-    ``epoch_images`` ends an epoch after so many images, drawn anew each time; None takes all.
+    ``distillation`` is the share of the loss that compares with a teacher's scores instead of the labels (Hinton,
+    Vinyals, Dean, "Distilling the Knowledge in a Neural Network", 2015, section 2). ``epoch_images`` ends an epoch
+    after so many images, drawn anew each time; None takes all.
     """
 
     epochs: int
@@ -68,6 +74,7 @@ class Schedule:
     smoothing: float = 0.0
     precision: Precision = "float32"
     epoch_images: int | None = None
+    distillation: float = 0.0
 
     def rate(self, progress: float) -> float:
         """The learning rate after this share (0..1) of all steps."""
@@ -107,6 +114,7 @@ def train(
     report: Callable[[Epoch], None] = lambda epoch: None,
     resume: Snapshot | None = None,
     keep: Callable[[Snapshot], None] = lambda snapshot: None,
+    teacher: nn.Module | None = None,
 ) -> None:
     """Train ``model`` in place, on the device that it lies on, by the cross-entropy of its outputs.
 
@@ -118,6 +126,7 @@ def train(
         report: called after each epoch.
         resume: where an earlier call stood; ``model`` must be as it was then. The result is the same, bit for bit.
         keep: called after each epoch (behind ``report``) with what ``resume`` takes.
+        teacher: whose scores ``schedule.distillation`` compares with, on the same device; not changed.
 
     Raises:
         DivergenceError: the loss or a parameter is no longer finite.
@@ -135,7 +144,7 @@ def train(
         for epoch in range(resume.epochs if resume else 0, schedule.epochs):
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(schedule.seed + epoch)  # for layers with random numbers of their own, as Dropout
-                loss = _epoch(model, optimiser, images, schedule, epoch, generator, masks or {})
+                loss = _epoch(model, optimiser, images, schedule, epoch, generator, masks or {}, teacher)
             if not (math.isfinite(loss) and all(bool(each.isfinite().all()) for each in model.parameters())):
                 raise DivergenceError(f"training left the finite numbers in epoch {epoch + 1}")
             report(Epoch(epoch + 1, loss))
@@ -163,6 +172,7 @@ def _epoch(
     epoch: int,
     generator: torch.Generator,
     masks: Masks,
+    teacher: nn.Module | None,
 ) -> float:
     """One pass over the images; returns the mean loss, and stops early when it is not finite."""
     count = min(len(images), schedule.epoch_images or len(images))
@@ -170,7 +180,7 @@ def _epoch(
     for step, (pixels, labels) in enumerate(_batches(images, schedule, generator)):
         for group in optimiser.param_groups:
             group["lr"] = schedule.rate((epoch * steps + step + 1) / (schedule.epochs * steps + 1))
-        total += _step(model, optimiser, pixels, labels, schedule) * len(labels)
+        total += _step(model, optimiser, pixels, labels, schedule, teacher) * len(labels)
         if not math.isfinite(total):
             break
         apply_masks(model, masks)
@@ -194,17 +204,32 @@ def _device(model: nn.Module) -> torch.device:
 
 
 def _step(
-    model: nn.Module, optimiser: torch.optim.Optimizer, pixels: torch.Tensor, labels: torch.Tensor, schedule: Schedule
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    pixels: torch.Tensor,
+    labels: torch.Tensor,
+    schedule: Schedule,
+    teacher: nn.Module | None,
 ) -> float:
     device = _device(model)
-    pixels = pixels.to(device, memory_format=torch.channels_last)
+    pixels, labels = pixels.to(device, memory_format=torch.channels_last), labels.to(device)
     with torch.autocast(device.type, torch.bfloat16, enabled=schedule.precision == "bfloat16"):
-        scores = model(pixels)
-    loss = nn.functional.cross_entropy(scores.float(), labels.to(device), label_smoothing=schedule.smoothing)
+        scores = model(pixels).float()
+    loss = nn.functional.cross_entropy(scores, labels, label_smoothing=schedule.smoothing)
+    if teacher is not None and schedule.distillation:
+        loss = loss + schedule.distillation * (_distance(scores, teacher, pixels, schedule) - loss)
     optimiser.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     optimiser.step()
     return float(loss.detach())
+
+
+def _distance(scores: torch.Tensor, teacher: nn.Module, pixels: torch.Tensor, schedule: Schedule) -> torch.Tensor:
+    """How far the scores are from the teacher's, both softened; scaled so that gradients do not shrink with it."""
+    with torch.no_grad(), torch.autocast(pixels.device.type, torch.bfloat16, enabled=schedule.precision == "bfloat16"):
+        wanted = teacher.eval()(pixels).float()
+    softened, wanted = (nn.functional.log_softmax(each / TEMPERATURE, 1) for each in (scores, wanted))
+    return TEMPERATURE**2 * nn.functional.kl_div(softened, wanted, reduction="batchmean", log_target=True)
 
 
 def _batches(

@@ -1,5 +1,7 @@
 """Training: it learns, it repeats itself exactly, it leaves pruned weights at zero."""
 
+from dataclasses import replace
+
 import torch
 from torch import nn
 
@@ -58,6 +60,17 @@ def test_bfloat16_and_smoothing_train_as_well_and_leave_float32_weights_in_the_u
     assert count_correct(model, bright_halves(100, seed=6)) >= 95
     for parameter in model.parameters():
         assert parameter.dtype == torch.float32 and parameter.is_contiguous()
+
+
+def test_distillation_follows_the_teacher_and_not_the_labels() -> None:
+    images, teacher = bright_halves(200), classifier()
+    train(teacher, images, SCHEDULE)
+    before = [parameter.clone() for parameter in teacher.parameters()]
+    swapped = LabelledImages(images.pixels, 1 - images.labels)
+    student = classifier(seed=4)
+    train(student, swapped, replace(SCHEDULE, distillation=1.0), teacher=teacher)
+    assert count_correct(student, bright_halves(100, seed=6)) >= 95
+    assert all(torch.equal(old, new) for old, new in zip(before, teacher.parameters(), strict=True))
 
 
 def test_pruned_weights_stay_zero_and_the_others_move() -> None:
