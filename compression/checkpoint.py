@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -16,7 +17,8 @@ def load_checkpoint(model: nn.Module, file: Path) -> None:
     """Load ``model``'s parameters and buffers, in place, from what ``torch.save(model.state_dict(), file)`` wrote.
 
     A dictionary that holds the state under the key ``state_dict`` is accepted as well. A checkpoint of the same network
-    with channels removed gives ``model`` its shapes.
+    with channels removed gives ``model`` its shapes. Names may all have one word more in front, as the ``module.`` of
+    PyTorch's DataParallel.
 
     Raises:
         CompressionError: no such checkpoint, one with code in it, one of another network, or numbers not finite.
@@ -33,11 +35,21 @@ def load_checkpoint(model: nn.Module, file: Path) -> None:
         ) from None
     if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
         state = state["state_dict"]
+    state = _without_prefix(state, model.state_dict())
     _check(file, state, model.state_dict())
     try:
         load_resized(model, state)
     except CompressionError as error:
         raise CompressionError(f"{file}: is a checkpoint of another network: {error}") from None
+
+
+def _without_prefix(state: Any, wanted: Mapping[str, torch.Tensor]) -> Any:
+    """The state with the names' first word taken off, if that gives the network's names; else as it is."""
+    if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
+        return state
+    bare = {name.partition(".")[2]: each for name, each in state.items()}
+    common = len({name.partition(".")[0] for name in state}) == 1
+    return bare if common and bare.keys() == wanted.keys() else state
 
 
 def _check(file: Path, state: object, wanted: Mapping[str, torch.Tensor]) -> None:

@@ -118,5 +118,5 @@ def test_data_and_networks_that_do_not_exist_are_refused(tmp_path: Path) -> None
         load_data("cifar-10", tmp_path, (3, 32, 32), 10)
     with pytest.raises(CompressionError, match="there is no such data set; name fashion-mnist or cifar-10"):
         load_data(str(tmp_path / "x"), tmp_path, (3, 32, 32), 10)
-    with pytest.raises(CompressionError, match="there is no network 'vgg'; choose from lenet5"):
+    with pytest.raises(CompressionError, match="there is no network 'vgg'; choose from cifar10-cnn"):
         find_network("vgg")

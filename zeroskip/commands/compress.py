@@ -22,7 +22,7 @@ _DEFAULTS = Settings(("reversed",))
 
 def compress(
     model: Annotated[Path, typer.Argument(metavar="MODEL.pt", help="Checkpoint: torch.save(model.state_dict(), ..).")],
-    network: Annotated[str, typer.Option(help="The checkpoint's network: lenet5, resnet20, vgg-small.")],
+    network: Annotated[str, typer.Option(help="The checkpoint's network: lenet5, vgg16bn, resnet20, .., or pytorchcv:NAME.")],
     method: Annotated[list[str], typer.Option(help=f"{', '.join(METHODS)}; give it again for one that follows.")],
     data: Annotated[str, typer.Option(help="fashion-mnist, cifar-10, or a folder of .npy arrays.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DESC", help="Model description (JSON).")],
