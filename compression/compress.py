@@ -1,18 +1,18 @@
-"""A trained network to a compressed model description: prune, quantise, save, measure what was saved."""
+"""A trained network to a compressed model description: prune, fine-tune, quantise, save, measure what was saved."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
-import torch
 from torch import nn
 
 import golden
 from compression.accuracy import count_correct_integers
 from compression.data import DataSet
 from compression.errors import CompressionError
+from compression.finetune import FineTuning
 from compression.history import LayerCount, Quantised, Record
 from compression.loop import Outcome, Pruning, required_correct
 from compression.quantise import quantise_module
@@ -45,7 +45,7 @@ def compress(
     output: Path,
     report: Callable[[Record], None] = lambda record: None,
 ) -> Compressed:
-    """Prune, retrain and quantise a network; write ``output``, its payload and its history.
+    """Prune, retrain, fine-tune and quantise a network; write ``output``, its payload and its history.
 
     A run that was killed is continued by the same call, and ends in the same files.
 
@@ -65,9 +65,11 @@ def compress(
     _check_export(model, data, output)
     dense_correct = count_correct(model, data.test)
     files = RunFiles(output)
-    outcome = Pruning(model, training, judging, settings, files, report).run()
+    pruning = Pruning(model, training, judging, settings, files, report)
+    outcome = pruning.run()
     float_correct = count_correct(model, data.test)
-    golden.save(quantise_module(model.cpu(), _calibration(training, settings), output.stem), output)
+    tuning = FineTuning(training, judging, settings, files, pruning.state, report)
+    golden.save(tuning.run(model, output.stem), output)
     network = golden.load(output)
     quantised = Quantised(
         description=output.name,
@@ -84,7 +86,8 @@ def compress(
     files.record(quantised)
     report(quantised)
     files.finish()
-    return Compressed(outcome, quantised, tuple(_complaints(outcome, quantised, settings)))
+    complaints = (*_tuning_complaints(pruning.state.untuned), *_complaints(outcome, quantised, settings))
+    return Compressed(outcome, quantised, complaints)
 
 
 def _check_export(model: nn.Module, data: DataSet, output: Path) -> None:
@@ -94,8 +97,9 @@ def _check_export(model: nn.Module, data: DataSet, output: Path) -> None:
     quantise_module(deepcopy(model).cpu(), data.training.pixels[:1], output.stem)
 
 
-def _calibration(training: LabelledImages, settings: Settings) -> torch.Tensor:
-    return training.pixels[: settings.calibration]
+def _tuning_complaints(diverged: Sequence[str]) -> Iterator[str]:
+    for stage in diverged:
+        yield f"fine-tuning ({stage}) left the finite numbers; the description holds the network before it"
 
 
 def _complaints(outcome: Outcome, quantised: Quantised, settings: Settings) -> Iterator[str]:

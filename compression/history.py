@@ -24,6 +24,8 @@ __all__ = [
     "Started",
     "StepDone",
     "Stopped",
+    "Tuned",
+    "TuningEpoch",
     "as_line",
     "read_history",
 ]
@@ -34,10 +36,21 @@ BINS = 128
 
 @dataclass(frozen=True)
 class LayerCount:
-    """Weights of one layer (biases apart) and those that are not zero."""
+    """Weights of one layer (biases apart), those that are not zero, and how often an image makes use of each."""
 
     weights: int
     nonzero: int
+    positions: int = 0
+
+    @property
+    def macs(self) -> int:
+        """Multiplications for one image, zeros included."""
+        return self.weights * self.positions
+
+    @property
+    def nonzero_macs(self) -> int:
+        """Multiplications for one image by weights that are not zero."""
+        return self.nonzero * self.positions
 
 
 @dataclass(frozen=True)
@@ -96,8 +109,35 @@ class Stopped:
 
 
 @dataclass(frozen=True)
+class TuningEpoch:
+    """One epoch (from 1) of fine-tuning behind pruning; ``stage`` is "codebook" or "qat"."""
+
+    event: ClassVar[str] = "tuning_epoch"
+    stage: str
+    epoch: int
+    loss: float
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A stage of fine-tuning, judged: correct judging images ``before`` its training and behind it.
+
+    It is taken back if there are fewer than before, or if training left the finite numbers (``diverged``).
+    """
+
+    event: ClassVar[str] = "tuned"
+    stage: str
+    accepted: bool
+    before: int
+    correct: int
+    images: int
+    diverged: bool
+
+
+@dataclass(frozen=True)
 class Quantised:
-    """The description as saved, measured by golden on the test images; ``bits`` is its whole storage."""
+    """The description as saved, measured by golden on the test images; ``bits`` is its whole storage, ``dense_weights``
+    the weights before pruning."""
 
     event: ClassVar[str] = "quantised"
     description: str
@@ -107,6 +147,7 @@ class Quantised:
     dense_correct: int
     bits: int
     counts: dict[str, LayerCount]
+    dense_weights: int = 0
 
 
 @dataclass(frozen=True)
@@ -137,9 +178,10 @@ class Histograms:
 
 @dataclass(frozen=True)
 class EnSparsity:
-    """Share (0..1) of a channel's feature-map values behind BN and ReLU whose magnitude is ``theta`` or less.
+    """Share (0..1) of a channel's feature-map values behind BN and ReLU that are nearly zero.
 
-    ``step`` is the step that the channels are chosen for; layers stand in the network's order.
+    ``step`` is the step that the channels are chosen for, those with a share greater than ``theta`` (but for the few
+    that must stay); layers stand in the network's order. Of layers whose channels go together, the first is named.
     """
 
     event: ClassVar[str] = "en_sparsity"
@@ -148,7 +190,7 @@ class EnSparsity:
     layers: dict[str, tuple[float, ...]]
 
 
-Record = Started | EpochDone | StepDone | Diverged | Stopped | Quantised | Histograms | EnSparsity
+Record = Started | EpochDone | StepDone | Diverged | Stopped | TuningEpoch | Tuned | Quantised | Histograms | EnSparsity
 
 
 def as_line(record: Record) -> str:

@@ -4,7 +4,7 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,10 @@ class RunState:
         masks: of the network as last accepted.
         steps: all steps, kept or not, in order.
         trial: the step under way, if its retraining has done an epoch.
-        diverged: whether training left the finite numbers, which ends a run.
+        diverged: whether training left the finite numbers, which ends pruning.
+        stopped: whether the end of pruning is in the history.
+        tuned: stages of fine-tuning that are done, with the trainable graph as it came out.
+        untuned: those of them whose training left the finite numbers.
     """
 
     fingerprint: str
@@ -50,6 +53,9 @@ class RunState:
     steps: list[Step]
     trial: Trial | None = None
     diverged: bool = False
+    stopped: bool = False
+    tuned: dict[str, StateDict] = field(default_factory=dict)
+    untuned: list[str] = field(default_factory=list)
 
 
 class RunFiles:

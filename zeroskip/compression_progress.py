@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from compression.history import Diverged, EpochDone, LayerCount, Record, Started, StepDone
+from compression.history import Diverged, EpochDone, LayerCount, Record, Started, StepDone, Tuned, TuningEpoch
 from zeroskip.console import progress_console
 
 __all__ = ["Display", "showing_progress"]
@@ -41,6 +41,12 @@ class Display:
                     f"step {record.step}: {record.method} {', '.join(record.layers)} at {record.setting:g}: "
                     f"{self._share(record.correct)}, {verdict}; density % {_densities(record.counts)}"
                 )
+            case TuningEpoch():
+                text = f"{record.stage}, epoch {record.epoch}: loss {record.loss:.4f}"
+                self._progress.update(self._bar, description=text, completed=record.epoch)
+            case Tuned():
+                verdict = "kept" if record.accepted else "diverged, taken back" if record.diverged else "taken back"
+                self._line(f"{record.stage}: {self._share(record.before)} to {self._share(record.correct)}, {verdict}")
             case Diverged():
                 self._line(f"step {record.step}: {record.message}; going back to the last step that was kept")
             case _:
