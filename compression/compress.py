@@ -15,12 +15,13 @@ from compression.errors import CompressionError
 from compression.finetune import FineTuning
 from compression.history import LayerCount, Quantised, Record
 from compression.loop import Outcome, Pruning, required_correct
+from compression.prune import count_weights
 from compression.quantise import quantise_module
 from compression.settings import Settings
 from compression.state import RunFiles
 from compression.train import LabelledImages, count_correct
 
-__all__ = ["Compressed", "compress", "factor_of"]
+__all__ = ["Compressed", "compress", "factor_of", "flops_cut_of"]
 
 
 @dataclass(frozen=True)
@@ -64,11 +65,12 @@ def compress(
     training, judging = _divide(data, settings)
     _check_export(model, data, output)
     dense_correct = count_correct(model, data.test)
+    dense = count_weights(model)
     files = RunFiles(output)
     pruning = Pruning(model, training, judging, settings, files, report)
     outcome = pruning.run()
     float_correct = count_correct(model, data.test)
-    tuning = FineTuning(training, judging, settings, files, pruning.state, report)
+    tuning = FineTuning(training, judging, settings, files, pruning.state, report, pruning.teacher)
     golden.save(tuning.run(model, output.stem), output)
     network = golden.load(output)
     quantised = Quantised(
@@ -79,9 +81,13 @@ def compress(
         dense_correct=dense_correct,
         bits=network.total_bits,
         counts={
-            layer.name: LayerCount(prod(layer.weights.shape), layer.weights.nonzeros)
+            layer.name: LayerCount(
+                prod(layer.weights.shape), layer.weights.nonzeros, prod(network.shapes[layer.name][1:])
+            )
             for layer in network.weighted_layers
         },
+        dense_weights=dense.total,
+        dense_macs=outcome.dense_macs,
     )
     files.record(quantised)
     report(quantised)
@@ -112,7 +118,13 @@ def _complaints(outcome: Outcome, quantised: Quantised, settings: Settings) -> I
             f"{settings.factor:g} times fewer weights cannot be had within {settings.max_loss:g} points; "
             f"the best that was reached is {factor_of(quantised):.2f} times fewer, with {accuracy}"
         )
-    elif outcome.reason == "bound" and not outcome.accepted:
+    cut = 100 * (1 - outcome.macs / max(outcome.dense_macs, 1))
+    if "layerwise" in settings.methods and cut < settings.flops_cut - 1e-9:
+        yield (
+            f"{settings.flops_cut:g} % fewer multiplications cannot be had within {settings.max_loss:g} points; "
+            f"the best that was reached is {cut:.2f} % fewer, with {accuracy}"
+        )
+    elif settings.factor is None and outcome.reason == "bound" and not outcome.accepted:
         yield f"no step stayed within {settings.max_loss:g} points; nothing is pruned, with {accuracy}"
     required = required_correct(quantised.dense_correct, quantised.images, settings.max_loss)
     if quantised.correct < required:
@@ -124,8 +136,12 @@ def _complaints(outcome: Outcome, quantised: Quantised, settings: Settings) -> I
 
 def factor_of(quantised: Quantised) -> float:
     """How many times fewer weights the description has than the dense network."""
-    counts = quantised.counts.values()
-    return sum(each.weights for each in counts) / max(sum(each.nonzero for each in counts), 1)
+    return quantised.dense_weights / max(sum(each.nonzero for each in quantised.counts.values()), 1)
+
+
+def flops_cut_of(quantised: Quantised) -> float:
+    """Per cent of the dense network's multiplications that the description does without; zeros count as weights."""
+    return 100 * (1 - sum(each.macs for each in quantised.counts.values()) / max(quantised.dense_macs, 1))
 
 
 def _divide(data: DataSet, settings: Settings) -> tuple[LabelledImages, LabelledImages]:

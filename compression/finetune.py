@@ -47,6 +47,7 @@ class FineTuning:
         files: where the run is kept.
         state: of the run, pruning being done; grows by what is done here.
         report: is told of everything that goes into the history.
+        teacher: the dense network, on the device to train on, if ``settings.distillation`` asks for it.
     """
 
     def __init__(
@@ -57,9 +58,10 @@ class FineTuning:
         files: RunFiles,
         state: RunState,
         report: Callable[[Record], None] = lambda record: None,
+        teacher: nn.Module | None = None,
     ) -> None:
         self._training, self._judging, self._settings = training, judging, settings
-        self._files, self._state, self._report = files, state, report
+        self._files, self._state, self._report, self._teacher = files, state, report, teacher
 
     def run(self, model: nn.Module, name: str) -> golden.Network:
         """Fine-tune and quantise.
@@ -122,6 +124,7 @@ class FineTuning:
             weight_decay=settings.weight_decay,
             epoch_images=settings.epoch_images,
             smoothing=settings.smoothing,
+            distillation=settings.distillation,
             # bfloat16 would round the accumulators that quantisation-aware training is about.
             precision="float32" if stage == "qat" else settings.precision,
             augmentation=Augmentation(settings.shift, settings.flip),
@@ -135,7 +138,8 @@ class FineTuning:
             self._state.trial = Trial(_copy(module), snapshot)
             self._files.save(self._state)
 
-        train(module, self._training, schedule, masks, done, trial.snapshot if trial else None, keep)
+        resume = trial.snapshot if trial else None
+        train(module, self._training, schedule, masks, done, resume, keep, self._teacher)
 
     def _record(self, record: Record) -> None:
         self._files.record(record)

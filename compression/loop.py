@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from typing import Literal
@@ -11,8 +11,19 @@ from typing import Literal
 import torch
 from torch import nn
 
+from compression.channels import load_resized, positions, remove_channels
 from compression.distribution import histogram_of
-from compression.history import Diverged, EpochDone, Histograms, LayerCount, Record, Started, StepDone, Stopped
+from compression.history import (
+    Diverged,
+    EnSparsity,
+    EpochDone,
+    Histograms,
+    LayerCount,
+    Record,
+    Started,
+    StepDone,
+    Stopped,
+)
 from compression.methods import Proposal, Step, make_method
 from compression.prune import Masks, count_weights, prunable
 from compression.settings import Settings
@@ -46,6 +57,7 @@ class Outcome:
         required: the least that was allowed.
         images: judged images.
         accepted: steps that were kept.
+        dense_macs, macs: multiplications for one image, before and now, zeros included.
     """
 
     reason: Reason
@@ -54,6 +66,8 @@ class Outcome:
     required: int
     images: int
     accepted: int
+    dense_macs: int
+    macs: int
 
 
 def required_correct(dense_correct: int, images: int, max_loss: float) -> int:
@@ -61,9 +75,13 @@ def required_correct(dense_correct: int, images: int, max_loss: float) -> int:
     return max(math.ceil(dense_correct - max_loss * images / 100 - 1e-9), 0)
 
 
-def layer_counts(model: nn.Module) -> dict[str, LayerCount]:
-    """Weights and non-zeros of each convolution and linear layer, by name."""
-    return {name: LayerCount(each.numel(), int(torch.count_nonzero(each))) for name, each in prunable(model).items()}
+def layer_counts(model: nn.Module, used: Mapping[str, int]) -> dict[str, LayerCount]:
+    """Weights and non-zeros of each convolution and linear layer, by name; ``used`` says how often an image makes use
+    of each weight (:func:`compression.channels.positions`)."""
+    return {
+        name: LayerCount(each.numel(), int(torch.count_nonzero(each)), used[name])
+        for name, each in prunable(model).items()
+    }
 
 
 class Pruning:
@@ -93,7 +111,12 @@ class Pruning:
         self._model, self._training, self._judging = model, training, judging
         self._settings, self._files, self._report = settings, files, report
         self._teacher = deepcopy(model) if settings.distillation else None
-        self._methods = {name: make_method(name, model, settings) for name in settings.methods}
+        channels, rows, columns = training.pixels.shape[1:]
+        self._shape = (channels, rows, columns)
+        self._positions = positions(model, self._shape)
+        self._dense = self._counts()
+        images = training.pixels[: settings.calibration]
+        self._methods = {name: make_method(name, model, settings, images) for name in settings.methods}
         fingerprint = _fingerprint(model, training, judging, settings)
         self._state = files.load(fingerprint) or self._start(fingerprint)
         self._report(self._started(self._state.dense_correct))
@@ -111,9 +134,14 @@ class Pruning:
         outcome = self._outcome(reason)
         if not self._state.stopped:
             self._record(self._histograms(len(self._state.steps)))
-            self._record(Stopped(reason, outcome.correct, layer_counts(self._model)))
+            self._record(Stopped(reason, outcome.correct, self._counts()))
             self._state.stopped = True
         return outcome
+
+    @property
+    def teacher(self) -> nn.Module | None:
+        """The dense network, if retraining compares with its scores."""
+        return self._teacher
 
     @property
     def state(self) -> RunState:
@@ -132,7 +160,7 @@ class Pruning:
         """The first record; the model is still the dense one."""
         images = len(self._judging)
         required = required_correct(correct, images, self._settings.max_loss)
-        return Started(asdict(self._settings), correct, required, images, layer_counts(self._model))
+        return Started(asdict(self._settings), correct, required, images, self._dense)
 
     def _histograms(self, step: int) -> Histograms:
         weights = {name: each.detach().cpu().numpy() for name, each in prunable(self._model).items()}
@@ -143,7 +171,8 @@ class Pruning:
         if self._state.diverged:
             return "diverged"
         factor = self._settings.factor
-        return "factor" if factor is not None and count_weights(self._model).factor >= factor else None
+        dense = sum(each.weights for each in self._dense.values())
+        return "factor" if factor is not None and dense >= factor * count_weights(self._model).nonzero else None
 
     def _next(self) -> tuple[str, Proposal] | None:
         """The first method, in the order of the settings, that has something to propose."""
@@ -154,8 +183,12 @@ class Pruning:
         return None
 
     def _try(self, method: str, proposal: Proposal) -> None:
-        """One step: retrain under the proposal's masks and judge; the model ends as the last accepted one."""
+        """One step: retrain what the proposal leaves and judge; the model ends as the last accepted one."""
         masks = _intersect(self._state.masks, proposal.masks)
+        if proposal.en_sparsity and self._state.trial is None:
+            self._record(EnSparsity(self._number, proposal.setting, dict(proposal.en_sparsity)))
+        if proposal.channels:
+            masks = remove_channels(self._model, proposal.channels, self._shape, masks)
         try:
             self._retrain(masks, self._settings.final_epochs if method == RETRAIN else self._settings.epochs)
         except DivergenceError as error:
@@ -197,7 +230,7 @@ class Pruning:
         correct = count_correct(self._model, self._judging)
         required = self._correct if method == RETRAIN else self._required(proposal.budget)
         step = Step(method, proposal.layers, proposal.setting, correct >= required, correct)
-        counts = layer_counts(self._model)
+        counts = self._counts()
         self._record(StepDone(self._number, **asdict(step), counts=counts))
         self._state.steps.append(step)
         if step.accepted:
@@ -220,14 +253,18 @@ class Pruning:
     def _outcome(self, reason: Reason) -> Outcome:
         accepted = sum(step.accepted for step in self._state.steps if step.method != RETRAIN)
         state, images = self._state, len(self._judging)
-        return Outcome(reason, state.dense_correct, self._correct, self._required(), images, accepted)
+        dense, now = (sum(each.macs for each in counts.values()) for counts in (self._dense, self._counts()))
+        return Outcome(reason, state.dense_correct, self._correct, self._required(), images, accepted, dense, now)
+
+    def _counts(self) -> dict[str, LayerCount]:
+        return layer_counts(self._model, self._positions)
 
     def _record(self, record: Record) -> None:
         self._files.record(record)
         self._report(record)
 
     def _restore(self, state: StateDict) -> None:
-        self._model.load_state_dict(state)
+        load_resized(self._model, state)
 
 
 def _copy(model: nn.Module) -> StateDict:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from compression.accuracy import count_correct_integers
 from compression.data import DataSet
 from compression.networks import lenet5
 from compression.train import Schedule, train
+from golden.description import CscStorage
 from tests.compression.synthetic import bright_quarters, write_arrays
 from zeroskip.commands import main
 
@@ -100,24 +102,56 @@ def test_compress_says_what_was_out_of_reach(capsys: pytest.CaptureFixture[str],
     assert f"description, golden  {count_correct_integers(network, pixels, labels)} of 50 test images right" in text
 
 
+def kill_when(history: Path, told: Callable[[bytes], bool], command: list[str]) -> None:
+    """Start a command in a process of its own, and end it with SIGKILL when its history says so."""
+    code = "import sys, torch; torch.set_num_threads(1); from zeroskip.commands import main; main(sys.argv[1:])"
+    process = subprocess.Popen([sys.executable, "-c", code, *command], stderr=subprocess.DEVNULL)
+    while process.poll() is None and not (history.exists() and told(history.read_bytes())):
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+
+
+def test_fine_tuning_ends_in_codebooks_and_the_same_files_after_a_kill(
+    capsys: pytest.CaptureFixture[str], files: Path, tmp_path: Path
+) -> None:
+    tuning = ("--codebook", 16, "--codebook-epochs", 1, "--qat-epochs", 2, "--bias-correction", "--factor", 1.2)
+    commands = {}
+    for name in ("whole", "killed"):
+        (tmp_path / name).mkdir()
+        commands[name] = arguments(files, tmp_path / name / "small.json", "--method", "magnitude", *tuning, "--json")
+    code, text, errors = zeroskip(capsys, *commands["whole"])
+    document, network = json.loads(text), golden.load(tmp_path / "whole" / "small.json")
+    assert code == 0 and "codebook: " in errors and "qat: " in errors
+    pixels, labels = (np.load(files / "fashion_mnist" / f"test_{what}.npy") for what in ("pixels", "labels"))
+    assert document["correct"] == count_correct_integers(network, pixels, labels)
+    storage = {layer.name: layer.weights for layer in network.weighted_layers}
+    assert isinstance(storage["fc1"], CscStorage) and storage["fc1"].value_bits == 4
+    kill_when(
+        tmp_path / "killed" / "small.history.jsonl", lambda told: b'"qat", "epoch": 1' in told, commands["killed"]
+    )
+    assert (tmp_path / "killed" / "small.state.pt").exists()
+    assert zeroskip(capsys, *commands["killed"])[0] == 0
+    for file in (tmp_path / "whole").iterdir():
+        assert (tmp_path / "killed" / file.name).read_bytes() == file.read_bytes(), file.name
+
+
 def test_a_run_killed_by_the_system_ends_in_the_same_files(
     capsys: pytest.CaptureFixture[str], whole: Whole, files: Path, tmp_path: Path
 ) -> None:
     command = arguments(files, tmp_path / "small.json", *REVERSED)
-    code = "import sys, torch; torch.set_num_threads(1); from zeroskip.commands import main; main(sys.argv[1:])"
-    history = tmp_path / "small.history.jsonl"
-    process = subprocess.Popen([sys.executable, "-c", code, *command], stderr=subprocess.DEVNULL)
-    while process.poll() is None and not (history.exists() and history.read_bytes().count(b"\n") >= 5):
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL and not (tmp_path / "small.json").exists()
+    kill_when(tmp_path / "small.history.jsonl", lambda history: history.count(b"\n") >= 5, command)
+    assert not (tmp_path / "small.json").exists()
     assert zeroskip(capsys, *command)[0] == 0
     for file in whole.folder.iterdir():
         assert (tmp_path / file.name).read_bytes() == file.read_bytes(), file.name
 
 
 BAD_INPUT = {
-    "method": (["--method", "best"], "there is no method 'best'; choose from magnitude, reversed, peak, ikr."),
+    "method": (
+        ["--method", "best"],
+        "there is no method 'best'; choose from magnitude, reversed, peak, ikr, feature-map, layerwise.",
+    ),
     "no method": ([], "Missing option '--method'"),
     "network": (["--method", "peak", "--network", "vgg"], "there is no network 'vgg'"),
     "data": (["--method", "peak", "--data", "{t}/none"], "there is no such data set"),
