@@ -5,21 +5,20 @@ from dataclasses import dataclass
 
 import torch
 
-__all__ = ["FixedPoint", "best_fixed_point"]
+__all__ = ["ChannelFixedPoint", "FixedPoint", "best_fixed_point"]
 
 _PART = 1 << 18  # values whose error is taken at once: copies that a processor's cache holds
 
 
-@dataclass(frozen=True)
-class FixedPoint:
-    """A number format: the real value is ``q * 2**-fractional_length`` with q an integer of ``bits`` bits.
+class _Format:
+    """What formats share: integers q of ``bits`` bits, and the number of q for each 1."""
 
-    The fractional length may be negative (a coarse grid) or exceed the number of bits (a fine one).
-    """
-
-    fractional_length: int
     signed: bool
-    bits: int = 8
+    bits: int
+
+    def factor(self, values: torch.Tensor) -> float | torch.Tensor:
+        """What makes q of ``values``; a tensor of their type and device that broadcasts, or a number."""
+        raise NotImplementedError
 
     @property
     def minimum(self) -> int:
@@ -33,12 +32,34 @@ class FixedPoint:
 
     def quantise(self, values: torch.Tensor) -> torch.Tensor:
         """The nearest q of each value (half to even, saturating), as float64 of the same shape."""
-        scaled = values.double() * 2.0**self.fractional_length
-        return torch.round(scaled).clamp(self.minimum, self.maximum)
+        exact = values.double()
+        return torch.round(exact * self.factor(exact)).clamp(self.minimum, self.maximum)
 
     def real(self, values: torch.Tensor) -> torch.Tensor:
         """Q(x), the values that the nearest q stand for, as float64 of the same shape."""
-        return self.quantise(values) * 2.0**-self.fractional_length
+        integers = self.quantise(values)
+        return integers / self.factor(integers)
+
+
+@dataclass(frozen=True)
+class FixedPoint(_Format):
+    """A number format: the real value is ``q * 2**-fractional_length`` with q an integer of ``bits`` bits.
+
+    The fractional length may be negative (a coarse grid) or exceed the number of bits (a fine one).
+    """
+
+    fractional_length: int
+    signed: bool
+    bits: int = 8
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """The fractional length, by itself."""
+        return (self.fractional_length,)
+
+    def factor(self, values: torch.Tensor) -> float:
+        """What makes q of values."""
+        return 2.0**self.fractional_length
 
     def error(self, values: torch.Tensor) -> float:
         """Sum of |x - Q(x)|, added up in float64."""
@@ -49,6 +70,20 @@ class FixedPoint:
         # than 2**(2 * bits) units of Q(x), so that their difference is a multiple of x's last place or of Q's unit.
         rounded = (values * 2.0**self.fractional_length).round_().clamp_(self.minimum, self.maximum)
         return float(rounded.mul_(2.0**-self.fractional_length).sub_(values).abs_().sum(dtype=torch.float64))
+
+
+@dataclass(frozen=True)
+class ChannelFixedPoint(_Format):
+    """As :class:`FixedPoint`, with a fractional length for each output channel, the first axis of the values."""
+
+    lengths: tuple[int, ...]
+    signed: bool
+    bits: int = 8
+
+    def factor(self, values: torch.Tensor) -> torch.Tensor:
+        """What makes q of values (channels, ...): (channels, 1, ...)."""
+        factors = torch.tensor([2.0**length for length in self.lengths], dtype=values.dtype, device=values.device)
+        return factors.reshape(-1, *(1,) * (values.ndim - 1))
 
 
 def best_fixed_point(values: torch.Tensor, signed: bool, bits: int = 8, longest: int = 30) -> FixedPoint:

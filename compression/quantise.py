@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 import golden
-from compression.fixed_point import FixedPoint, best_fixed_point
+from compression.fixed_point import ChannelFixedPoint, FixedPoint, best_fixed_point
 from compression.float_graph import (
     INPUT,
     Activation,
@@ -53,6 +53,10 @@ _IMAGES = 100  # whose error is taken at once
 _FURTHEST = 15  # binary places between two addends: the engines' multipliers have 16 bits
 
 
+PerChannel = Literal["none", "depthwise", "all"]
+WeightFormat = FixedPoint | ChannelFixedPoint
+
+
 @dataclass(frozen=True)
 class QuantisationOptions:
     """Choices of a quantisation.
@@ -63,11 +67,15 @@ class QuantisationOptions:
         for_engines: where a pool (windows side by side) or an addition does not follow a convolution of its own, put a
             1x1 depthwise convolution with weights 1 in front, as the engines pool and add only behind a convolution; it
             changes no bit.
+        per_channel: which convolutions have a scale of their own for each output channel's weights: none, depthwise
+            ones (few weights a channel, of very different sizes where normalisation is folded), or all. It is a shift
+            of each channel's accumulator, which the engines do for convolutions only.
     """
 
     bits: int = 8
     bias_correction: bool = False
     for_engines: bool = True
+    per_channel: PerChannel = "depthwise"
 
 
 @dataclass(frozen=True)
@@ -80,12 +88,11 @@ class Formats:
     """
 
     features: Mapping[str, FixedPoint]
-    weights: Mapping[str, FixedPoint]
+    weights: Mapping[str, WeightFormat]
 
-    def bias(self, node: Node) -> FixedPoint:
+    def bias(self, node: Node) -> ChannelFixedPoint:
         """Of a weighted node's bias and accumulator."""
-        source, weights = self.features[node.sources[0]], self.weights[node.name]
-        return FixedPoint(source.fractional_length + weights.fractional_length, signed=True, bits=32)
+        return _accumulator(self.features[node.sources[0]], self.weights[node.name], node)
 
 
 def quantise_module(
@@ -165,7 +172,7 @@ class _Quantiser:
         self.given = given
         pixels = FixedPoint(graph.fractional_length, signed=False)
         self.formats = {INPUT: pixels}
-        self.weights: dict[str, FixedPoint] = {}
+        self.weights: dict[str, WeightFormat] = {}
         self.corrected: list[Node] = []
         self.builder = golden.DescriptionBuilder(
             name, input_shape=graph.input_shape, input_dtype="uint8", input_scale=_scale(pixels)
@@ -208,22 +215,23 @@ class _Quantiser:
     def _weighted(
         self, node: Node, operation: Convolution | Dense, source: torch.Tensor, features: torch.Tensor
     ) -> FixedPoint:
-        bits, entry = self.options.bits, self.formats[node.sources[0]]
+        entry = self.formats[node.sources[0]]
         if self.given is None:
-            weights = best_fixed_point(operation.weight, True, bits, _longest_weights(operation.bias, entry))
+            weights = _weight_format(operation, entry, self.options)
         else:
             weights = self.given.weights[node.name]
         self.weights[node.name] = weights
         if self.options.bias_correction and self.given is None:
             operation = _correct(operation, weights, entry, source)
             self.corrected.append(replace(node, operation=operation))
-        accumulator = entry.fractional_length + weights.fractional_length
+        accumulator = _accumulator(entry, weights, node)
         # A right shift only: the output cannot be finer than the accumulator.
-        target = self._target(node, features, node.activation is None, accumulator)
+        target = self._target(node, features, node.activation is None, min(accumulator.lengths))
         minimum, maximum = bounds(target, node.activation)
         integers = weights.quantise(operation.weight).numpy().astype(np.int8)
-        bias = FixedPoint(accumulator, signed=True, bits=32).quantise(operation.bias).numpy().astype(np.int32)
-        shift = accumulator - target.fractional_length
+        bias = accumulator.quantise(operation.bias).numpy().astype(np.int32)
+        shifts = np.array(accumulator.lengths) - target.fractional_length
+        shift = shifts if isinstance(weights, ChannelFixedPoint) else int(shifts[0])
         if isinstance(operation, Dense):
             self.builder.linear(
                 node.name,
@@ -235,7 +243,7 @@ class _Quantiser:
                 maximum=maximum,
                 output_dtype=_dtype(target),
                 output_scale=_scale(target),
-                weight_scale=_scale(weights),
+                weight_scale=_weight_scale(weights),
             )
             return target
         self.builder.conv(
@@ -252,7 +260,7 @@ class _Quantiser:
             maximum=maximum,
             output_dtype=_dtype(target),
             output_scale=_scale(target),
-            weight_scale=_scale(weights),
+            weight_scale=_weight_scale(weights),
         )
         return target
 
@@ -395,6 +403,39 @@ class _Quantiser:
         return name
 
 
+def _accumulator(source: FixedPoint, weights: WeightFormat, node: Node) -> ChannelFixedPoint:
+    """The format of each channel's accumulator and bias."""
+    lengths = [source.fractional_length + length for length in weights.lengths]
+    outputs = node.shape[0]
+    return ChannelFixedPoint(tuple(lengths * outputs if len(lengths) < outputs else lengths), signed=True, bits=32)
+
+
+def _weight_format(operation: Convolution | Dense, source: FixedPoint, options: QuantisationOptions) -> WeightFormat:
+    """The format of least error: of all weights, or of each channel's; one that the bias fits."""
+    whole = best_fixed_point(operation.weight, True, options.bits, _longest_weights(operation.bias, source))
+    if not (isinstance(operation, Convolution) and _by_channel(operation, options)):
+        return whole
+    lengths = []
+    for weight, bias in zip(operation.weight, operation.bias, strict=True):
+        longest = min(_longest_weights(bias, source), whole.fractional_length + _FURTHEST)
+        best = best_fixed_point(weight, True, options.bits, longest)
+        # A channel without weights must not keep the layer's output from a finer scale.
+        lengths.append(best.fractional_length if bool(weight.any()) else longest)
+    if len(set(lengths)) == 1:
+        return replace(whole, fractional_length=lengths[0])
+    return ChannelFixedPoint(tuple(lengths), True, options.bits)
+
+
+def _by_channel(operation: Convolution, options: QuantisationOptions) -> bool:
+    depthwise = operation.weight.shape[1] == 1 and operation.groups > 1
+    return options.per_channel == "all" or (options.per_channel == "depthwise" and depthwise)
+
+
+def _weight_scale(weights: WeightFormat) -> golden.Scale | list[golden.Scale]:
+    scales = [_scale(FixedPoint(length, signed=True)) for length in weights.lengths]
+    return scales if isinstance(weights, ChannelFixedPoint) else scales[0]
+
+
 def _longest_weights(bias: torch.Tensor, source: FixedPoint) -> int:
     """Greatest fractional length of the weights with which the accumulator holds the bias."""
     peak = float(bias.abs().max()) if bias.numel() else 0.0
@@ -404,7 +445,7 @@ def _longest_weights(bias: torch.Tensor, source: FixedPoint) -> int:
 
 
 def _correct(
-    operation: Convolution | Dense, weights: FixedPoint, entry: FixedPoint, source: torch.Tensor
+    operation: Convolution | Dense, weights: WeightFormat, entry: FixedPoint, source: torch.Tensor
 ) -> Convolution | Dense:
     """Move each channel's bias by the mean error that rounding the weights and the source causes there.
 
@@ -420,9 +461,9 @@ def _correct(
     return replace(operation, bias=(operation.bias.double() - total / count).float())
 
 
-def bounds(number: FixedPoint, activation: Activation | None) -> tuple[int, int]:
+def bounds(number: WeightFormat, activation: Activation | None) -> tuple[int, int]:
     """Clamp (least, greatest integer) of a result in that format, behind that activation."""
-    if activation is None:
+    if activation is None or isinstance(number, ChannelFixedPoint):  # which weights have, never features
         return number.minimum, number.maximum
     if activation.maximum is None:
         return 0, number.maximum

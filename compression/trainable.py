@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from compression.codebook import share_weights
-from compression.fixed_point import FixedPoint
+from compression.fixed_point import ChannelFixedPoint, FixedPoint
 from compression.float_graph import (
     INPUT,
     Activation,
@@ -124,13 +124,16 @@ def _layer(operation: Convolution | Dense) -> nn.Module:
     return layer
 
 
-def _rounded(values: torch.Tensor, number: FixedPoint, activation: Activation | None = None) -> torch.Tensor:
+def _rounded(
+    values: torch.Tensor, number: FixedPoint | ChannelFixedPoint, activation: Activation | None = None
+) -> torch.Tensor:
     """The nearest values of a format, with the gradient of the clamp alone."""
     minimum, maximum = bounds(number, activation)
-    clamped = (values * 2.0**number.fractional_length).clamp(minimum, maximum)
+    factor = number.factor(values)
+    clamped = (values * factor).clamp(minimum, maximum)
     # Exact: the difference of a number and its nearest integer has no more bits than the number.
     nearest = clamped + (clamped.round() - clamped).detach()
-    return nearest * 2.0**-number.fractional_length
+    return nearest / factor
 
 
 def _mean(mean: AveragePool | GlobalAveragePool, source: torch.Tensor) -> torch.Tensor:

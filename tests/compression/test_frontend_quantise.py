@@ -52,7 +52,7 @@ BUILDS = [ResNetLike, depthwise_separable, vgg_like, normalised_behind_relu, Bra
 @pytest.mark.parametrize("correction", [False, True])
 @pytest.mark.parametrize("build", BUILDS)
 def test_golden_computes_what_integers_of_torch_do(build: Callable[[], nn.Module], correction: bool) -> None:
-    options = QuantisationOptions(bias_correction=correction)
+    options = QuantisationOptions(bias_correction=correction, per_channel="all" if correction else "depthwise")
     network = quantise_module(randomise(build(), 5), pixels(16, 6), "random", options)
     images = pixels(9, 7)
     expected = simulate(network, images)
@@ -150,6 +150,46 @@ def test_bias_correction_removes_the_mean_error() -> None:
         errors.append(np.abs(sums * unit - expected) / unit)
     assert errors[0].max() > 10
     assert errors[1].max() <= 0.5 + 1e-2
+
+
+def unequal_channels() -> nn.Module:
+    """A depthwise convolution whose channels' weights lie 64 times apart; the fourth channel has none."""
+    model = randomise(nn.Sequential(InputScale(8), nn.Conv2d(3, 6, 1), nn.Conv2d(6, 6, 3, groups=6, bias=False)), 4)
+    with torch.no_grad():
+        model[2].weight.mul_(2.0 ** torch.tensor([0, -6, -3, 0, -6, -1]).reshape(6, 1, 1, 1))
+        model[2].weight[3] = 0
+    return model
+
+
+def test_channels_of_a_depthwise_convolution_have_scales_of_their_own() -> None:
+    """Each channel's weights are as near as its own peak allows; with one scale the small ones nearly vanish."""
+    model, images = unequal_channels(), pixels(8, 3)
+    wanted = model[2].weight.detach().double().flatten(1)
+    worst = []
+    for choice in ("depthwise", "none"):
+        network = quantise_module(model, images, "unequal", QuantisationOptions(per_channel=choice))
+        scales = network.layer("2").weight_scale
+        scales = scales if isinstance(scales, tuple) else (scales,) * 6
+        units = torch.tensor([float(each.fraction()) for each in scales]).double()
+        error = (torch.from_numpy(network.weights("2")).double().flatten(1) * units[:, None] - wanted).abs().amax(1)
+        kept = wanted.abs().amax(1) > 0
+        worst.append(float((error[kept] / wanted.abs().amax(1)[kept]).max()))
+        # A channel's accumulator is brought to the output's scale by its own shift.
+        shifts = network.requantise("2").shift - network.requantise("2").shift.min()
+        assert (2.0**-shifts == (units / units.max()).numpy()).all() and (len(set(shifts)) > 3) == (choice != "none")
+    assert worst[0] < 0.04 < 0.2 < worst[1]
+
+
+def test_only_depthwise_convolutions_have_several_scales_unless_asked() -> None:
+    model, images = randomise(depthwise_separable(), 5), pixels(8, 3)
+    for choice, wanted in (("none", []), ("depthwise", ["depth"]), ("all", ["depth", "conv"])):
+        network = quantise_module(model, images, "scales", QuantisationOptions(per_channel=choice))
+        kinds = {
+            "linear" if each.type == "linear" else "depth" if each.groups > 1 else "conv"
+            for each in network.weighted_layers
+            if isinstance(each.weight_scale, tuple)
+        }
+        assert kinds == set(wanted)
 
 
 def test_relu6_is_the_integer_bound_of_six() -> None:
