@@ -137,7 +137,7 @@ class Tuned:
 @dataclass(frozen=True)
 class Quantised:
     """The description as saved, measured by golden on the test images; ``bits`` is its whole storage, ``dense_weights``
-    the weights before pruning."""
+    and ``dense_macs`` are the weights, and multiplications for one image, before pruning."""
 
     event: ClassVar[str] = "quantised"
     description: str
@@ -148,6 +148,7 @@ class Quantised:
     bits: int
     counts: dict[str, LayerCount]
     dense_weights: int = 0
+    dense_macs: int = 0
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,24 @@ from typing import Literal, get_args
 
 from compression.errors import CompressionError
 
-__all__ = ["METHODS", "Budget", "MethodName", "Order", "PeakReading", "Precision", "Settings", "method_name"]
+__all__ = [
+    "METHODS",
+    "Allocation",
+    "Budget",
+    "MethodName",
+    "Order",
+    "PeakReading",
+    "Precision",
+    "Settings",
+    "method_name",
+]
 
-MethodName = Literal["magnitude", "reversed", "peak", "ikr"]
+MethodName = Literal["magnitude", "reversed", "peak", "ikr", "feature-map", "layerwise"]
 Precision = Literal["float32", "bfloat16"]
 Order = Literal["last-to-first", "first-to-last"]
 Budget = Literal["whole", "by-weights"]
 PeakReading = Literal["largest-layer", "histogram"]
+Allocation = Literal["layerwise", "uniform"]
 
 METHODS: tuple[MethodName, ...] = get_args(MethodName)
 
@@ -64,6 +75,12 @@ class Settings:
         peak_reading: which of our two readings of peak-pruning.
         kernel_values: ``ikr``: non-zeros of each kernel that are tried first; more when the accuracy asks for it.
         patterns: ``ikr``: patterns of each layer.
+        penalty: ``feature-map``: a value of a map counts as empty up to this share of the map's root mean square.
+        theta_low, theta_high: ``feature-map``: the interval of the threshold, shares of a channel's map that are empty.
+        theta_step: ``feature-map``: how narrow the interval becomes.
+        flops_cut: ``layerwise``: multiplications to remove, per cent.
+        allocation: ``layerwise``: "uniform" keeps the same share of every layer's channels, to compare with.
+        rounds: ``layerwise``: steps on the way to ``flops_cut``.
     """
 
     methods: tuple[MethodName, ...]
@@ -96,6 +113,13 @@ class Settings:
     peak_reading: PeakReading = "largest-layer"
     kernel_values: int = 4
     patterns: int = 8
+    penalty: float = 0.1
+    theta_low: float = 0.4
+    theta_high: float = 1.0
+    theta_step: float = 0.02
+    flops_cut: float = 50.0
+    allocation: Allocation = "layerwise"
+    rounds: int = 1
 
     def __post_init__(self) -> None:
         if not self.methods:
@@ -132,4 +156,10 @@ class Settings:
             ("share", 0 < self.share < 1, "greater than 0 and less than 1"),
             ("kernel_values", self.kernel_values >= 1, "at least 1"),
             ("patterns", self.patterns >= 1, "at least 1"),
+            ("penalty", 0 <= self.penalty < float("inf"), "0 or greater"),
+            ("theta_low", 0 <= self.theta_low < self.theta_high, "0 or greater, and less than theta-high"),
+            ("theta_high", self.theta_high <= 1, "at most 1"),
+            ("theta_step", 0 < self.theta_step < 1, "greater than 0 and less than 1"),
+            ("flops_cut", 0 < self.flops_cut < 100, "greater than 0 and less than 100 per cent"),
+            ("rounds", self.rounds >= 1, "at least 1"),
         )

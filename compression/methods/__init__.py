@@ -1,10 +1,13 @@
 """The pruning methods, one module each, behind one interface: :class:`compression.methods.base.Method`."""
 
+import torch
 from torch import nn
 
 from compression.methods.base import Method, Proposal, Step
+from compression.methods.feature_map import FeatureMap
 from compression.methods.histogram import HistogramPeak
 from compression.methods.ikr import IntraKernelRegular
+from compression.methods.layerwise import Layerwise
 from compression.methods.magnitude import Magnitude
 from compression.methods.peak import Peak
 from compression.methods.reversed import Reversed
@@ -13,8 +16,9 @@ from compression.settings import MethodName, Settings
 __all__ = ["Method", "Proposal", "Step", "make_method"]
 
 
-def make_method(name: MethodName, dense: nn.Module, settings: Settings) -> Method:
-    """The method of that name, for the network ``dense`` before anything is pruned."""
+def make_method(name: MethodName, dense: nn.Module, settings: Settings, images: torch.Tensor) -> Method:
+    """The method of that name, for the network ``dense`` before anything is pruned; a method that looks at feature maps
+    runs it on ``images``, uint8 (N, C, H, W)."""
     match name:
         case "magnitude":
             return Magnitude(settings.share)
@@ -24,3 +28,8 @@ def make_method(name: MethodName, dense: nn.Module, settings: Settings) -> Metho
             return HistogramPeak() if settings.peak_reading == "histogram" else Peak(settings.share)
         case "ikr":
             return IntraKernelRegular(settings.kernel_values, settings.patterns)
+        case "feature-map":
+            interval = (settings.theta_low, settings.theta_high)
+            return FeatureMap(dense, images, settings.penalty, interval, settings.theta_step)
+        case "layerwise":
+            return Layerwise(dense, images, settings.flops_cut, settings.rounds, settings.allocation)

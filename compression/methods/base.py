@@ -1,7 +1,7 @@
-"""What a pruning method is: it proposes masks, and learns from the loop which of its proposals were kept."""
+"""What a pruning method is: it proposes masks, or channels to remove, and learns from the loop which were kept."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
@@ -20,13 +20,17 @@ class Proposal:
         layers: names of the layers that it prunes.
         setting: the method's own measure (q, a density, a threshold, non-zeros of a kernel).
         masks: of those layers; the loop intersects them with the masks that are fixed already.
+        channels: a convolution's name -> its output channels that go altogether, with all that depends on them.
+        en_sparsity: what chose the channels, if that is it: layer -> one number a channel; goes into the history.
         budget: share (0..1) of the accuracy that may be lost in all which may be lost once this step is done.
     """
 
     layers: tuple[str, ...]
     setting: float
-    masks: Masks
+    masks: Masks = field(default_factory=dict)
     budget: float = 1.0
+    channels: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    en_sparsity: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

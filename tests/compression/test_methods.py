@@ -14,9 +14,10 @@ from compression.methods.histogram import BINS, past_the_peak
 from compression.methods.ikr import pattern_mask
 from compression.prune import apply_masks, prunable
 from compression.settings import METHODS, MethodName, PeakReading, Settings
-from tests.compression.synthetic import small_network
+from tests.compression.synthetic import data_set, small_network
 
 LAYERS = ("0", "3", "7", "9")
+IMAGES = data_set().training.pixels[:20]
 
 
 def step(layers: tuple[str, ...], setting: float, accepted: bool) -> Step:
@@ -24,10 +25,10 @@ def step(layers: tuple[str, ...], setting: float, accepted: bool) -> Step:
 
 
 @pytest.mark.parametrize("reading", ["largest-layer", "histogram"])
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", [name for name in METHODS if name not in ("feature-map", "layerwise")])
 def test_proposals_remove_something_and_end_before_a_layer_is_empty(name: MethodName, reading: PeakReading) -> None:
     model, steps = small_network(), list[Step]()
-    method = make_method(name, model, Settings((name,), share=0.3, peak_reading=reading))
+    method = make_method(name, model, Settings((name,), share=0.3, peak_reading=reading), IMAGES)
     while (proposal := method.propose(model, steps)) is not None:
         before = {layer: int(torch.count_nonzero(weights)) for layer, weights in prunable(model).items()}
         assert method.propose(model, list(steps)) is not None, "asking twice changes nothing"
@@ -42,7 +43,7 @@ def test_proposals_remove_something_and_end_before_a_layer_is_empty(name: Method
 
 def test_reversed_goes_from_the_last_layer_to_the_first_and_raises_q() -> None:
     model = small_network()
-    method = make_method("reversed", model, Settings(("reversed",), q_step=0.5))
+    method = make_method("reversed", model, Settings(("reversed",), q_step=0.5), IMAGES)
     steps, order = list[Step](), list[tuple[str, float]]()
     # Each layer: the first q is accepted, the second is not.
     while (proposal := method.propose(model, steps)) is not None:
@@ -58,7 +59,7 @@ def test_reversed_goes_from_the_last_layer_to_the_first_and_raises_q() -> None:
 def first_turns(settings: Settings) -> list[tuple[str, float]]:
     """Layer and budget of each layer's first proposal, when none is accepted."""
     model, steps, turns = small_network(), list[Step](), list[tuple[str, float]]()
-    method = make_method("reversed", model, settings)
+    method = make_method("reversed", model, settings, IMAGES)
     while (proposal := method.propose(model, steps)) is not None:
         turns.append((proposal.layers[0], proposal.budget))
         steps.append(step(proposal.layers, proposal.setting, False))
@@ -82,7 +83,7 @@ def test_a_budget_by_weights_grows_with_the_weights_that_had_their_turn() -> Non
 
 def test_magnitude_takes_the_same_share_of_every_layer_until_the_bound() -> None:
     model = small_network()
-    method = make_method("magnitude", model, Settings(("magnitude",), share=0.25))
+    method = make_method("magnitude", model, Settings(("magnitude",), share=0.25), IMAGES)
     proposal = method.propose(model, [step(LAYERS, 0.75, True)])
     assert proposal is not None and proposal.setting == 0.75 * 0.75
     for name, weights in prunable(model).items():
@@ -94,7 +95,7 @@ def test_magnitude_takes_the_same_share_of_every_layer_until_the_bound() -> None
 
 def test_peak_prunes_the_layer_with_the_most_weights_left_until_the_bound() -> None:
     model = small_network()
-    method = make_method("peak", model, Settings(("peak",), share=0.5))
+    method = make_method("peak", model, Settings(("peak",), share=0.5), IMAGES)
     first = method.propose(model, [])
     assert first is not None and first.layers == ("7",) and int(first.masks["7"].sum()) == 96
     apply_masks(model, first.masks)
@@ -111,7 +112,7 @@ def test_the_histograms_threshold_is_past_its_fullest_bin() -> None:
 
 def test_the_second_reading_visits_each_layer_once() -> None:
     model, steps = small_network(), list[Step]()
-    method = make_method("peak", model, Settings(("peak",), peak_reading="histogram"))
+    method = make_method("peak", model, Settings(("peak",), peak_reading="histogram"), IMAGES)
     while (proposal := method.propose(model, steps)) is not None:
         (name,) = proposal.layers
         assert torch.equal(proposal.masks[name], prunable(model)[name].abs() >= proposal.setting)
@@ -137,7 +138,7 @@ def test_patterns_are_the_ones_of_most_energy(seed: int, size: int, patterns: in
 
 def test_ikr_asks_for_more_values_where_the_accuracy_does_and_leaves_1x1_and_linear_layers() -> None:
     model = nn.Sequential(nn.Conv2d(2, 3, 3), nn.Conv2d(3, 4, 1), nn.Conv2d(4, 3, 2), nn.Flatten(), nn.Linear(12, 2))
-    method = make_method("ikr", model, Settings(("ikr",), kernel_values=2))
+    method = make_method("ikr", model, Settings(("ikr",), kernel_values=2), IMAGES)
     outcomes = {("2", 2): False, ("2", 3): False, ("0", 2): False, ("0", 3): True}
     steps, asked = list[Step](), list[tuple[str, int]]()
     while (proposal := method.propose(model, steps)) is not None:

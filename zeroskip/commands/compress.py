@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from compression.settings import METHODS, Budget, Order, PeakReading, Precision, Settings, method_name
+from compression.settings import METHODS, Allocation, Budget, Order, PeakReading, Precision, Settings, method_name
 from zeroskip.console import JsonOption, print_json, print_table
 from zeroskip.errors import InputError
 
@@ -22,7 +22,9 @@ _DEFAULTS = Settings(("reversed",))
 
 def compress(
     model: Annotated[Path, typer.Argument(metavar="MODEL.pt", help="Checkpoint: torch.save(model.state_dict(), ..).")],
-    network: Annotated[str, typer.Option(help="The checkpoint's network: lenet5, vgg16bn, resnet20, .., or pytorchcv:NAME.")],
+    network: Annotated[
+        str, typer.Option(help="The checkpoint's network: lenet5, vgg16bn, resnet20, .., or pytorchcv:NAME.")
+    ],
     method: Annotated[list[str], typer.Option(help=f"{', '.join(METHODS)}; give it again for one that follows.")],
     data: Annotated[str, typer.Option(help="fashion-mnist, cifar-10, or a folder of .npy arrays.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DESC", help="Model description (JSON).")],
@@ -58,6 +60,13 @@ def compress(
     peak_reading: Annotated[PeakReading, typer.Option(help="peak: which reading.")] = _DEFAULTS.peak_reading,
     kernel_values: Annotated[int, typer.Option(help="ikr: non-zeros of a kernel.")] = _DEFAULTS.kernel_values,
     patterns: Annotated[int, typer.Option(help="ikr: patterns of a layer.")] = _DEFAULTS.patterns,
+    penalty: Annotated[float, typer.Option(help="feature-map: empty up to this share of the rms.")] = _DEFAULTS.penalty,
+    theta_low: Annotated[float, typer.Option(help="feature-map: least threshold.")] = _DEFAULTS.theta_low,
+    theta_high: Annotated[float, typer.Option(help="feature-map: greatest threshold.")] = _DEFAULTS.theta_high,
+    theta_step: Annotated[float, typer.Option(help="feature-map: interval at the end.")] = _DEFAULTS.theta_step,
+    flops_cut: Annotated[float, typer.Option(help="layerwise: % of multiplications to go.")] = _DEFAULTS.flops_cut,
+    allocation: Annotated[Allocation, typer.Option(help="layerwise: ratio of each layer.")] = _DEFAULTS.allocation,
+    rounds: Annotated[int, typer.Option(help="layerwise: steps on the way.")] = _DEFAULTS.rounds,
     as_json: JsonOption = False,
 ) -> None:
     """Prune, retrain and quantise a trained network; a run that was killed goes on where it stopped."""
@@ -92,6 +101,13 @@ def compress(
         peak_reading=peak_reading,
         kernel_values=kernel_values,
         patterns=patterns,
+        penalty=penalty,
+        theta_low=theta_low,
+        theta_high=theta_high,
+        theta_step=theta_step,
+        flops_cut=flops_cut,
+        allocation=allocation,
+        rounds=rounds,
     )
     _need_torch()
     result = _run(model, network, data, data_folder, settings, output)
@@ -130,25 +146,27 @@ def _run(model: Path, network: str, data: str, data_folder: Path, settings: Sett
 
 
 def _document(output: Path, result: Compressed) -> dict[str, object]:
-    from compression.compress import factor_of
+    from compression.compress import factor_of, flops_cut_of
 
     return {
         "description": str(output),
         "outcome": asdict(result.outcome),
         "factor": factor_of(result.quantised),
+        "flops_cut": flops_cut_of(result.quantised),
         **{key: value for key, value in asdict(result.quantised).items() if key != "description"},
         "complaints": list(result.complaints),
     }
 
 
 def _print(output: Path, result: Compressed) -> None:
-    from compression.compress import factor_of
+    from compression.compress import factor_of, flops_cut_of
 
     quantised = result.quantised
     rows = [
-        [name, each.weights, each.nonzero, 100 * each.nonzero / each.weights] for name, each in quantised.counts.items()
+        [name, each.weights, each.nonzero, 100 * each.nonzero / each.weights, each.macs]
+        for name, each in quantised.counts.items()
     ]
-    print_table(str(output), ["layer", "weights", "non-zero", "density %"], rows)
+    print_table(str(output), ["layer", "weights", "non-zero", "density %", "multiplications"], rows)
     for what, correct in (
         ("dense, PyTorch", quantised.dense_correct),
         ("pruned, PyTorch", quantised.float_correct),
@@ -160,4 +178,10 @@ def _print(output: Path, result: Compressed) -> None:
     typer.echo(
         f"{factor_of(quantised):.2f} times fewer weights; {quantised.bits / 8:,.0f} bytes with all indices, scales and "
         f"biases."
+    )
+    macs = sum(each.macs for each in quantised.counts.values())
+    nonzero = sum(each.nonzero_macs for each in quantised.counts.values())
+    typer.echo(
+        f"{macs:,} multiplications an image, {flops_cut_of(quantised):.2f} % fewer than dense; {nonzero:,} of them by "
+        f"weights that are not zero."
     )

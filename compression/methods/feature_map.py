@@ -1,0 +1,139 @@
+"""Filter pruning by feature maps: channels whose maps are nearly empty go, by a threshold that adapts itself.
+
+Li, Li, Meng, Electronics 2022, 11(18), 2887. The algorithm is our reconstruction: the En-sparsity of a channel is the
+share of its feature map's values, behind normalisation and activation, of magnitude ``penalty`` or less; channels
+beyond a threshold theta go. Theta is bisected in an interval: a step within the accuracy bound lowers it, a step that
+is taken back raises it, until the interval is narrow.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import nn
+
+from compression.channels import ChannelGroup, channel_groups
+from compression.float_graph import Add, Affine, Convolution, Dense, FloatGraph, MaxPool, Node
+from compression.frontend import trace
+from compression.methods.base import Proposal, Step
+from compression.methods.filters import least_channels, lowest
+from compression.prune import prunable
+
+__all__ = ["FeatureMap", "en_sparsity", "final_maps"]
+
+_BATCH = 100
+
+
+class FeatureMap:
+    """All layers at once; each step measures the network as it then is. A step's setting is theta.
+
+    Channels that can only go together go by the mean of their En-sparsity over all maps that they have. 5 % of a
+    group's channels stay in any case.
+
+    Args:
+        dense: the network before pruning.
+        images: uint8 (N, C, H, W), what En-sparsity is measured on.
+        penalty: as a share of the root mean square of a layer's map. An absolute one would mean something else in
+            every layer: a layer's scale is arbitrary, as the next one can make up for it.
+        interval: theta's ends; the first step is in the middle.
+        step: the interval is narrow when it is no wider.
+    """
+
+    def __init__(
+        self, dense: nn.Module, images: torch.Tensor, penalty: float, interval: tuple[float, float], step: float
+    ) -> None:
+        self._images, self._penalty = images, penalty
+        self._interval, self._step = interval, step
+        self._least = least_channels(channel_groups(dense, self._shape))
+
+    @property
+    def _shape(self) -> tuple[int, int, int]:
+        channels, rows, columns = self._images.shape[1:]
+        return channels, rows, columns
+
+    def propose(self, model: nn.Module, steps: Sequence[Step]) -> Proposal | None:
+        """See :class:`compression.methods.base.Method`."""
+        low, high = self._interval
+        for step in steps:
+            low, high = (low, step.setting) if step.accepted else (step.setting, high)
+        if high - low <= self._step:
+            return None
+        groups = channel_groups(model, self._shape)
+        shares = en_sparsity(model, groups, self._images, self._penalty)
+        while high - low > self._step:
+            theta = (low + high) / 2
+            counts = {
+                each.name: min(int((shares[each.name] > theta).sum()), each.channels - self._least[each.name])
+                for each in groups
+            }
+            channels = lowest({name: -share for name, share in shares.items()}, counts)
+            if channels:
+                measured = {name: tuple(share.tolist()) for name, share in shares.items()}
+                return Proposal(tuple(channels), theta, channels=channels, en_sparsity=measured)
+            high = theta  # nothing goes, which is within any bound
+        return None
+
+
+def en_sparsity(
+    model: nn.Module, groups: Sequence[ChannelGroup], images: torch.Tensor, penalty: float
+) -> dict[str, torch.Tensor]:
+    """Share of nearly empty places in each channel's maps.
+
+    Args:
+        model: the network; is not changed.
+        groups: of its channels.
+        images: uint8 (N, C, H, W).
+        penalty: share (0 and greater) of the root mean square of a whole map, all channels and images together.
+
+    Returns:
+        Group -> float64 (channels,), 0..1: the mean over the group's maps of the share of values of magnitude
+        ``penalty`` times that root mean square, or less.
+    """
+    channels, rows, columns = images.shape[1:]
+    graph = trace(model, (channels, rows, columns))
+    maps = {group.name: final_maps(graph, group, set(prunable(model))) for group in groups}
+    wanted = {name for names in maps.values() for name in names}
+    squares, sizes = dict.fromkeys(wanted, 0.0), dict.fromkeys(wanted, 0)
+    for name, features in _maps(graph, images, wanted):
+        squares[name] += float(features.double().square().sum())
+        sizes[name] += features.numel()
+    limits = {name: penalty * (squares[name] / sizes[name]) ** 0.5 for name in wanted}
+    empty: dict[str, torch.Tensor] = {}
+    for name, features in _maps(graph, images, wanted):
+        found = (features.abs() <= limits[name]).sum((0, 2, 3)).double()
+        empty[name] = empty[name] + found if name in empty else found
+    shares = {name: count * len(count) / sizes[name] for name, count in empty.items()}
+    return {name: torch.stack([shares[each] for each in names]).mean(0) for name, names in maps.items()}
+
+
+def final_maps(graph: FloatGraph, group: ChannelGroup, weighted: set[str]) -> list[str]:
+    """The nodes whose outputs are a group's channels as the next layers read them, in order.
+
+    From each convolution on: the first node with an activation, or that a convolution or linear layer reads. In a
+    residual stage these are the sums behind their ReLU, and the map that the stage starts with.
+
+    Args:
+        graph: the network, traced.
+        group: some of its channels.
+        weighted: names of the network's convolutions and linear layers; a normalisation may have become another.
+    """
+    ends = {_end(graph, graph.nodes[name], weighted) for name in group.layers if name in graph.nodes}
+    return [name for name in graph.nodes if name in ends]
+
+
+def _end(graph: FloatGraph, node: Node, weighted: set[str]) -> str:
+    while node.activation is None:
+        readers = graph.readers(node.name)
+        passing = [each for each in readers if isinstance(each.operation, Add | Affine | MaxPool | Convolution)]
+        read = any(isinstance(each.operation, Convolution | Dense) and each.name in weighted for each in readers)
+        if read or not passing:
+            break
+        node = passing[0]
+    return node.name
+
+
+def _maps(graph: FloatGraph, images: torch.Tensor, wanted: set[str]) -> Iterator[tuple[str, torch.Tensor]]:
+    """(node, float (N, channels, rows, columns)) of the wanted nodes, some images at a time."""
+    for first in range(0, len(images), _BATCH):
+        for node, _, features in graph.walk(images[first : first + _BATCH]):
+            if node.name in wanted:
+                yield node.name, features

@@ -1,0 +1,161 @@
+"""Filter pruning with a ratio for each layer, from how many of the layer's inputs are zero.
+
+Li et al., "layer-wise refined pruning", Computational Intelligence and Neuroscience 2022, 8039281. The algorithm is our
+reconstruction: a channel's importance is the magnitude of its normalisation's factor, |gamma|; the share of channels
+that a layer keeps is proportional to 1 - s, where s is the share of zeros in the layer's input; what they are
+scaled by follows from the multiplications that are to go. Then the network is retrained.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import nn
+
+from compression.channels import ChannelGroup, channel_groups, positions
+from compression.methods.base import Proposal, Step
+from compression.methods.filters import least_channels, lowest
+from compression.prune import prunable
+from compression.settings import Allocation
+
+__all__ = ["Layerwise", "importance", "macs_without", "zero_shares"]
+
+_BATCH = 100
+_HALVINGS = 50
+
+
+class Layerwise:
+    """All layers at once, in ``rounds`` steps that each remove the same share of the multiplications that are left;
+    ends at the first step that is not accepted. A step's setting is the per cent of the dense network's
+    multiplications that are gone behind it.
+
+    Channels that can only go together have one ratio (the mean of s over the convolutions that make them) and one
+    importance. 5 % of a group's channels stay in any case; where the budget asks for more, that is what is proposed.
+
+    Args:
+        dense: the network before pruning.
+        images: uint8 (N, C, H, W), what s is measured on.
+        cut: multiplications to remove, per cent of the dense network's.
+        rounds: steps on the way there.
+        allocation: "uniform" keeps the same share of every layer; the baseline.
+    """
+
+    def __init__(
+        self, dense: nn.Module, images: torch.Tensor, cut: float, rounds: int, allocation: Allocation = "layerwise"
+    ) -> None:
+        channels, rows, columns = images.shape[1:]
+        self._shape = (channels, rows, columns)
+        self._images, self._cut, self._rounds, self._allocation = images, cut, rounds, allocation
+        groups = channel_groups(dense, self._shape)
+        self._positions = positions(dense, self._shape)
+        self._channels = {group.name: group.channels for group in groups}
+        self._least = least_channels(groups)
+        self._macs = macs_without(dense, groups, self._positions, {})
+
+    def propose(self, model: nn.Module, steps: Sequence[Step]) -> Proposal | None:
+        """See :class:`compression.methods.base.Method`."""
+        if len(steps) >= self._rounds or any(not step.accepted for step in steps):
+            return None
+        groups = channel_groups(model, self._shape)
+        ratios = dict.fromkeys((group.name for group in groups), 1.0)
+        if self._allocation == "layerwise":
+            ratios = {name: 1 - share for name, share in zero_shares(model, groups, self._images).items()}
+        target = self._macs * (1 - self._cut / 100) ** ((len(steps) + 1) / self._rounds)
+        dropped = self._dropped(model, groups, ratios, target)
+        channels = lowest({group.name: importance(model, group) for group in groups}, dropped)
+        if not channels:
+            return None
+        left = macs_without(model, groups, self._positions, dropped)
+        return Proposal(tuple(channels), 100 * (1 - left / self._macs), channels=channels)
+
+    def _dropped(
+        self, model: nn.Module, groups: Sequence[ChannelGroup], ratios: Mapping[str, float], target: float
+    ) -> dict[str, int]:
+        """Channels of each group that go: as few as the target allows, in proportion to the ratios."""
+
+        def drop(factor: float) -> dict[str, int]:
+            kept = {name: round(min(factor * ratios[name], 1.0) * self._channels[name]) for name in ratios}
+            return {each.name: max(each.channels - max(kept[each.name], self._least[each.name]), 0) for each in groups}
+
+        low, high = 0.0, 1 / max(min(ratios.values(), default=1.0), 1e-6)
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            fits = macs_without(model, groups, self._positions, drop(middle)) <= target
+            low, high = (middle, high) if fits else (low, middle)
+        return drop(low)
+
+
+def importance(model: nn.Module, group: ChannelGroup) -> torch.Tensor:
+    """How much each channel counts: |gamma| of its normalisation; without one, the L1 norm of its filter.
+
+    Where there are several, each is first divided by its mean over the channels, so that no layer outweighs another.
+
+    Returns:
+        float64 (channels,).
+    """
+    modules = dict(model.named_modules())
+    norms = [modules[name] for name in group.norms]
+    found = [each.weight.abs() for each in norms if isinstance(each, nn.BatchNorm2d) and each.affine]
+    if not found:
+        found = [prunable(model)[name].abs().flatten(1).sum(1) for name in group.layers]
+    scores = torch.stack([each.detach().cpu().double() for each in found])
+    return (scores / scores.mean(1, keepdim=True).clamp(min=1e-30)).mean(0)
+
+
+@torch.no_grad()
+def zero_shares(model: nn.Module, groups: Sequence[ChannelGroup], images: torch.Tensor) -> dict[str, float]:
+    """Share of zeros (0..1) in what the convolutions of each group read; the mean where there are several.
+
+    Args:
+        model: the network, on any device.
+        groups: of its channels. Depthwise convolutions count only where there is nothing else.
+        images: uint8 (N, C, H, W).
+    """
+    modules = dict(model.named_modules())
+    layers = {group.name: _full(group, modules) for group in groups}
+    zeros, sizes = dict[str, int](), dict[str, int]()
+
+    def count(name: str, source: torch.Tensor) -> None:
+        zeros[name] = zeros.get(name, 0) + int((source == 0).sum())
+        sizes[name] = sizes.get(name, 0) + source.numel()
+
+    hooks = [
+        modules[name].register_forward_pre_hook(lambda _, sources, name=name: count(name, sources[0]))
+        for names in layers.values()
+        for name in names
+    ]
+    device = next(model.parameters()).device
+    try:
+        model.eval()
+        for first in range(0, len(images), _BATCH):
+            model(images[first : first + _BATCH].float().to(device))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return {group: sum(zeros[name] / sizes[name] for name in names) / len(names) for group, names in layers.items()}
+
+
+def _full(group: ChannelGroup, modules: Mapping[str, nn.Module]) -> list[str]:
+    return [name for name in group.layers if getattr(modules[name], "groups", 1) == 1] or list(group.layers)
+
+
+def macs_without(
+    model: nn.Module, groups: Sequence[ChannelGroup], used: Mapping[str, int], dropped: Mapping[str, int]
+) -> int:
+    """Multiplications for one image, once some channels are gone.
+
+    Args:
+        model: the network with them.
+        groups: of its channels.
+        used: how often an image makes use of each weight (:func:`compression.channels.positions`).
+        dropped: group -> how many channels.
+    """
+    outputs = {name: dropped.get(group.name, 0) for group in groups for name in group.layers}
+    inputs: dict[str, int] = {}
+    for group in groups:
+        for name, each in group.readers.items():
+            inputs[name] = inputs.get(name, 0) + each * dropped.get(group.name, 0)
+    total = 0
+    for name, weight in prunable(model).items():
+        rows, columns = weight.shape[0] - outputs.get(name, 0), weight.shape[1] - inputs.get(name, 0)
+        total += used[name] * rows * columns * weight[0, 0].numel()
+    return total
