@@ -1,4 +1,4 @@
-"""Data sets for retraining, from arrays on disk."""
+"""Data sets for retraining, from arrays or images on disk."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from compression.errors import CompressionError
+from compression.image_folder import SPLITS, load_images
 from compression.train import LabelledImages
 
 __all__ = ["NAMED", "DataSet", "load_data"]
@@ -30,7 +31,8 @@ def load_data(source: str, folder: Path, shape: tuple[int, int, int], classes: i
 
     Args:
         source: a name of ``NAMED``, or the path of a folder with ``train_pixels.npy`` and ``test_pixels.npy`` (uint8,
-            (N, C, H, W)) and ``train_labels.npy`` and ``test_labels.npy`` (integers, (N,)).
+            (N, C, H, W)) and ``train_labels.npy`` and ``test_labels.npy`` (integers, (N,)), or of one with images, as
+            :func:`compression.image_folder.load_images` reads them.
         folder: where the named ones lie.
         shape: (C, H, W) that the network takes.
         classes: how many classes it tells apart.
@@ -40,8 +42,16 @@ def load_data(source: str, folder: Path, shape: tuple[int, int, int], classes: i
     """
     place = folder / NAMED[source] if source in NAMED else Path(source)
     if not place.is_dir():
-        hint = "fetch it with `make data`" if source in NAMED else f"name {' or '.join(NAMED)}, or a folder of arrays"
+        hint = (
+            "fetch it with `make data`"
+            if source in NAMED
+            else f"name {' or '.join(NAMED)}, or a folder of arrays or images"
+        )
         raise CompressionError(f"{place}: there is no such data set; {hint}.")
+    if not list(place.glob("*.npy")):
+        if not any((place / split).is_dir() for split in SPLITS):
+            raise CompressionError(f"{place}: has neither train_pixels.npy nor a folder 'train' of images.")
+        return DataSet(*load_images(place, shape, classes))
     return DataSet(_split(place, "train", shape, classes), _split(place, "test", shape, classes))
 
 

@@ -26,7 +26,7 @@ def compress(
         str, typer.Option(help="The checkpoint's network: lenet5, vgg16bn, resnet20, .., or pytorchcv:NAME.")
     ],
     method: Annotated[list[str], typer.Option(help=f"{', '.join(METHODS)}; give it again for one that follows.")],
-    data: Annotated[str, typer.Option(help="fashion-mnist, cifar-10, or a folder of .npy arrays.")],
+    data: Annotated[str, typer.Option(help="fashion-mnist, cifar-10, or a folder of .npy arrays or images.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DESC", help="Model description (JSON).")],
     data_folder: Annotated[Path, typer.Option(help="Where the named data sets lie.")] = Path("data"),
     max_loss: Annotated[float, typer.Option(help="Accuracy that may go, percentage points.")] = _DEFAULTS.max_loss,
