@@ -19,6 +19,8 @@ from compression.history import (
     Started,
     StepDone,
     Stopped,
+    Tuned,
+    TuningEpoch,
     as_line,
     read_history,
 )
@@ -33,6 +35,8 @@ RECORDS: list[Record] = [
     StepDone(1, "peak", ("conv.1",), 0.5, True, 88, COUNTS),
     Diverged(2, "the loss is nan"),
     Stopped("diverged", 88, COUNTS),
+    TuningEpoch("qat", 1, 0.25),
+    Tuned("qat", True, 86, 87, 100, False),
     Quantised("net.json", 87, 100, 88, 90, 1234, COUNTS),
 ]
 

@@ -7,6 +7,7 @@ import typer
 
 from zeroskip import __version__
 from zeroskip.commands.compress import compress
+from zeroskip.commands.compress_report import compress_report
 from zeroskip.commands.generate import generate
 from zeroskip.commands.inspect import inspect
 from zeroskip.commands.report import report
@@ -26,7 +27,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (compress, inspect, run, generate, verify, report, rtl):
+for command in (compress, compress_report, inspect, run, generate, verify, report, rtl):
     app.command()(command)
 
 
