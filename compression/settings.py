@@ -103,7 +103,7 @@ class Settings:
     bias_correction: bool = False
     codebook: int | None = None
     codebook_epochs: int = 2
-    codebook_learning_rate: float = 1e-4
+    codebook_learning_rate: float = 1e-3
     qat_epochs: int = 0
     qat_learning_rate: float = 1e-3
     q_step: float = 0.25
