@@ -1,7 +1,9 @@
 """`zeroskip compress`, from checkpoint and data files to a description."""
 
+import errno
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -15,13 +17,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 import golden
+from compression import loop
 from compression.accuracy import count_correct_integers
 from compression.data import DataSet
-from compression.networks import lenet5
-from compression.train import Schedule, train
+from compression.networks import find_network, lenet5
+from compression.train import LabelledImages, Schedule, train
 from golden.description import CscStorage
 from tests.compression.synthetic import bright_quarters, write_arrays
 from zeroskip.commands import main
@@ -87,6 +91,23 @@ def test_compress_writes_what_it_reports(whole: Whole, files: Path) -> None:
     assert "step 1: reversed fc3 at 1: " in whole.errors and "epoch" not in whole.errors, "no bar where nobody looks"
     expected = {"small.json", "small.safetensors", "small.history.jsonl"}
     assert {file.name for file in whole.folder.iterdir()} == expected
+
+
+@pytest.mark.parametrize("method", ["feature-map", "layerwise"])
+def test_filter_pruning_reports_the_multiplications(
+    capsys: pytest.CaptureFixture[str], files: Path, tmp_path: Path, method: str
+) -> None:
+    more = ("--method", method, "--method", "magnitude", "--epochs", 1, "--flops-cut", 30, "--theta-low", 0.1)
+    limits = ("--theta-step", 0.3, "--calibration", 20, "--share", 0.5, "--factor", 2)
+    code, text, errors = zeroskip(capsys, *arguments(files, tmp_path / "small.json", *more, *limits))
+    network = golden.load(tmp_path / "small.json")
+    sizes = {layer.name: network.weights(layer.name).size for layer in network.weighted_layers}
+    macs = sum(size * {"conv1": 28 * 28, "conv2": 10 * 10}.get(name, 1) for name, size in sizes.items())
+    dense = 150 * 28 * 28 + 2400 * 10 * 10 + 400 * 120 + 120 * 84 + 84 * 10
+    assert code == 0, errors
+    assert f"{macs:,} multiplications an image, {100 * (1 - macs / dense):.2f} % fewer than dense" in text
+    assert sizes["conv1"] < 150 and macs < (0.7 if method == "layerwise" else 1) * dense
+    assert f"step 1: {method} conv1" in errors
 
 
 def test_compress_says_what_was_out_of_reach(capsys: pytest.CaptureFixture[str], files: Path, tmp_path: Path) -> None:
@@ -182,6 +203,117 @@ def test_the_wrong_checkpoint_is_one_sentence(capsys: pytest.CaptureFixture[str]
     assert code == 2 and errors.endswith("other.pt: is a checkpoint of another network: it has no conv1.weight.\n")
     command[1] = str(tmp_path / "none.pt")
     assert zeroskip(capsys, *command)[0] == 2
+
+
+def test_data_that_do_not_fit_the_network_are_one_sentence(
+    capsys: pytest.CaptureFixture[str], files: Path, tmp_path: Path
+) -> None:
+    size = files / "fashion_mnist" / "train_pixels.npy"
+    (tmp_path / "range").mkdir()
+    for file in (files / "fashion_mnist").iterdir():
+        (tmp_path / "range" / file.name).write_bytes(file.read_bytes())
+    np.save(tmp_path / "range" / "test_labels.npy", np.full(50, 10))
+    state = nn.Sequential(nn.Conv2d(3, 16, 3)).state_dict()
+    torch.save(state, tmp_path / "other.pt")
+    for network, data, sentence in (
+        ("lenet5", tmp_path / "range", "test_labels.npy: holds classes 10 to 10, the network knows 0 to 9.\n"),
+        ("vgg-small", files / "fashion_mnist", f"{size}: holds images of 1x28x28, the network takes 3x32x32.\n"),
+    ):
+        torch.save(find_network(network).build().state_dict(), tmp_path / "model.pt")
+        command = arguments(files, tmp_path / "small.json", "--method", "peak", "--network", network, "--data", data)
+        command[1] = str(tmp_path / "model.pt")
+        code, text, errors = zeroskip(capsys, *command)
+        assert (code, text) == (2, "") and errors.startswith("zeroskip: ") and errors.endswith(sentence)
+    assert not (tmp_path / "small.json").exists()
+
+
+def test_an_unsupported_operator_is_named_with_its_path(
+    capsys: pytest.CaptureFixture[str], files: Path, tmp_path: Path
+) -> None:
+    network = "pytorchcv:seresnet20_cifar10"
+    torch.save(find_network(network).build().state_dict(), tmp_path / "model.pt")
+    write_arrays(tmp_path / "data", DataSet(*(random_images(4, seed) for seed in (1, 2))))
+    command = arguments(
+        files, tmp_path / "s.json", "--method", "peak", "--network", network, "--data", tmp_path / "data"
+    )
+    command[1] = str(tmp_path / "model.pt")
+    code, text, errors = zeroskip(capsys, *command)
+    expected = "zeroskip: features.stage1.unit1.se.sigmoid: layers of the kind Sigmoid cannot be quantised here.\n"
+    assert (code, text, errors) == (2, "", expected)
+    assert {each.name for each in tmp_path.iterdir()} == {"model.pt", "data"}
+
+
+def test_training_that_leaves_the_finite_numbers_is_exit_code_1(
+    capsys: pytest.CaptureFixture[str], files: Path, tmp_path: Path
+) -> None:
+    command = arguments(files, tmp_path / "small.json", "--method", "magnitude", "--learning-rate", 1e30, "--json")
+    code, text, errors = zeroskip(capsys, *command)
+    sentence = "zeroskip: training left the finite numbers; the description holds the last step before that.\n"
+    assert code == 1 and sentence in errors
+    document = json.loads(text)
+    assert document["outcome"]["reason"] == "diverged"
+    # Nothing was kept, so it is the dense network in 8 bits.
+    assert document["float_correct"] == document["dense_correct"] and document["factor"] < 1.1
+    assert golden.load(tmp_path / "small.json").weight_count == 61470
+
+
+def test_a_disk_that_is_full_at_the_end_costs_no_training(
+    capsys: pytest.CaptureFixture[str], whole: Whole, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(network: golden.Network, path: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    command = arguments(files, tmp_path / "small.json", *REVERSED)
+    with monkeypatch.context() as patched:
+        patched.setattr(golden, "save", full)
+        code, text, errors = zeroskip(capsys, *command)
+    expected = f"zeroskip: {tmp_path / 'small.json'}: No space left on device"
+    assert (code, text) == (2, "") and errors.splitlines()[-1].startswith(expected)
+    state = tmp_path / "small.state.pt"
+    assert {each.name for each in tmp_path.iterdir()} == {state.name, "small.history.jsonl"}
+    monkeypatch.setattr(loop, "train", lambda *args, **kwargs: pytest.fail("trains again"))
+    assert zeroskip(capsys, *command)[0] == 0
+    for file in whole.folder.iterdir():
+        assert (tmp_path / file.name).read_bytes() == file.read_bytes(), file.name
+
+
+def write_images(folder: Path, images: LabelledImages) -> None:
+    """One folder for each class."""
+    for number, (pixels, label) in enumerate(zip(images.pixels.numpy(), images.labels.tolist(), strict=True)):
+        (folder / f"class{label}").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels.transpose(1, 2, 0)).save(folder / f"class{label}" / f"{number}.png")
+
+
+def random_images(count: int, seed: int) -> LabelledImages:
+    """Coloured images of ten classes in turn."""
+    pixels = torch.randint(0, 256, (count, 3, 32, 32), generator=torch.Generator().manual_seed(seed))
+    return LabelledImages(pixels.to(torch.uint8), torch.arange(count) % 10)
+
+
+def test_a_pre_activation_network_of_pytorchcv_on_a_folder_of_images(
+    capsys: pytest.CaptureFixture[str], files: Path, tmp_path: Path
+) -> None:
+    network = "pytorchcv:preresnet20_cifar10"
+    torch.manual_seed(1)
+    torch.save(find_network(network).build().state_dict(), tmp_path / "model.pt")
+    write_images(tmp_path / "data" / "train", random_images(20, 1))
+    write_images(tmp_path / "data" / "test", random_images(10, 2))
+    more = ("--method", "magnitude", "--share", 0.5, "--factor", 1.5, "--epochs", 1, "--max-loss", 100, "--json")
+    command = arguments(files, tmp_path / "s.json", *more, "--network", network, "--data", tmp_path / "data")
+    command[1] = str(tmp_path / "model.pt")
+    code, text, errors = zeroskip(capsys, *command)
+    document = json.loads(text)
+    assert code == 0, errors
+    own = "features.stage1.unit1.body.conv1.bn"
+    assert (
+        document["notes"][0]
+        == f"{own}: BatchNorm2d cannot be folded exactly, so it is a depthwise convolution of its own"
+    )
+    assert len(document["notes"]) == 10 and f"zeroskip: note: {document['notes'][0]}.\n" in errors
+    saved = golden.load(tmp_path / "s.json")
+    images = random_images(10, 2)
+    assert document["correct"] == count_correct_integers(saved, images.pixels.numpy(), images.labels.numpy())
+    assert saved.weights(own).shape == (16, 1, 1, 1)
 
 
 def test_without_pytorch_one_sentence_names_the_extra(files: Path, tmp_path: Path) -> None:
