@@ -13,10 +13,12 @@ from compression.accuracy import count_correct_integers
 from compression.data import DataSet
 from compression.errors import CompressionError
 from compression.finetune import FineTuning
+from compression.fold import lowered
+from compression.frontend import trace
 from compression.history import LayerCount, Quantised, Record
 from compression.loop import Outcome, Pruning, required_correct
 from compression.prune import count_weights
-from compression.quantise import quantise_module
+from compression.quantise import quantise_graph
 from compression.settings import Settings
 from compression.state import RunFiles
 from compression.train import LabelledImages, count_correct
@@ -32,11 +34,13 @@ class Compressed:
         outcome: of pruning.
         quantised: the saved description, measured on the test images.
         complaints: sentences about what was asked for and not reached; empty when all is well.
+        notes: sentences about what the description has and the network has not.
     """
 
     outcome: Outcome
     quantised: Quantised
     complaints: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def compress(
@@ -63,7 +67,7 @@ def compress(
         OSError: a file cannot be written.
     """
     training, judging = _divide(data, settings)
-    _check_export(model, data, output)
+    notes = _check_export(model, data, output)
     dense_correct = count_correct(model, data.test)
     dense = count_weights(model)
     files = RunFiles(output)
@@ -93,14 +97,20 @@ def compress(
     report(quantised)
     files.finish()
     complaints = (*_tuning_complaints(pruning.state.untuned), *_complaints(outcome, quantised, settings))
-    return Compressed(outcome, quantised, complaints)
+    return Compressed(outcome, quantised, complaints, notes)
 
 
-def _check_export(model: nn.Module, data: DataSet, output: Path) -> None:
-    """Before hours of training: whether what will come can be quantised and saved at all."""
+def _check_export(model: nn.Module, data: DataSet, output: Path) -> tuple[str, ...]:
+    """Before hours of training: whether what will come can be quantised and saved at all; notes about it."""
     if output.suffix != ".json":
         raise CompressionError(f"{output}: a description's name must end in .json.")
-    quantise_module(deepcopy(model).cpu(), data.training.pixels[:1], output.stem)
+    pixels = data.training.pixels[:1]
+    graph = trace(deepcopy(model).cpu(), (pixels.shape[1], pixels.shape[2], pixels.shape[3]))
+    quantise_graph(graph, pixels, output.stem)
+    return tuple(
+        f"{name}: {kind} cannot be folded exactly, so it is a depthwise convolution of its own"
+        for name, kind in lowered(graph)
+    )
 
 
 def _tuning_complaints(diverged: Sequence[str]) -> Iterator[str]:

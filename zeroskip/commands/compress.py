@@ -115,6 +115,8 @@ def compress(
         print_json(_document(output, result))
     else:
         _print(output, result)
+    for note in result.notes:
+        typer.echo(f"zeroskip: note: {note}.", err=True)
     for complaint in result.complaints:
         typer.echo(f"zeroskip: {complaint}.", err=True)
     if result.complaints:
@@ -155,6 +157,7 @@ def _document(output: Path, result: Compressed) -> dict[str, object]:
         "flops_cut": flops_cut_of(result.quantised),
         **{key: value for key, value in asdict(result.quantised).items() if key != "description"},
         "complaints": list(result.complaints),
+        "notes": list(result.notes),
     }
 
 
