@@ -213,8 +213,6 @@ def test_data_that_do_not_fit_the_network_are_one_sentence(
     for file in (files / "fashion_mnist").iterdir():
         (tmp_path / "range" / file.name).write_bytes(file.read_bytes())
     np.save(tmp_path / "range" / "test_labels.npy", np.full(50, 10))
-    state = nn.Sequential(nn.Conv2d(3, 16, 3)).state_dict()
-    torch.save(state, tmp_path / "other.pt")
     for network, data, sentence in (
         ("lenet5", tmp_path / "range", "test_labels.npy: holds classes 10 to 10, the network knows 0 to 9.\n"),
         ("vgg-small", files / "fashion_mnist", f"{size}: holds images of 1x28x28, the network takes 3x32x32.\n"),
