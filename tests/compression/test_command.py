@@ -30,7 +30,7 @@ from golden.description import CscStorage
 from tests.compression.synthetic import bright_quarters, write_arrays
 from zeroskip.commands import main
 
-OPTIONS = ("--epochs", 2, "--batch", 20, "--learning-rate", 0.002, "--q-step", 1, "--max-loss", 10)
+OPTIONS = ("--epochs", 2, "--batch", 20, "--learning-rate", 0.002, "--q-step", 1, "--max-loss", 10, "--no-report")
 REVERSED = ("--method", "reversed", "--factor", 3)
 
 
@@ -166,6 +166,20 @@ def test_a_run_killed_by_the_system_ends_in_the_same_files(
     assert zeroskip(capsys, *command)[0] == 0
     for file in whole.folder.iterdir():
         assert (tmp_path / file.name).read_bytes() == file.read_bytes(), file.name
+
+
+def test_the_run_is_plotted_unless_there_is_no_place(
+    capsys: pytest.CaptureFixture[str], files: Path, tmp_path: Path
+) -> None:
+    command = arguments(files, tmp_path / "small.json", *REVERSED, "--epochs", 1, "--max-loss", 100, "--report")
+    occupied = tmp_path / "small.report"
+    occupied.write_text("mine")
+    code, _, errors = zeroskip(capsys, *command)
+    assert code == 2 and f"{occupied}: is no report" in errors and list(tmp_path.iterdir()) == [occupied]
+    occupied.unlink()
+    code, _, errors = zeroskip(capsys, *command)
+    assert code == 0 and errors.endswith(f"zeroskip: {occupied}/index.html shows the run.\n")
+    assert "reversed" in (occupied / "index.html").read_text()
 
 
 BAD_INPUT = {

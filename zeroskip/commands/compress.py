@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from compression.settings import METHODS, Allocation, Budget, Order, PeakReading, Precision, Settings, method_name
+from zeroskip.commands.compress_report import REPORT_EXTRA, report_missing
 from zeroskip.console import JsonOption, print_json, print_table
 from zeroskip.errors import InputError
 
@@ -67,6 +68,7 @@ def compress(
     flops_cut: Annotated[float, typer.Option(help="layerwise: % of multiplications to go.")] = _DEFAULTS.flops_cut,
     allocation: Annotated[Allocation, typer.Option(help="layerwise: ratio of each layer.")] = _DEFAULTS.allocation,
     rounds: Annotated[int, typer.Option(help="layerwise: steps on the way.")] = _DEFAULTS.rounds,
+    report: Annotated[bool, typer.Option("--report/--no-report", help="Plot the run: NAME.report.")] = True,
     as_json: JsonOption = False,
 ) -> None:
     """Prune, retrain and quantise a trained network; a run that was killed goes on where it stopped."""
@@ -110,6 +112,8 @@ def compress(
         rounds=rounds,
     )
     _need_torch()
+    if report:
+        _check_report(output)
     result = _run(model, network, data, data_folder, settings, output)
     if as_json:
         print_json(_document(output, result))
@@ -117,6 +121,8 @@ def compress(
         _print(output, result)
     for note in result.notes:
         typer.echo(f"zeroskip: note: {note}.", err=True)
+    if report:
+        _plot(output)
     for complaint in result.complaints:
         typer.echo(f"zeroskip: {complaint}.", err=True)
     if result.complaints:
@@ -128,6 +134,23 @@ def _need_torch() -> None:
         import torch  # noqa: F401
     except ModuleNotFoundError:
         raise InputError("compress needs PyTorch; install it with: pip install 'zeroskip[compression]'.") from None
+
+
+def _check_report(output: Path) -> None:
+    """Before hours of training: whether there is a place for the report."""
+    if not report_missing():
+        from compression.report import check_folder, report_folder
+
+        check_folder(report_folder(output))
+
+
+def _plot(output: Path) -> None:
+    if report_missing():
+        typer.echo(f"zeroskip: no plots, as Altair and vl-convert are missing; {REPORT_EXTRA} brings them.", err=True)
+        return
+    from compression.report import write_report
+
+    typer.echo(f"zeroskip: {write_report(output)}/index.html shows the run.", err=True)
 
 
 def _run(model: Path, network: str, data: str, data_folder: Path, settings: Settings, output: Path) -> Compressed:

@@ -8,7 +8,7 @@ import typer
 from zeroskip.console import working
 from zeroskip.errors import InputError
 
-__all__ = ["compress_report", "report_missing"]
+__all__ = ["REPORT_EXTRA", "compress_report", "report_missing"]
 
 REPORT_EXTRA = "pip install 'zeroskip[report]'"
 
