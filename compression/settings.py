@@ -80,7 +80,7 @@ class Settings:
         theta_step: ``feature-map``: how narrow the interval becomes.
         flops_cut: ``layerwise``: multiplications to remove, per cent.
         allocation: ``layerwise``: "uniform" keeps the same share of every layer's channels, to compare with.
-        rounds: ``layerwise``: steps on the way to ``flops_cut``.
+        rounds: ``layerwise``: steps on the way to ``flops_cut``; ``feature-map``: times through the interval.
     """
 
     methods: tuple[MethodName, ...]

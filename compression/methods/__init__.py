@@ -30,6 +30,6 @@ def make_method(name: MethodName, dense: nn.Module, settings: Settings, images: 
             return IntraKernelRegular(settings.kernel_values, settings.patterns)
         case "feature-map":
             interval = (settings.theta_low, settings.theta_high)
-            return FeatureMap(dense, images, settings.penalty, interval, settings.theta_step)
+            return FeatureMap(dense, images, settings.penalty, interval, settings.theta_step, settings.rounds)
         case "layerwise":
             return Layerwise(dense, images, settings.flops_cut, settings.rounds, settings.allocation)

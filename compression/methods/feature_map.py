@@ -36,13 +36,21 @@ class FeatureMap:
             every layer: a layer's scale is arbitrary, as the next one can make up for it.
         interval: theta's ends; the first step is in the middle.
         step: the interval is narrow when it is no wider.
+        rounds: how often the whole interval is gone through, as long as the round before has removed something:
+            retraining changes the maps of what is left.
     """
 
     def __init__(
-        self, dense: nn.Module, images: torch.Tensor, penalty: float, interval: tuple[float, float], step: float
+        self,
+        dense: nn.Module,
+        images: torch.Tensor,
+        penalty: float,
+        interval: tuple[float, float],
+        step: float,
+        rounds: int = 1,
     ) -> None:
         self._images, self._penalty = images, penalty
-        self._interval, self._step = interval, step
+        self._interval, self._step, self._rounds = interval, step, rounds
         self._least = least_channels(channel_groups(dense, self._shape))
 
     @property
@@ -52,13 +60,30 @@ class FeatureMap:
 
     def propose(self, model: nn.Module, steps: Sequence[Step]) -> Proposal | None:
         """See :class:`compression.methods.base.Method`."""
-        low, high = self._interval
-        for step in steps:
-            low, high = (low, step.setting) if step.accepted else (step.setting, high)
-        if high - low <= self._step:
+        low, high, rounds, kept = self._replay(steps)
+        again = kept and rounds < self._rounds
+        if high - low <= self._step and not again:
             return None
         groups = channel_groups(model, self._shape)
         shares = en_sparsity(model, groups, self._images, self._penalty)
+        proposal = self._narrowed(groups, shares, low, high)
+        return self._narrowed(groups, shares, *self._interval) if proposal is None and again else proposal
+
+    def _replay(self, steps: Sequence[Step]) -> tuple[float, float, int, bool]:
+        """The interval behind these steps, the round, and whether the round has kept a step."""
+        (low, high), rounds, kept = self._interval, 1, False
+        for step in steps:
+            # A round's thetas always lie inside its interval, the next round's first one never inside the narrow end.
+            if not low < step.setting < high:
+                (low, high), rounds, kept = self._interval, rounds + 1, False
+            low, high = (low, step.setting) if step.accepted else (step.setting, high)
+            kept = kept or step.accepted
+        return low, high, rounds, kept
+
+    def _narrowed(
+        self, groups: Sequence[ChannelGroup], shares: dict[str, torch.Tensor], low: float, high: float
+    ) -> Proposal | None:
+        """The next theta in the interval by which any channel goes."""
         while high - low > self._step:
             theta = (low + high) / 2
             counts = {

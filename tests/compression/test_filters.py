@@ -118,6 +118,22 @@ def test_theta_is_bisected_and_the_emptiest_channels_go() -> None:
     assert lower is not None and lower.setting < steps[0].setting, "kept: theta falls"
 
 
+def test_a_round_that_removed_something_is_followed_by_another() -> None:
+    images = data_set().training.pixels[:30]
+    method = make_method("feature-map", trained(), replace(FEATURE_MAP, rounds=3), images)
+    for accept, rounds in ((lambda steps: len(steps) in (0, 3), 3), (lambda steps: False, 1)):
+        model, steps = trained(), list[Step]()
+        while (proposal := method.propose(model, steps)) is not None:
+            accepted = accept(steps)
+            if accepted:
+                remove_channels(model, proposal.channels, SHAPE)
+            steps.append(Step("feature-map", proposal.layers, proposal.setting, accepted, 0))
+            assert len(steps) < 30
+        thetas = [step.setting for step in steps]
+        starts = [theta for before, theta in zip([1.0, *thetas], thetas, strict=False) if theta == 0.6]
+        assert len(starts) == rounds, thetas
+
+
 def test_a_channel_is_as_important_as_its_normalisation_makes_it() -> None:
     model = randomise(network(), 3)
     stem, _, stage, _ = channel_groups(model, SHAPE)

@@ -67,7 +67,7 @@ def compress(
     theta_step: Annotated[float, typer.Option(help="feature-map: interval at the end.")] = _DEFAULTS.theta_step,
     flops_cut: Annotated[float, typer.Option(help="layerwise: % of multiplications to go.")] = _DEFAULTS.flops_cut,
     allocation: Annotated[Allocation, typer.Option(help="layerwise: ratio of each layer.")] = _DEFAULTS.allocation,
-    rounds: Annotated[int, typer.Option(help="layerwise: steps on the way.")] = _DEFAULTS.rounds,
+    rounds: Annotated[int, typer.Option(help="layerwise: steps on the way; feature-map: passes.")] = _DEFAULTS.rounds,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Plot the run: NAME.report.")] = True,
     as_json: JsonOption = False,
 ) -> None:
