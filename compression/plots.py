@@ -26,6 +26,12 @@ BLUE, ORANGE, VERMILION, GREY, BLACK = "#0072B2", "#E69F00", "#D55E00", "#A6A6A6
 STEP_WIDTH = 14
 """Pixels of a step; a line of small text fits."""
 
+LETTER = 6.5
+"""Pixels that a letter of small text takes, about."""
+
+MOST_POINTS = 1000
+"""Channels that are drawn as a point each; more would make a page of megabytes."""
+
 Chart = alt.TopLevelMixin
 Panel = alt.LayerChart | alt.FacetChart
 
@@ -138,15 +144,17 @@ def accuracy_plot(rows: Sequence[Row], bound: float, layers: Sequence[str]) -> C
 
 
 def _turn_ends(rows: Sequence[Row], bound: float) -> list[int]:
-    """The last kept step of each turn, without those whose label would lie on another one's."""
+    """The last kept step of each turn, without those whose label would lie on another one's or leave the plot."""
     low, high = _accuracy_range(rows, bound)
-    widest = max(math.log(max(row["factor"] for row in rows)), 0.1)
-    placed: list[tuple[float, float]] = []
+    widest = math.log(max(row["factor"] for row in rows)) or 1.0
+    placed: list[tuple[float, float, float]] = []
     steps = []
     for row in {row["turn"]: row for row in rows if row["verdict"] == KEPT}.values():
-        x, y = math.log(row["factor"]) / widest * 580, (row["accuracy"] - low) / (high - low) * 320
-        if all(abs(x - other_x) > 45 or abs(y - other_y) > 13 for other_x, other_y in placed):
-            placed.append((x, y))
+        half = LETTER / 2 * len(row["layer"])
+        x, y = 23 + math.log(row["factor"]) / widest * 574, (row["accuracy"] - low) / (high - low) * 320
+        free = all(abs(x - other) > half + reach or abs(y - height) > 13 for other, height, reach in placed)
+        if free and x + half < 620:
+            placed.append((x, y, half))
             steps.append(row["step"])
     return steps
 
@@ -162,8 +170,9 @@ def steps_plot(rows: Sequence[Row], bound: float) -> Chart:
     scale = alt.Scale(domain=[-0.7, max(row["step"] for row in rows) + 0.7], nice=False)
     x = alt.X("step:Q", title="step", scale=scale, axis=_STEP_AXIS)
     turns = [{"step": row["step"], "turn": f"{row['method']} {row['layer']}"} for row in _turn_starts(rows)]
+    room = 10 + round(LETTER * max((len(row["turn"]) for row in turns), default=0))
     names = alt.Chart(_data(turns)).mark_text(angle=270, align="left", baseline="middle", fontSize=10)
-    above = names.encode(text="turn:N", y=alt.value(98), x=alt.X("step:Q", axis=None, scale=scale))
+    above = names.encode(text="turn:N", y=alt.value(room - 2), x=alt.X("step:Q", axis=None, scale=scale))
     ticks = alt.Chart(_data(turns)).mark_rule(color="#DDDDDD", aria=False)
     ticks = ticks.encode(x=alt.X("step:Q", title=None, scale=scale, axis=_STEP_AXIS))
     base = alt.Chart(_data(rows)).mark_point(size=50, strokeWidth=2, opacity=1)
@@ -172,7 +181,7 @@ def steps_plot(rows: Sequence[Row], bound: float) -> Chart:
     accuracy = points.encode(x=alt.X("step:Q", title=None, scale=scale, axis=_STEP_AXIS), y=share)
     factor = alt.Y("factor:Q", scale=_factor_scale(rows), axis=_FACTOR_AXIS, title="times fewer weights (log)")
     chart = alt.vconcat(
-        above.properties(width=width, height=100, view=alt.ViewBackground(stroke=None)),
+        above.properties(width=width, height=room, view=alt.ViewBackground(stroke=None)),
         (ticks + _bound_rule(rows, bound) + accuracy).properties(width=width, height=200),
         (ticks + points.encode(x=x, y=factor)).properties(width=width, height=160),
         spacing=4,
@@ -254,18 +263,19 @@ def en_sparsity_plot(rows: Sequence[Row]) -> Chart:
     steps = [{**row, "when": f"step {row['step']}"} for row in rows]
     whens = list(dict.fromkeys(row["when"] for row in steps))
     layers = list(dict.fromkeys(row["layer"] for row in rows))
-    panels = [_en_sparsity([row for row in steps if row["layer"] == layer], layer, whens) for layer in layers]
+    points = len(rows) <= MOST_POINTS
+    panels = [_en_sparsity([row for row in steps if row["layer"] == layer], layer, whens, points) for layer in layers]
     text = "share of near-zero values behind batch normalisation and ReLU; dashed: theta, channels above it go"
     return _styled(alt.concat(*panels, columns=3, title=_title("En-sparsity of each channel", text)))
 
 
-def _en_sparsity(rows: Sequence[Row], layer: str, whens: Sequence[str]) -> Panel:
+def _en_sparsity(rows: Sequence[Row], layer: str, whens: Sequence[str], points: bool) -> Panel:
     colours = alt.Scale(domain=list(whens), range=[BLUE, ORANGE][: len(whens)])
     colour = alt.Color("when:N", title="measured for", sort=list(whens), scale=colours)
     axis = alt.Axis(format="d", tickMinStep=1, tickCount=6, grid=False)
     last = max(row["rank"] for row in rows)
     shares = alt.Scale(domain=[0, 100])
-    line = alt.Chart(_data(rows)).mark_line(interpolate="step", point=alt.OverlayMarkDef(size=14))
+    line = alt.Chart(_data(rows)).mark_line(interpolate="step", point=alt.OverlayMarkDef(size=14) if points else False)
     line = line.encode(
         x=alt.X("rank:Q", title="channels, sorted", axis=axis, scale=alt.Scale(domain=[-0.5, last + 0.5], nice=False)),
         y=alt.Y("share:Q", title="near zero (%)", scale=shares),
@@ -278,7 +288,7 @@ def _en_sparsity(rows: Sequence[Row], layer: str, whens: Sequence[str]) -> Panel
     return alt.layer(line, theta, title=alt.TitleParams(layer, fontSize=11), width=230, height=110)
 
 
-_FACTOR_AXIS = alt.Axis(format="~r", values=[first * 10**power for power in range(5) for first in (1, 2, 5)])
+_FACTOR_AXIS = alt.Axis(format="~r", values=[first * 10**power for power in range(5) for first in (1, 1.5, 2, 3, 5, 7)])
 _COUNT_AXIS = alt.Axis(format=",d", values=[0, *(first * 10**power for power in range(7) for first in (1, 3))])
 _STEP_AXIS = alt.Axis(format="d", tickMinStep=1, grid=False)
 _VERDICT = alt.Shape(

@@ -36,6 +36,9 @@ from compression.summary import (
 __all__ = ["Plot", "check_folder", "draw", "report_folder", "write_report"]
 
 GENERATOR = "zeroskip compress-report"
+PNG_SCALE = 1.5
+"""Pixels of a PNG for each of the SVG's units."""
+
 _SVG = "http://www.w3.org/2000/svg"
 
 
@@ -47,7 +50,7 @@ class Plot:
         name: of its files, without the ending.
         caption: what is to be known when reading it.
         svg: as text; hovering over a mark shows its numbers.
-        png: as bytes, two pixels for each of the SVG's units.
+        png: as bytes.
     """
 
     name: str
@@ -146,9 +149,8 @@ def draw(run: Run) -> Iterator[Plot]:
 
 
 def _drawn(name: str, caption: str, chart: plots.Chart) -> Plot:
-    specification = json.dumps(chart.to_dict())
-    svg = vl_convert.vegalite_to_svg(specification)
-    return Plot(name, caption, _made_ready(svg, name), vl_convert.vegalite_to_png(specification, scale=2))
+    svg = vl_convert.vegalite_to_svg(json.dumps(chart.to_dict()))
+    return Plot(name, caption, _made_ready(svg, name), vl_convert.svg_to_png(svg, scale=PNG_SCALE))
 
 
 def _made_ready(svg: str, name: str) -> str:

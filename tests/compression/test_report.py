@@ -29,7 +29,7 @@ from compression.history import (
     TuningEpoch,
     as_line,
 )
-from compression.report import check_folder
+from compression.report import check_folder, draw
 from compression.summary import (
     Run,
     en_sparsity_rows,
@@ -212,6 +212,26 @@ def test_the_report_is_one_page_and_its_plots(capsys: pytest.CaptureFixture[str]
     assert {file.name for file in tmp_path.iterdir()} == {
         "net.json", "net.safetensors", "net.history.jsonl", "net.report",
     }  # fmt: skip
+
+
+def test_a_run_that_pruned_nothing_is_drawn(run: Run) -> None:
+    names = {name: LayerCount(each.weights, each.weights) for name, each in run.started.layers.items()}
+    nothing = replace(run, records=(run.started, Stopped("bound", 90, names), run.quantised))
+    assert [plot.name for plot in draw(nothing)] == ["weights", "multiplications", "accuracy", "steps"]
+
+
+def test_labels_of_the_accuracy_plot_do_not_lie_on_one_another(run: Run) -> None:
+    rows = step_rows(run)
+    crowded = [*rows, *({**rows[-1], "step": step, "turn": step} for step in range(4, 30))]
+    assert labelled(plots.accuracy_plot(rows, run.bound, LAYERS)) == [0, 1, 3]
+    assert labelled(plots.accuracy_plot(crowded, run.bound, LAYERS)) == [0, 1, 3]
+
+
+def labelled(chart: plots.Chart) -> list[int]:
+    """The steps with a label."""
+    filters = [each for layer in chart.to_dict()["layer"] for each in layer.get("transform", ())]
+    (steps,) = {tuple(each["filter"]["oneOf"]) for each in filters if isinstance(each["filter"], dict)}
+    return list(steps)
 
 
 def unfinished(folder: Path) -> None:
