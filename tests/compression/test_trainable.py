@@ -16,7 +16,15 @@ from compression.codebook import cluster, share_weights
 from compression.frontend import trace
 from compression.networks import lenet5
 from compression.prune import apply_masks, magnitude_mask, prunable
-from compression.quantise import QuantisationOptions, fit_formats, quantise_graph, quantise_module
+from compression.quantise import (
+    FixedPoint,
+    Formats,
+    InputScale,
+    QuantisationOptions,
+    fit_formats,
+    quantise_graph,
+    quantise_module,
+)
 from compression.train import LabelledImages, Schedule, count_correct, train
 from compression.trainable import TrainableGraph
 from golden.formats import CscOptions, encode
@@ -74,6 +82,21 @@ def test_in_evaluation_it_is_golden_to_the_last_bit(build: Callable[[], nn.Modul
         for layer in after.weighted_layers
     )
     assert [after.scale(layer.name) for layer in after.layers] == [before.scale(layer.name) for layer in before.layers]
+
+
+def test_accumulators_that_float32_cannot_hold_are_exact() -> None:
+    """Sums of 26 bits, one unit above and below 32.5 units of the output."""
+    model = nn.Sequential(InputScale(0), nn.Flatten(), nn.Linear(1024, 2))
+    nn.init.constant_(model[2].weight, 127.0)
+    model[2].bias.data = torch.tensor([32.5 * 2**20 - 255 * 127 * 1024]) + torch.tensor([1.0, -1.0])
+    images = torch.full((1, 1, 32, 32), 255, dtype=torch.uint8)
+    pixels, coarse = FixedPoint(0, signed=False), FixedPoint(-20, signed=True)
+    formats = Formats({"input": pixels, "1": pixels, "2": coarse}, {"2": FixedPoint(0, signed=True)})
+    graph = trace(model, (1, 32, 32))
+    network = quantise_graph(graph, images, "wide", formats=formats)
+    assert golden.run(network, images.numpy())["2"].tolist() == [[33, 32]]
+    with torch.no_grad():
+        assert torch.equal(TrainableGraph(graph, formats).eval()(images), scores(network, images))
 
 
 def test_training_through_the_integers_regains_accuracy() -> None:
