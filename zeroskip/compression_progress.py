@@ -26,11 +26,13 @@ class Display:
         self._console, self._progress = console, progress
         self._bar = progress.add_task("measuring", total=epochs)
         self._images = images
+        self._dense_macs = 0
 
     def __call__(self, record: Record) -> None:
         """Show one record."""
         match record:
             case Started():
+                self._dense_macs = _macs(record.layers)
                 self._line(f"dense: {self._share(record.correct)}, at least {self._share(record.required)} is kept")
             case EpochDone():
                 text = f"step {record.step}, epoch {record.epoch}: loss {record.loss:.4f}"
@@ -40,6 +42,7 @@ class Display:
                 self._line(
                     f"step {record.step}: {record.method} {', '.join(record.layers)} at {record.setting:g}: "
                     f"{self._share(record.correct)}, {verdict}; density % {_densities(record.counts)}"
+                    f"{self._fewer(_macs(record.counts))}"
                 )
             case TuningEpoch():
                 text = f"{record.stage}, epoch {record.epoch}: loss {record.loss:.4f}"
@@ -55,8 +58,17 @@ class Display:
     def _line(self, text: str) -> None:
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
+    def _fewer(self, macs: int) -> str:
+        """What removing channels has brought; nothing where none was removed."""
+        gone = 100 * (1 - macs / max(self._dense_macs, 1))
+        return f"; {gone:.1f} % fewer multiplications" if macs < self._dense_macs else ""
+
     def _share(self, correct: int) -> str:
         return f"{100 * correct / self._images:.2f} %"
+
+
+def _macs(counts: dict[str, LayerCount]) -> int:
+    return sum(each.macs for each in counts.values())
 
 
 def _densities(counts: dict[str, LayerCount]) -> str:
