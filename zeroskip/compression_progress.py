@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -26,12 +27,14 @@ class Display:
         self._console, self._progress = console, progress
         self._bar = progress.add_task("measuring", total=epochs)
         self._images = images
+        self._settings: dict[str, Any] = {}
         self._dense_macs = 0
 
     def __call__(self, record: Record) -> None:
         """Show one record."""
         match record:
             case Started():
+                self._settings = record.settings
                 self._dense_macs = _macs(record.layers)
                 self._line(f"dense: {self._share(record.correct)}, at least {self._share(record.required)} is kept")
             case EpochDone():
@@ -46,7 +49,8 @@ class Display:
                 )
             case TuningEpoch():
                 text = f"{record.stage}, epoch {record.epoch}: loss {record.loss:.4f}"
-                self._progress.update(self._bar, description=text, completed=record.epoch)
+                total = self._settings[f"{record.stage}_epochs"]
+                self._progress.update(self._bar, description=text, completed=record.epoch, total=total)
             case Tuned():
                 verdict = "kept" if record.accepted else "diverged, taken back" if record.diverged else "taken back"
                 self._line(f"{record.stage}: {self._share(record.before)} to {self._share(record.correct)}, {verdict}")
