@@ -50,6 +50,7 @@ __all__ = [
 _FINEST = 30  # fractional length of weights, so that accumulators keep within 32 bits
 _BIAS_BITS = 30  # of the 32 of an accumulator: the rest is for the sum
 _IMAGES = 100  # whose error is taken at once
+_COARSEST = -30  # fractional length of features: a scale's multiplier has 31 bits
 _FURTHEST = 15  # binary places between two addends: the engines' multipliers have 16 bits
 
 
@@ -210,7 +211,13 @@ class _Quantiser:
         """The format of a node's output."""
         if self.given is not None:
             return self.given.features[node.name]
-        return best_fixed_point(features, signed, self.options.bits, longest)
+        target = best_fixed_point(features, signed, self.options.bits, longest)
+        if target.fractional_length < _COARSEST:
+            peak = float(features.abs().max())
+            raise QuantisationError(
+                f"{node.name}: {node.kind} puts out numbers of up to {peak:.1e}, beyond any scale; train the network."
+            )
+        return target
 
     def _weighted(
         self, node: Node, operation: Convolution | Dense, source: torch.Tensor, features: torch.Tensor

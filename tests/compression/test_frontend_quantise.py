@@ -218,6 +218,14 @@ def test_calibration_images_must_be_pixels(images: torch.Tensor) -> None:
         quantise_module(ResNetLike(), images, "none")
 
 
+def test_numbers_beyond_any_scale_are_refused() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 2, 1, bias=False), nn.Conv2d(2, 2, 1, bias=False))
+    nn.init.constant_(model[0].weight, 2.0**20)
+    nn.init.constant_(model[1].weight, 2.0**20)
+    with pytest.raises(QuantisationError, match="1: Conv2d puts out numbers of up to .*e.*, beyond any scale"):
+        quantise_module(model, pixels(2, 1), "large")
+
+
 def test_addends_whose_scales_are_far_apart_are_refused() -> None:
     class Apart(nn.Module):
         def __init__(self) -> None:
