@@ -138,7 +138,7 @@ def draw(run: Run) -> Iterator[Plot]:
     if histograms:
         caption = (
             "Threshold: q times the standard deviation of the dense weights (reversed), the peak's far edge (peak by "
-            "histogram), or the least magnitude that is left. Retraining moves weights across it."
+            "histogram), or the least magnitude left (the other magnitude methods). Retraining moves weights across it."
         )
         yield _drawn("histograms", caption, plots.histogram_plot(histograms, thresholds(run)))
     if kernels:

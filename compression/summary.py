@@ -185,10 +185,11 @@ def _in_bins(histogram: Histogram, limit: float) -> NDArray[np.int64]:
 
 
 def thresholds(run: Run) -> dict[str, float]:
-    """The magnitude below which each layer was pruned; layers that were not pruned are left out.
+    """The magnitude below which each layer's weights were pruned; layers without a threshold are left out.
 
     ``reversed`` and the second reading of ``peak`` have one (q times the dense weights' deviation, and their setting);
-    what the others leave begins at its least magnitude, after retraining.
+    what ``magnitude`` and the first reading of ``peak`` leave begins at its least magnitude, after retraining. The
+    other methods do not go by a weight's magnitude alone.
     """
     found = run.of(Histograms)
     if len(found) < 2:
@@ -197,14 +198,16 @@ def thresholds(run: Run) -> dict[str, float]:
     limits: dict[str, float] = {}
     by_histogram = run.started.settings.get("peak_reading") == "histogram"
     for step in run.of(StepDone):
-        if step.accepted and len(step.layers) == 1 and step.layers[0] in dense:
-            layer = step.layers[0]
+        for layer in step.layers if step.accepted else ():
+            if layer not in dense or layer not in pruned:
+                continue
             if step.method == "reversed":
                 limits[layer] = max(limits.get(layer, 0.0), step.setting * dense[layer].deviation)
             elif step.method == "peak" and by_histogram:
                 limits[layer] = max(limits.get(layer, 0.0), step.setting)
-    fewer = (name for name in dense if name in pruned and sum(pruned[name].counts) < sum(dense[name].counts))
-    return {name: limits.get(name, pruned[name].least) for name in fewer}
+            elif step.method in ("magnitude", "peak"):
+                limits[layer] = max(limits.get(layer, 0.0), pruned[layer].least)
+    return limits
 
 
 def step_rows(run: Run) -> list[Row]:

@@ -130,14 +130,22 @@ def test_histograms_before_and_after_share_their_bins(run: Run) -> None:
 
 
 def test_thresholds_are_those_of_the_steps_that_were_kept(run: Run) -> None:
-    least = float(np.abs(4 * DENSE["stem"])[np.abs(DENSE["stem"]) > 0.8].min())
-    assert thresholds(run) == {"stem": pytest.approx(least)}, "no weight of block.conv went, by its histogram"
-    fewer = Histograms(3, {name: histogram_of(each * (np.abs(each) > 0.25)) for name, each in DENSE.items()})
-    changed = replace(run, records=tuple(fewer if each == run.of(Histograms)[1] else each for each in run.records))
     expected = 1.5 * float(np.std(DENSE["block.conv"]))
-    assert thresholds(changed)["block.conv"] == pytest.approx(expected)
-    marks = [row for row in values(plots.histogram_plot(histogram_rows(run), thresholds(run))) if "threshold" in row]
-    assert [row["weight"] for row in marks] == [pytest.approx(-least), pytest.approx(least)]
+    assert thresholds(run) == {"block.conv": pytest.approx(expected)}, "ikr has none"
+    rows = values(plots.histogram_plot(histogram_rows(run), thresholds(run)))
+    marks = [row["weight"] for row in rows if "threshold" in row]
+    assert marks == [pytest.approx(-expected), pytest.approx(expected)]
+
+
+@pytest.mark.parametrize(("reading", "expected"), [("largest-layer", None), ("histogram", 0.3)])
+def test_a_threshold_of_peak_pruning_follows_its_reading(run: Run, reading: str, expected: float | None) -> None:
+    counts = run.of(StepDone)[-1].counts
+    steps = [StepDone(number, "peak", ("stem",), setting, kept, 88, counts)
+             for number, setting, kept in ((4, 0.3, True), (5, 0.5, False))]  # fmt: skip
+    started = replace(run.started, settings={**run.started.settings, "peak_reading": reading})
+    changed = replace(run, started=started, records=(*run.records, *steps))
+    least = run.of(Histograms)[1].layers["stem"].least
+    assert thresholds(changed)["stem"] == pytest.approx(expected or least)
 
 
 def test_steps_stand_in_their_order_with_accuracy_and_sparsity(run: Run) -> None:
