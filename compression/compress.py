@@ -58,7 +58,8 @@ def compress(
         model: the trained network, on the device to train on; pruned in place.
         data: its images.
         settings: what to do.
-        output: the description, ``NAME.json``; beside it come ``NAME.safetensors`` and ``NAME.history.jsonl``.
+        output: the description, ``NAME.json``; beside it come ``NAME.safetensors``, ``NAME.history.jsonl`` and, as
+            pruned in floating point, ``NAME.pruned.pt``, a checkpoint for another run.
         report: is told of everything that goes into the history.
 
     Raises:
@@ -73,6 +74,7 @@ def compress(
     files = RunFiles(output)
     pruning = Pruning(model, training, judging, settings, files, report)
     outcome = pruning.run()
+    files.save_pruned({name: each.cpu() for name, each in model.state_dict().items()})
     float_correct = count_correct(model, data.test)
     tuning = FineTuning(training, judging, settings, files, pruning.state, report, pruning.teacher)
     golden.save(tuning.run(model, output.stem), output)

@@ -152,7 +152,7 @@ class Pruning:
         correct = count_correct(self._model, self._judging)
         self._files.record(self._started(correct))
         self._files.record(self._histograms(0))
-        state = RunState(fingerprint, correct, _copy(self._model), {}, [])
+        state = RunState(fingerprint, correct, _copy(self._model), _pruned_before(self._model), [])
         self._files.save(state)
         return state
 
@@ -269,6 +269,12 @@ class Pruning:
 
 def _copy(model: nn.Module) -> StateDict:
     return {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
+
+
+def _pruned_before(model: nn.Module) -> Masks:
+    """Masks of what is zero already, as in a network that another run has pruned: it stays zero."""
+    masks = {name: (each.detach() != 0).cpu() for name, each in prunable(model).items()}
+    return {name: mask for name, mask in masks.items() if not bool(mask.all())}
 
 
 def _intersect(fixed: Masks, new: Masks) -> Masks:

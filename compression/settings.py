@@ -44,7 +44,8 @@ class Settings:
     """A run's settings; together with model and data they determine every bit of its result (on one machine).
 
     Attributes:
-        methods: run one after another, each on what the one before left; each at most once.
+        methods: run one after another, each on what the one before left; each at most once. None at all
+            leaves retraining at the end, fine-tuning and quantisation.
         max_loss: accuracy that may be lost against the dense network, in percentage points.
         factor: stop as soon as there are so many times fewer weights; None goes on to the accuracy bound.
         epochs: retraining after each pruning step.
@@ -83,7 +84,7 @@ class Settings:
         rounds: ``layerwise``: steps on the way to ``flops_cut``; ``feature-map``: times through the interval.
     """
 
-    methods: tuple[MethodName, ...]
+    methods: tuple[MethodName, ...] = ()
     max_loss: float = 0.5
     factor: float | None = None
     epochs: int = 2
@@ -122,8 +123,6 @@ class Settings:
     rounds: int = 1
 
     def __post_init__(self) -> None:
-        if not self.methods:
-            raise CompressionError(f"name a method: {', '.join(METHODS)}.")
         for method in self.methods:
             if self.methods.count(method_name(method)) > 1:
                 raise CompressionError(f"the method {method} is named twice; each runs once.")

@@ -59,8 +59,8 @@ class RunState:
 
 
 class RunFiles:
-    """The files of a run, beside the description that it makes: ``NAME.history.jsonl`` and, until it ends,
-    ``NAME.state.pt``.
+    """The files of a run, beside the description that it makes: ``NAME.history.jsonl``, ``NAME.pruned.pt`` (the pruned
+    network in floating point) and, until it ends, ``NAME.state.pt``.
 
     Args:
         output: the description's path, ``NAME.json``.
@@ -69,6 +69,7 @@ class RunFiles:
     def __init__(self, output: Path) -> None:
         self.state = output.with_suffix(".state.pt")
         self.history = output.with_suffix(".history.jsonl")
+        self.pruned = output.with_suffix(".pruned.pt")
 
     def record(self, record: Record) -> None:
         """Append to the history; :meth:`save` makes it last."""
@@ -81,15 +82,11 @@ class RunFiles:
         Raises:
             OSError: it cannot be written (as on a full disk); the state before stays.
         """
-        buffer = io.BytesIO()
-        torch.save(_plain(state, self.history.stat().st_size), buffer)
-        temporary = self.state.with_name(f".{self.state.name}.{os.getpid()}")
-        with _named(self.state):
-            try:
-                temporary.write_bytes(buffer.getbuffer())
-                os.replace(temporary, self.state)
-            finally:
-                temporary.unlink(missing_ok=True)
+        _write(_plain(state, self.history.stat().st_size), self.state)
+
+    def save_pruned(self, model: StateDict) -> None:
+        """Replace the checkpoint of the pruned network at one stroke; errors as of :meth:`save`."""
+        _write(dict(model), self.pruned)
 
     def load(self, fingerprint: str) -> RunState | None:
         """The state of a run that was stopped, or None (and an empty history) where there is none.
@@ -137,6 +134,18 @@ def _from_plain(fields: dict[str, Any]) -> tuple[RunState, int]:
     if fields["trial"] is not None:
         fields["trial"] = Trial(fields["trial"]["model"], Snapshot(**fields["trial"]["snapshot"]))
     return RunState(**fields), length
+
+
+def _write(content: dict[str, Any], file: Path) -> None:
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    with _named(file):
+        try:
+            temporary.write_bytes(buffer.getbuffer())
+            os.replace(temporary, file)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -36,7 +36,25 @@ class Recipe:
     options: str
 
 
-RECIPES: dict[str, Recipe] = {}
+_LENET5 = "--method reversed --method peak --budget by-weights --q-step 0.5 --epochs 1 --max-loss 1.5 --share 0.1"
+_CIFAR10_CNN = "--method reversed --method peak --budget by-weights --q-step 0.5 --epochs 1 --epoch-images 15000"
+
+RECIPES = {
+    "lenet5_reversed": Recipe(
+        "lenet5",
+        f"{FASHION} {_LENET5} --factor 16 --learning-rate 0.02 --final-epochs 40 --distillation 0.5 --qat-epochs 2",
+    ),
+    "cifar10_cnn_reversed": Recipe(
+        "cifar10-cnn",
+        f"{CIFAR} {_CIFAR10_CNN} --factor 20 --max-loss 1 --learning-rate 0.01 --final-epochs 25 --codebook 16",
+    ),
+    "vgg_small_ikr": Recipe(
+        "vgg-small",
+        f"{CIFAR} --method ikr --kernel-values 1 --patterns 8 --epochs 1 --epoch-images 15000 --max-loss 3"
+        " --learning-rate 0.03 --final-epochs 40 --distillation 0.5",
+    ),
+}
+"""Description -> how it is made."""
 
 
 def command_line(name: str) -> list[str]:

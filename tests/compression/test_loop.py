@@ -14,10 +14,12 @@ import torch
 import golden
 from compression.accuracy import count_correct_integers
 from compression.channels import positions
+from compression.checkpoint import load_checkpoint
 from compression.compress import Compressed, compress, factor_of
 from compression.errors import CompressionError
 from compression.history import EpochDone, Record, StepDone
 from compression.loop import Pruning, _intersect, layer_counts, required_correct
+from compression.prune import prunable
 from compression.settings import Settings
 from compression.state import RunFiles
 from compression.train import count_correct
@@ -84,6 +86,18 @@ def test_retraining_at_the_end_prunes_nothing_and_does_no_harm(tmp_path: Path) -
     assert compressed.outcome.reason == "factor" and compressed.outcome.correct >= pruning[-1]["correct"]
     epochs = [event for event in events(tmp_path / "final") if event["event"] == "epoch"]
     assert sum(each["step"] == last["step"] for each in epochs) == 3
+
+
+def test_a_pruned_checkpoint_goes_on_in_another_run_and_its_zeros_stay(whole: Path, tmp_path: Path) -> None:
+    model = trained()
+    load_checkpoint(model, whole / "net.pruned.pt")
+    zeros = {name: weights == 0 for name, weights in prunable(model).items()}
+    assert count_correct(model, data_set().test) == events(whole)[-1]["float_correct"]
+    settings = replace(SETTINGS, methods=(), final_epochs=2, learning_rate=1e-4)
+    compress(model, data_set(), settings, tmp_path / "net.json")
+    retrained = {name: weights == 0 for name, weights in prunable(model).items()}
+    assert all(torch.equal(retrained[name], each) for name, each in zeros.items())
+    assert [event["method"] for event in events(tmp_path) if event["event"] == "step"] == ["retrain"]
 
 
 def test_a_step_may_spend_no_more_than_its_budget(tmp_path: Path) -> None:
@@ -263,7 +277,6 @@ def test_a_full_disk_leaves_the_state_before(whole: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"methods": ()}, "name a method"),
         ({"methods": ("peak", "peak")}, "named twice"),
         ({"methods": ("best",)}, "there is no method 'best'"),
         ({"max_loss": float("nan")}, "max-loss is nan, but must be percentage points from 0 to 100"),

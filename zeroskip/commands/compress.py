@@ -26,9 +26,11 @@ def compress(
     network: Annotated[
         str, typer.Option(help="The checkpoint's network: lenet5, vgg16bn, resnet20, .., or pytorchcv:NAME.")
     ],
-    method: Annotated[list[str], typer.Option(help=f"{', '.join(METHODS)}; give it again for one that follows.")],
     data: Annotated[str, typer.Option(help="fashion-mnist, cifar-10, or a folder of .npy arrays or images.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DESC", help="Model description (JSON).")],
+    method: Annotated[
+        list[str] | None, typer.Option(help=f"{', '.join(METHODS)}; give it again for one that follows.")
+    ] = None,
     data_folder: Annotated[Path, typer.Option(help="Where the named data sets lie.")] = Path("data"),
     max_loss: Annotated[float, typer.Option(help="Accuracy that may go, percentage points.")] = _DEFAULTS.max_loss,
     factor: Annotated[float | None, typer.Option(help="Stop at so many times fewer weights.")] = None,
@@ -73,7 +75,7 @@ def compress(
 ) -> None:
     """Prune, retrain and quantise a trained network; a run that was killed goes on where it stopped."""
     settings = Settings(
-        methods=tuple(map(method_name, method)),
+        methods=tuple(map(method_name, method or ())),
         max_loss=max_loss,
         factor=factor,
         epochs=epochs,
