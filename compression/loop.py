@@ -13,6 +13,7 @@ from torch import nn
 
 from compression.channels import load_resized, positions, remove_channels
 from compression.distribution import histogram_of
+from compression.errors import CompressionError
 from compression.history import (
     Diverged,
     EnSparsity,
@@ -115,6 +116,9 @@ class Pruning:
         self._shape = (channels, rows, columns)
         self._positions = positions(model, self._shape)
         self._dense = self._counts()
+        for name in settings.keep:
+            if name not in self._dense:
+                raise CompressionError(f"keep: there is no layer {name!r}; the layers are {', '.join(self._dense)}.")
         images = training.pixels[: settings.calibration]
         self._methods = {name: make_method(name, model, settings, images) for name in settings.methods}
         fingerprint = _fingerprint(model, training, judging, settings)

@@ -4,7 +4,7 @@ Han, Pool, Tran, Dally, "Learning both Weights and Connections for Efficient Neu
 and 3.4: remove the weights of least magnitude, retrain what is left, repeat; neurons without effect go whole.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -40,9 +40,13 @@ class WeightCount:
         return self.total / max(self.nonzero, 1)
 
 
-def prunable(model: nn.Module) -> dict[str, torch.Tensor]:
-    """The weights that pruning may touch: those of convolutions and linear layers, by layer name."""
-    return {name: module.weight for name, module in model.named_modules() if isinstance(module, (nn.Conv2d, nn.Linear))}
+def prunable(model: nn.Module, keep: Collection[str] = ()) -> dict[str, torch.Tensor]:
+    """The weights that pruning may touch: those of convolutions and linear layers not in ``keep``, by layer name."""
+    return {
+        name: module.weight
+        for name, module in model.named_modules()
+        if isinstance(module, (nn.Conv2d, nn.Linear)) and name not in keep
+    }
 
 
 def magnitude_mask(weights: torch.Tensor, density: float) -> torch.Tensor:

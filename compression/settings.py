@@ -46,6 +46,7 @@ class Settings:
     Attributes:
         methods: run one after another, each on what the one before left; each at most once. None at all
             leaves retraining at the end, fine-tuning and quantisation.
+        keep: layers that no method touches, as often the first one.
         max_loss: accuracy that may be lost against the dense network, in percentage points.
         factor: stop as soon as there are so many times fewer weights; None goes on to the accuracy bound.
         epochs: retraining after each pruning step.
@@ -85,6 +86,7 @@ class Settings:
     """
 
     methods: tuple[MethodName, ...] = ()
+    keep: tuple[str, ...] = ()
     max_loss: float = 0.5
     factor: float | None = None
     epochs: int = 2

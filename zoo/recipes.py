@@ -41,12 +41,13 @@ class Recipe:
 
 
 _LENET5 = "--method reversed --method peak --budget by-weights --q-step 0.5 --epochs 1 --max-loss 1.5 --share 0.1"
-_CIFAR10_CNN = "--method reversed --method peak --budget by-weights --q-step 0.5 --epochs 1 --epoch-images 15000"
+_CIFAR10_CNN = "--method reversed --method peak --budget by-weights --q-step 0.5 --epochs 1 --epoch-images 10000"
+_FEATURE_MAP = "--method feature-map --epochs 3 --learning-rate 0.05 --final-epochs 6 --distillation 0.5"
 
 RECIPES = {
     "lenet5_reversed": Recipe(
         "lenet5",
-        f"{FASHION} {_LENET5} --factor 16 --learning-rate 0.02 --final-epochs 40 --distillation 0.5 --qat-epochs 2",
+        f"{FASHION} {_LENET5} --factor 16 --learning-rate 0.02 --final-epochs 25 --distillation 0.5",
     ),
     "cifar10_cnn_reversed": Recipe(
         "cifar10-cnn",
@@ -54,8 +55,20 @@ RECIPES = {
     ),
     "vgg_small_ikr": Recipe(
         "vgg-small",
-        f"{CIFAR} --method ikr --kernel-values 1 --patterns 8 --epochs 1 --epoch-images 15000 --max-loss 3"
-        " --learning-rate 0.03 --final-epochs 40 --distillation 0.5",
+        f"{CIFAR} --method ikr --kernel-values 1 --patterns 8 --epochs 1 --epoch-images 15000 --max-loss 5"
+        " --learning-rate 0.03 --final-epochs 25 --distillation 0.5",
+    ),
+    "vgg_small_feature_map_1": Recipe(
+        "vgg-small",
+        f"{CIFAR} {_FEATURE_MAP} --max-loss 1 --theta-low 0.66 --theta-high 0.8 --theta-step 0.04",
+    ),
+    "vgg_small_feature_map_2": Recipe(
+        "vgg-small",
+        f"{CIFAR} {_FEATURE_MAP} --max-loss 2 --theta-low 0.6 --theta-high 0.76 --theta-step 0.045",
+    ),
+    "vgg_small_feature_map_3": Recipe(
+        "vgg-small",
+        f"{CIFAR} {_FEATURE_MAP} --max-loss 3 --theta-low 0.56 --theta-high 0.74 --theta-step 0.05",
     ),
 }
 """Description -> how it is made."""

@@ -19,17 +19,18 @@ __all__ = ["Method", "Proposal", "Step", "make_method"]
 def make_method(name: MethodName, dense: nn.Module, settings: Settings, images: torch.Tensor) -> Method:
     """The method of that name, for the network ``dense`` before anything is pruned; a method that looks at feature maps
     runs it on ``images``, uint8 (N, C, H, W)."""
+    keep = settings.keep
     match name:
         case "magnitude":
-            return Magnitude(settings.share)
+            return Magnitude(settings.share, keep)
         case "reversed":
-            return Reversed(dense, settings.q_step, settings.order, settings.budget)
+            return Reversed(dense, settings.q_step, settings.order, settings.budget, keep)
         case "peak":
-            return HistogramPeak() if settings.peak_reading == "histogram" else Peak(settings.share)
+            return HistogramPeak(keep) if settings.peak_reading == "histogram" else Peak(settings.share, keep)
         case "ikr":
-            return IntraKernelRegular(settings.kernel_values, settings.patterns)
+            return IntraKernelRegular(settings.kernel_values, settings.patterns, keep)
         case "feature-map":
             interval = (settings.theta_low, settings.theta_high)
-            return FeatureMap(dense, images, settings.penalty, interval, settings.theta_step, settings.rounds)
+            return FeatureMap(dense, images, settings.penalty, interval, settings.theta_step, settings.rounds, keep)
         case "layerwise":
-            return Layerwise(dense, images, settings.flops_cut, settings.rounds, settings.allocation)
+            return Layerwise(dense, images, settings.flops_cut, settings.rounds, settings.allocation, keep)

@@ -6,16 +6,16 @@ beyond a threshold theta go. Theta is bisected in an interval: a step within the
 is taken back raises it, until the interval is narrow.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import torch
 from torch import nn
 
-from compression.channels import ChannelGroup, channel_groups
+from compression.channels import ChannelGroup
 from compression.float_graph import Add, Affine, Convolution, Dense, FloatGraph, MaxPool, Node
 from compression.frontend import trace
 from compression.methods.base import Proposal, Step
-from compression.methods.filters import least_channels, lowest
+from compression.methods.filters import groups_of, least_channels, lowest
 from compression.prune import prunable
 
 __all__ = ["FeatureMap", "en_sparsity", "final_maps"]
@@ -38,6 +38,7 @@ class FeatureMap:
         step: the interval is narrow when it is no wider.
         rounds: how often the whole interval is gone through, as long as the round before has removed something:
             retraining changes the maps of what is left.
+        keep: layers that stay as they are.
     """
 
     def __init__(
@@ -48,10 +49,11 @@ class FeatureMap:
         interval: tuple[float, float],
         step: float,
         rounds: int = 1,
+        keep: Collection[str] = (),
     ) -> None:
-        self._images, self._penalty = images, penalty
+        self._images, self._penalty, self._keep = images, penalty, keep
         self._interval, self._step, self._rounds = interval, step, rounds
-        self._least = least_channels(channel_groups(dense, self._shape))
+        self._least = least_channels(groups_of(dense, self._shape, self._keep))
 
     @property
     def _shape(self) -> tuple[int, int, int]:
@@ -64,7 +66,7 @@ class FeatureMap:
         again = kept and rounds < self._rounds
         if high - low <= self._step and not again:
             return None
-        groups = channel_groups(model, self._shape)
+        groups = groups_of(model, self._shape, self._keep)
         shares = en_sparsity(model, groups, self._images, self._penalty)
         proposal = self._narrowed(groups, shares, low, high)
         return self._narrowed(groups, shares, *self._interval) if proposal is None and again else proposal

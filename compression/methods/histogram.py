@@ -5,7 +5,7 @@ Zhang et al., "Optimized Compression for Implementing Convolutional Neural Netwo
 that are left peaks just outside the threshold; the threshold is raised past that peak.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import nn
@@ -23,10 +23,13 @@ class HistogramPeak:
     """Each layer once, from the last to the first; a step that is not accepted leaves its layer as it was. A step's
     setting is the threshold."""
 
+    def __init__(self, keep: Collection[str] = ()) -> None:
+        self._keep = keep
+
     def propose(self, model: nn.Module, steps: Sequence[Step]) -> Proposal | None:
         """See :class:`compression.methods.base.Method`."""
         done = {name for step in steps for name in step.layers}
-        for name, weights in reversed(prunable(model).items()):
+        for name, weights in reversed(prunable(model, self._keep).items()):
             magnitudes = weights.detach().abs()
             if name not in done and bool(magnitudes.any()):
                 threshold = past_the_peak(magnitudes)

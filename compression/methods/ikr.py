@@ -4,12 +4,13 @@ Yang et al., "Intra-Kernel Regular pruning" (ISMVL 2018). The algorithm is our r
 ``conv-pattern`` holds what it leaves.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import nn
 
 from compression.methods.base import Proposal, Step, removes
+from compression.prune import prunable
 
 __all__ = ["IntraKernelRegular", "pattern_mask"]
 
@@ -22,15 +23,15 @@ class IntraKernelRegular:
     Args:
         kernel_values: non-zeros of each kernel, at first.
         patterns: patterns of each layer, at most.
+        keep: layers that stay as they are.
     """
 
-    def __init__(self, kernel_values: int, patterns: int) -> None:
-        self._kernel_values = kernel_values
-        self._patterns = patterns
+    def __init__(self, kernel_values: int, patterns: int, keep: Collection[str] = ()) -> None:
+        self._kernel_values, self._patterns, self._keep = kernel_values, patterns, keep
 
     def propose(self, model: nn.Module, steps: Sequence[Step]) -> Proposal | None:
         """See :class:`compression.methods.base.Method`."""
-        layers = {name: layer.weight for name, layer in model.named_modules() if isinstance(layer, nn.Conv2d)}
+        layers = {name: weights for name, weights in prunable(model, self._keep).items() if weights.ndim == 4}
         for name, weights in reversed(layers.items()):
             own = [step for step in steps if step.layers == (name,)]
             size = self._kernel_values + len(own)

@@ -6,14 +6,14 @@ that a layer keeps is proportional to 1 - s, where s is the share of zeros in th
 scaled by follows from the multiplications that are to go. Then the network is retrained.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 from torch import nn
 
-from compression.channels import ChannelGroup, channel_groups, positions
+from compression.channels import ChannelGroup, positions
 from compression.methods.base import Proposal, Step
-from compression.methods.filters import least_channels, lowest
+from compression.methods.filters import groups_of, least_channels, lowest
 from compression.prune import prunable
 from compression.settings import Allocation
 
@@ -37,15 +37,22 @@ class Layerwise:
         cut: multiplications to remove, per cent of the dense network's.
         rounds: steps on the way there.
         allocation: "uniform" keeps the same share of every layer; the baseline.
+        keep: layers that stay as they are.
     """
 
     def __init__(
-        self, dense: nn.Module, images: torch.Tensor, cut: float, rounds: int, allocation: Allocation = "layerwise"
+        self,
+        dense: nn.Module,
+        images: torch.Tensor,
+        cut: float,
+        rounds: int,
+        allocation: Allocation = "layerwise",
+        keep: Collection[str] = (),
     ) -> None:
         channels, rows, columns = images.shape[1:]
-        self._shape = (channels, rows, columns)
+        self._shape, self._keep = (channels, rows, columns), keep
         self._images, self._cut, self._rounds, self._allocation = images, cut, rounds, allocation
-        groups = channel_groups(dense, self._shape)
+        groups = groups_of(dense, self._shape, keep)
         self._positions = positions(dense, self._shape)
         self._channels = {group.name: group.channels for group in groups}
         self._least = least_channels(groups)
@@ -55,7 +62,7 @@ class Layerwise:
         """See :class:`compression.methods.base.Method`."""
         if len(steps) >= self._rounds or any(not step.accepted for step in steps):
             return None
-        groups = channel_groups(model, self._shape)
+        groups = groups_of(model, self._shape, self._keep)
         ratios = dict.fromkeys((group.name for group in groups), 1.0)
         if self._allocation == "layerwise":
             ratios = {name: 1 - share for name, share in zero_shares(model, groups, self._images).items()}

@@ -3,7 +3,7 @@
 Han, Pool, Tran, Dally, "Learning both Weights and Connections for Efficient Neural Networks" (NIPS 2015), section 3.1.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import nn
@@ -18,12 +18,12 @@ class Magnitude:
     """Each step keeps the weights of greatest magnitude, ``1 - share`` of what the step before kept; ends at the first
     step that is not accepted. A step's setting is the density, one for all layers."""
 
-    def __init__(self, share: float) -> None:
-        self._share = share
+    def __init__(self, share: float, keep: Collection[str] = ()) -> None:
+        self._share, self._keep = share, keep
 
     def propose(self, model: nn.Module, steps: Sequence[Step]) -> Proposal | None:
         """See :class:`compression.methods.base.Method`."""
-        weights = prunable(model)
+        weights = prunable(model, self._keep)
         if not weights or any(not step.accepted for step in steps):
             return None
         density = steps[-1].setting if steps else 1.0

@@ -4,7 +4,7 @@ Zhang et al., "Optimized Compression for Implementing Convolutional Neural Netwo
 295). The algorithm is our reconstruction; :mod:`compression.methods.histogram` is our other reading.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import nn
@@ -19,12 +19,12 @@ class Peak:
     """Each step removes ``share`` of the weights of least magnitude from the layer with the most non-zeros (of equal
     ones the first); ends at the first step that is not accepted. A step's setting is the layer's density after it."""
 
-    def __init__(self, share: float) -> None:
-        self._share = share
+    def __init__(self, share: float, keep: Collection[str] = ()) -> None:
+        self._share, self._keep = share, keep
 
     def propose(self, model: nn.Module, steps: Sequence[Step]) -> Proposal | None:
         """See :class:`compression.methods.base.Method`."""
-        weights = prunable(model)
+        weights = prunable(model, self._keep)
         if not weights or any(not step.accepted for step in steps):
             return None
         left = {name: int(torch.count_nonzero(each)) for name, each in weights.items()}

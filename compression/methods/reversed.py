@@ -7,7 +7,7 @@ is raised step by step, with retraining after each, until the accuracy bound; th
 The conventional order, from the first layer to the last, is there to compare with.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import accumulate
 
 import torch
@@ -28,15 +28,21 @@ class Reversed:
         dense: the network before pruning.
         q_step: what q grows by.
         order: which layer has the first turn.
+        keep: layers that stay as they are.
         budget: "whole" lets each layer spend all accuracy that the ones before left, which a small first layer may use
             up alone. "by-weights" allows a loss in proportion to the weights of the layers that have had their turn.
     """
 
     def __init__(
-        self, dense: nn.Module, q_step: float, order: Order = "last-to-first", budget: Budget = "whole"
+        self,
+        dense: nn.Module,
+        q_step: float,
+        order: Order = "last-to-first",
+        budget: Budget = "whole",
+        keep: Collection[str] = (),
     ) -> None:
         self._q_step = q_step
-        weights = prunable(dense)
+        weights = prunable(dense, keep)
         self._deviations = {name: float(each.detach().double().std(correction=0)) for name, each in weights.items()}
         self._turns = list(weights) if order == "first-to-last" else list(reversed(weights))
         self._budgets = dict.fromkeys(weights, 1.0)

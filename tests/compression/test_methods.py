@@ -56,6 +56,20 @@ def test_reversed_goes_from_the_last_layer_to_the_first_and_raises_q() -> None:
     assert order == [(name, q) for name in reversed(LAYERS) for q in (0.5, 1.0)]
 
 
+@pytest.mark.parametrize("reading", ["largest-layer", "histogram"])
+@pytest.mark.parametrize("name", METHODS)
+def test_layers_to_keep_are_never_touched(name: MethodName, reading: PeakReading) -> None:
+    model, steps = small_network(), list[Step]()
+    method = make_method(
+        name, model, Settings((name,), keep=("0", "9"), peak_reading=reading), data_set().training.pixels
+    )
+    while len(steps) < 50 and (proposal := method.propose(model, steps)) is not None:
+        assert not {"0", "9"} & {*proposal.layers, *proposal.masks, *proposal.channels}
+        apply_masks(model, proposal.masks)
+        steps.append(step(proposal.layers, proposal.setting, not proposal.channels))
+    assert steps
+
+
 def first_turns(settings: Settings) -> list[tuple[str, float]]:
     """Layer and budget of each layer's first proposal, when none is accepted."""
     model, steps, turns = small_network(), list[Step](), list[tuple[str, float]]()

@@ -32,6 +32,7 @@ def compress(
         list[str] | None, typer.Option(help=f"{', '.join(METHODS)}; give it again for one that follows.")
     ] = None,
     data_folder: Annotated[Path, typer.Option(help="Where the named data sets lie.")] = Path("data"),
+    keep: Annotated[list[str] | None, typer.Option(help="A layer that no method touches; again for others.")] = None,
     max_loss: Annotated[float, typer.Option(help="Accuracy that may go, percentage points.")] = _DEFAULTS.max_loss,
     factor: Annotated[float | None, typer.Option(help="Stop at so many times fewer weights.")] = None,
     epochs: Annotated[int, typer.Option(help="Retraining after each step.")] = _DEFAULTS.epochs,
@@ -76,6 +77,7 @@ def compress(
     """Prune, retrain and quantise a trained network; a run that was killed goes on where it stopped."""
     settings = Settings(
         methods=tuple(map(method_name, method or ())),
+        keep=tuple(keep or ()),
         max_loss=max_loss,
         factor=factor,
         epochs=epochs,
