@@ -51,12 +51,12 @@ RECIPES = {
     ),
     "cifar10_cnn_reversed": Recipe(
         "cifar10-cnn",
-        f"{CIFAR} {_CIFAR10_CNN} --factor 20 --max-loss 1 --learning-rate 0.01 --final-epochs 25 --codebook 16",
+        f"{CIFAR} {_CIFAR10_CNN} --factor 20 --max-loss 1 --learning-rate 0.003 --final-epochs 30 --codebook 16",
     ),
     "vgg_small_ikr": Recipe(
         "vgg-small",
-        f"{CIFAR} --method ikr --kernel-values 1 --patterns 8 --epochs 1 --epoch-images 15000 --max-loss 5"
-        " --learning-rate 0.03 --final-epochs 25 --distillation 0.5",
+        f"{CIFAR} --method ikr --kernel-values 1 --patterns 16 --keep conv1 --epochs 1 --epoch-images 10000 --max-loss 15"
+        " --learning-rate 0.03 --final-epochs 60 --distillation 0.5",
     ),
     "vgg_small_feature_map_1": Recipe(
         "vgg-small",
