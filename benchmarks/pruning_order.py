@@ -62,7 +62,7 @@ def run(order: Order, seed: int) -> Run:
     load_checkpoint(model, checkpoint)
     data = load_data("fashion-mnist", DATA, definition.input_shape, definition.classes)
     settings = Settings(
-        ("reversed",), max_loss=MAX_LOSS, order=order, seed=seed, q_step=0.5, epochs=1, epoch_images=30_000,
+        ("reversed",), max_loss=MAX_LOSS, order=order, seed=seed, q_step=0.5, epochs=1, epoch_images=20_000,
         batch=64, learning_rate=0.01, shift=1, flip=True,
     )  # fmt: skip
     output = BUILD / "pruning_order" / f"{order.replace('-', '_')}_{seed}.json"

@@ -55,8 +55,8 @@ RECIPES = {
     ),
     "vgg_small_ikr": Recipe(
         "vgg-small",
-        f"{CIFAR} --method ikr --kernel-values 1 --patterns 16 --keep conv1 --epochs 1 --epoch-images 10000 --max-loss 15"
-        " --learning-rate 0.03 --final-epochs 60 --distillation 0.5",
+        f"{CIFAR} --method ikr --kernel-values 1 --patterns 16 --keep conv1 --epochs 1 --epoch-images 10000"
+        " --max-loss 15 --learning-rate 0.03 --final-epochs 60 --distillation 0.5",
     ),
     "vgg_small_feature_map_1": Recipe(
         "vgg-small",
