@@ -49,7 +49,7 @@ class Run:
 def run(order: Order, seed: int) -> Run:
     """Prune LeNet-5 in that order; everything else is the same for both."""
     from compression.checkpoint import load_checkpoint
-    from compression.compress import compress, factor_of
+    from compression.compress import compress
     from compression.data import load_data
     from compression.networks import find_network
     from compression.settings import Settings
@@ -70,7 +70,7 @@ def run(order: Order, seed: int) -> Run:
     result = compress(model, data, settings, output)
     quantised = result.quantised
     return Run(
-        order, seed, factor_of(quantised), quantised.dense_correct, quantised.float_correct, quantised.correct,
+        order, seed, quantised.factor, quantised.dense_correct, quantised.float_correct, quantised.correct,
         result.outcome.accepted,
     )  # fmt: skip
 

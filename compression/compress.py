@@ -23,7 +23,7 @@ from compression.settings import Settings
 from compression.state import RunFiles
 from compression.train import LabelledImages, count_correct
 
-__all__ = ["Compressed", "compress", "factor_of", "flops_cut_of"]
+__all__ = ["Compressed", "compress"]
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def _complaints(outcome: Outcome, quantised: Quantised, settings: Settings) -> I
     if settings.factor is not None and outcome.reason != "factor":
         yield (
             f"{settings.factor:g} times fewer weights cannot be had within {settings.max_loss:g} points; "
-            f"the best that was reached is {factor_of(quantised):.2f} times fewer, with {accuracy}"
+            f"the best that was reached is {quantised.factor:.2f} times fewer, with {accuracy}"
         )
     cut = 100 * (1 - outcome.macs / max(outcome.dense_macs, 1))
     if "layerwise" in settings.methods and cut < settings.flops_cut - 1e-9:
@@ -144,16 +144,6 @@ def _complaints(outcome: Outcome, quantised: Quantised, settings: Settings) -> I
             f"the description loses more than {settings.max_loss:g} points: it gets {quantised.correct} of "
             f"{quantised.images} test images right, {required} were asked for"
         )
-
-
-def factor_of(quantised: Quantised) -> float:
-    """How many times fewer weights the description has than the dense network."""
-    return quantised.dense_weights / max(sum(each.nonzero for each in quantised.counts.values()), 1)
-
-
-def flops_cut_of(quantised: Quantised) -> float:
-    """Per cent of the dense network's multiplications that the description does without; zeros count as weights."""
-    return 100 * (1 - sum(each.macs for each in quantised.counts.values()) / max(quantised.dense_macs, 1))
 
 
 def _divide(data: DataSet, settings: Settings) -> tuple[LabelledImages, LabelledImages]:

@@ -150,6 +150,21 @@ class Quantised:
     dense_weights: int = 0
     dense_macs: int = 0
 
+    @property
+    def factor(self) -> float:
+        """How many times fewer weights the description has than the dense network."""
+        return self.dense_weights / max(sum(each.nonzero for each in self.counts.values()), 1)
+
+    @property
+    def macs_factor(self) -> float:
+        """How many times fewer multiplications there are, those by zeros left out."""
+        return self.dense_macs / max(sum(each.nonzero_macs for each in self.counts.values()), 1)
+
+    @property
+    def flops_cut(self) -> float:
+        """Per cent of the dense network's multiplications that the description does without; zeros count as weights."""
+        return 100 * (1 - sum(each.macs for each in self.counts.values()) / max(self.dense_macs, 1))
+
 
 @dataclass(frozen=True)
 class Histogram:

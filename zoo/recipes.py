@@ -19,7 +19,6 @@ from rich.table import Table
 
 import golden
 import golden.formats
-from compression.compress import flops_cut_of
 from compression.history import Quantised, read_history
 from zoo.history import DESCRIPTIONS
 
@@ -28,15 +27,16 @@ __all__ = ["RECIPES", "Recipe", "command_line", "main"]
 BUILD = Path(__file__).resolve().parent.parent / "build" / "zoo"
 DATA = Path(__file__).resolve().parent.parent / "data"
 
-CIFAR = "--data cifar-10 --shift 4 --flip --precision bfloat16"
-FASHION = "--data fashion-mnist --shift 1 --flip --batch 64"
+CIFAR = "--shift 4 --flip --precision bfloat16"
+FASHION = "--shift 1 --flip --batch 64"
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A compressed network: the dense network's name, and the options of ``zeroskip compress``."""
+    """A compressed network: the dense network's name, the data set's, and the options of ``zeroskip compress``."""
 
     network: str
+    data: str
     options: str
 
 
@@ -47,27 +47,33 @@ _FEATURE_MAP = "--method feature-map --epochs 3 --learning-rate 0.05 --final-epo
 RECIPES = {
     "lenet5_reversed": Recipe(
         "lenet5",
+        "fashion-mnist",
         f"{FASHION} {_LENET5} --factor 16 --learning-rate 0.02 --final-epochs 25 --distillation 0.5",
     ),
     "cifar10_cnn_reversed": Recipe(
         "cifar10-cnn",
+        "cifar-10",
         f"{CIFAR} {_CIFAR10_CNN} --factor 20 --max-loss 1 --learning-rate 0.003 --final-epochs 30 --codebook 16",
     ),
     "vgg_small_ikr": Recipe(
         "vgg-small",
+        "cifar-10",
         f"{CIFAR} --method ikr --kernel-values 1 --patterns 16 --keep conv1 --epochs 1 --epoch-images 10000"
         " --max-loss 15 --learning-rate 0.03 --final-epochs 60 --distillation 0.5",
     ),
     "vgg_small_feature_map_1": Recipe(
         "vgg-small",
+        "cifar-10",
         f"{CIFAR} {_FEATURE_MAP} --max-loss 1 --theta-low 0.66 --theta-high 0.8 --theta-step 0.04",
     ),
     "vgg_small_feature_map_2": Recipe(
         "vgg-small",
+        "cifar-10",
         f"{CIFAR} {_FEATURE_MAP} --max-loss 2 --theta-low 0.6 --theta-high 0.76 --theta-step 0.045",
     ),
     "vgg_small_feature_map_3": Recipe(
         "vgg-small",
+        "cifar-10",
         f"{CIFAR} {_FEATURE_MAP} --max-loss 3 --theta-low 0.56 --theta-high 0.74 --theta-step 0.05",
     ),
 }
@@ -79,7 +85,7 @@ def command_line(name: str) -> list[str]:
     recipe = RECIPES[name]
     checkpoint = BUILD / f"{recipe.network.replace('-', '_')}.pt"
     return [
-        "compress", str(checkpoint), "--network", recipe.network, "--data-folder", str(DATA),
+        "compress", str(checkpoint), "--network", recipe.network, "--data", recipe.data, "--data-folder", str(DATA),
         *shlex.split(recipe.options), "--output", str(BUILD / f"{name}.json"),
     ]  # fmt: skip
 
@@ -120,13 +126,11 @@ def table() -> Table:
 
 
 def _figures(result: Quantised) -> list[str]:
-    nonzero = sum(each.nonzero for each in result.counts.values())
-    macs = sum(each.nonzero_macs for each in result.counts.values())
     return [
         *(f"{100 * each / result.images:.2f}" for each in (result.dense_correct, result.float_correct, result.correct)),
-        f"{result.dense_weights / nonzero:.2f}",
-        f"{result.dense_macs / macs:.2f}",
-        f"{flops_cut_of(result):.1f}",
+        f"{result.factor:.2f}",
+        f"{result.macs_factor:.2f}",
+        f"{result.flops_cut:.1f}",
         f"{result.bits / 8:,.0f}",
         f"{32 * result.dense_weights / result.bits:.1f}",
     ]

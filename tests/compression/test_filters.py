@@ -15,7 +15,7 @@ from torch import nn
 import golden
 from compression.accuracy import count_correct_integers
 from compression.channels import channel_groups, positions, remove_channels
-from compression.compress import Compressed, compress, factor_of, flops_cut_of
+from compression.compress import Compressed, compress
 from compression.errors import CompressionError
 from compression.frontend import trace
 from compression.history import EnSparsity, Record, StepDone
@@ -194,10 +194,10 @@ def test_layerwise_gives_a_smaller_network_that_golden_runs(tmp_path: Path, sett
     description, test = golden.load(tmp_path / "net.json"), data_set().test
     assert result.complaints == () and result.outcome.accepted == steps
     assert count_correct_integers(description, test.pixels.numpy(), test.labels.numpy()) == result.quantised.correct
-    assert flops_cut_of(result.quantised) >= 40 - 0.1 and description.weights("5.conv1").shape[0] < 12
+    assert result.quantised.flops_cut >= 40 - 0.1 and description.weights("5.conv1").shape[0] < 12
     assert result.outcome.macs <= 0.6 * result.outcome.dense_macs
     dense = sum(each.numel() for each in prunable(network()).values())
-    assert factor_of(result.quantised) == dense / description.nonzero_count > 1.3
+    assert result.quantised.factor == dense / description.nonzero_count > 1.3
 
 
 def test_feature_map_records_what_it_chose_by(tmp_path: Path) -> None:
@@ -258,7 +258,7 @@ def test_a_cut_that_cannot_be_had_is_said(tmp_path: Path) -> None:
     )
     result = run(tmp_path / "b", replace(BASE, flops_cut=99.9, max_loss=100))
     assert result.complaints[0].startswith("99.9 % fewer multiplications cannot be had within 100 points; the best")
-    assert 50 < flops_cut_of(result.quantised) < 99.9
+    assert 50 < result.quantised.flops_cut < 99.9
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import golden
 from compression.accuracy import count_correct_integers
 from compression.channels import positions
 from compression.checkpoint import load_checkpoint
-from compression.compress import Compressed, compress, factor_of
+from compression.compress import Compressed, compress
 from compression.errors import CompressionError
 from compression.history import EpochDone, Record, StepDone
 from compression.loop import Pruning, _intersect, layer_counts, required_correct
@@ -214,7 +214,7 @@ def test_training_that_explodes_leaves_the_dense_network(tmp_path: Path) -> None
 
 def test_the_run_stops_at_the_factor(tmp_path: Path) -> None:
     result = run(tmp_path, replace(SETTINGS, factor=1.2))
-    assert result.outcome.reason == "factor" and factor_of(result.quantised) >= 1.2
+    assert result.outcome.reason == "factor" and result.quantised.factor >= 1.2
     assert not [text for text in result.complaints if "cannot be had" in text]
 
 
@@ -222,7 +222,7 @@ def test_a_factor_out_of_reach_names_the_best(tmp_path: Path) -> None:
     result = run(tmp_path, replace(SETTINGS, factor=50))
     (text,) = [text for text in result.complaints if "cannot be had" in text]
     assert text.startswith("50 times fewer weights cannot be had within 3 points; the best that was reached is")
-    assert f"is {factor_of(result.quantised):.2f} times fewer" in text
+    assert f"is {result.quantised.factor:.2f} times fewer" in text
 
 
 def test_held_out_images_judge_and_are_not_trained_on(tmp_path: Path) -> None:

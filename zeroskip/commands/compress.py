@@ -175,13 +175,11 @@ def _run(model: Path, network: str, data: str, data_folder: Path, settings: Sett
 
 
 def _document(output: Path, result: Compressed) -> dict[str, object]:
-    from compression.compress import factor_of, flops_cut_of
-
     return {
         "description": str(output),
         "outcome": asdict(result.outcome),
-        "factor": factor_of(result.quantised),
-        "flops_cut": flops_cut_of(result.quantised),
+        "factor": result.quantised.factor,
+        "flops_cut": result.quantised.flops_cut,
         **{key: value for key, value in asdict(result.quantised).items() if key != "description"},
         "complaints": list(result.complaints),
         "notes": list(result.notes),
@@ -189,8 +187,6 @@ def _document(output: Path, result: Compressed) -> dict[str, object]:
 
 
 def _print(output: Path, result: Compressed) -> None:
-    from compression.compress import factor_of, flops_cut_of
-
     quantised = result.quantised
     rows = [
         [name, each.weights, each.nonzero, 100 * each.nonzero / each.weights, each.macs]
@@ -206,12 +202,12 @@ def _print(output: Path, result: Compressed) -> None:
             f"{what:<20} {correct} of {quantised.images} test images right ({100 * correct / quantised.images:.2f} %)"
         )
     typer.echo(
-        f"{factor_of(quantised):.2f} times fewer weights; {quantised.bits / 8:,.0f} bytes with all indices, scales and "
+        f"{quantised.factor:.2f} times fewer weights; {quantised.bits / 8:,.0f} bytes with all indices, scales and "
         f"biases."
     )
     macs = sum(each.macs for each in quantised.counts.values())
     nonzero = sum(each.nonzero_macs for each in quantised.counts.values())
     typer.echo(
-        f"{macs:,} multiplications an image, {flops_cut_of(quantised):.2f} % fewer than dense; {nonzero:,} of them by "
+        f"{macs:,} multiplications an image, {quantised.flops_cut:.2f} % fewer than dense; {nonzero:,} of them by "
         f"weights that are not zero."
     )
