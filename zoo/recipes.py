@@ -42,7 +42,11 @@ class Recipe:
 
 _LENET5 = "--method reversed --method peak --budget by-weights --q-step 0.5 --epochs 1 --max-loss 1.5 --share 0.1"
 _CIFAR10_CNN = "--method reversed --method peak --budget by-weights --q-step 0.5 --epochs 1 --epoch-images 10000"
-_FEATURE_MAP = "--method feature-map --epochs 3 --learning-rate 0.05 --final-epochs 6 --distillation 0.5"
+_FEATURE_MAP = "--method feature-map --epochs 2 --learning-rate 0.05 --final-epochs 4 --distillation 0.5"
+_RESNET20_CUT = (
+    "--method layerwise --flops-cut 42 --max-loss 10 --epochs 12 --epoch-images 25000 --learning-rate 0.05"
+    " --distillation 0.5"
+)
 
 RECIPES = {
     "lenet5_reversed": Recipe(
@@ -75,6 +79,16 @@ RECIPES = {
         "vgg-small",
         "cifar-10",
         f"{CIFAR} {_FEATURE_MAP} --max-loss 3 --theta-low 0.56 --theta-high 0.74 --theta-step 0.05",
+    ),
+    "resnet20_layerwise": Recipe(
+        "resnet20",
+        "cifar-10",
+        f"{CIFAR} {_RESNET20_CUT} --allocation layerwise",
+    ),
+    "resnet20_uniform": Recipe(
+        "resnet20",
+        "cifar-10",
+        f"{CIFAR} {_RESNET20_CUT} --allocation uniform",
     ),
 }
 """Description -> how it is made."""
