@@ -241,7 +241,7 @@ def _label(step: StepDone) -> str:
     """The layer that a step prunes, or a word where it is not one."""
     if len(step.layers) == 1:
         return step.layers[0]
-    return f"{len(step.layers)} layers" if step.layers else "no layer"
+    return f"{len(step.layers)} layers" if step.layers else "retrained"
 
 
 def loss_rows(run: Run) -> list[Row]:

@@ -27,7 +27,7 @@ __all__ = ["RECIPES", "Recipe", "command_line", "main"]
 BUILD = Path(__file__).resolve().parent.parent / "build" / "zoo"
 DATA = Path(__file__).resolve().parent.parent / "data"
 
-CIFAR = "--shift 4 --flip --precision bfloat16"
+CIFAR = "--shift 4 --flip --precision bfloat16 --bias-correction"
 FASHION = "--shift 1 --flip --batch 64"
 
 
