@@ -41,7 +41,7 @@ class Recipe:
 
 
 _LENET5 = "--method reversed --method peak --budget by-weights --q-step 0.5 --epochs 1 --max-loss 1.5 --share 0.1"
-_CIFAR10_CNN = "--method reversed --method peak --budget by-weights --q-step 0.5 --epochs 1 --epoch-images 10000"
+_CIFAR10_CNN = "--method reversed --method peak --budget by-weights --q-step 1 --epochs 1 --epoch-images 8000"
 _FEATURE_MAP = "--method feature-map --epochs 2 --learning-rate 0.05 --final-epochs 4 --distillation 0.5"
 _RESNET20_CUT = (
     "--method layerwise --flops-cut 42 --max-loss 10 --epochs 12 --epoch-images 25000 --learning-rate 0.05"
@@ -57,7 +57,7 @@ RECIPES = {
     "cifar10_cnn_reversed": Recipe(
         "cifar10-cnn",
         "cifar-10",
-        f"{CIFAR} {_CIFAR10_CNN} --factor 20 --max-loss 1 --learning-rate 0.003 --final-epochs 30 --codebook 16",
+        f"{CIFAR} {_CIFAR10_CNN} --factor 20 --max-loss 1 --learning-rate 0.003 --final-epochs 25 --codebook 16",
     ),
     "vgg_small_ikr": Recipe(
         "vgg-small",
@@ -79,6 +79,12 @@ RECIPES = {
         "vgg-small",
         "cifar-10",
         f"{CIFAR} {_FEATURE_MAP} --max-loss 3 --theta-low 0.56 --theta-high 0.74 --theta-step 0.05",
+    ),
+    "resnet20_feature_map": Recipe(
+        "resnet20",
+        "cifar-10",
+        f"{CIFAR} --method feature-map --max-loss 1 --theta-low 0.69 --theta-high 0.8 --theta-step 0.06 --epochs 5"
+        " --learning-rate 0.05 --final-epochs 3 --distillation 0.5",
     ),
     "resnet20_layerwise": Recipe(
         "resnet20",
