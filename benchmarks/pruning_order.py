@@ -5,7 +5,7 @@ Fashion-MNIST, three seeds.
     python -m benchmarks.pruning_order --run     makes those that are missing (about 5 minutes each on one core)
     python -m benchmarks.pruning_order --anew    forgets the recorded ones first
 
-Needs PyTorch and Fashion-MNIST (`make data`); trains LeNet-5 if ``build/zoo`` lacks it. A run that was stopped goes on.
+Needs PyTorch and Fashion-MNIST (`make data`). A run that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -55,11 +55,9 @@ def run(order: Order, seed: int) -> Run:
     from compression.settings import Settings
     from zoo.baselines import make_checkpoint
 
-    checkpoint = BUILD / "zoo" / "lenet5.pt"
-    make_checkpoint("lenet5", checkpoint)
     definition = find_network("lenet5")
     model = definition.build()
-    load_checkpoint(model, checkpoint)
+    load_checkpoint(model, make_checkpoint("lenet5"))
     data = load_data("fashion-mnist", DATA, definition.input_shape, definition.classes)
     settings = Settings(
         ("reversed",), max_loss=MAX_LOSS, order=order, seed=seed, q_step=0.5, epochs=1, epoch_images=20_000,

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from compression.channels import load_resized
@@ -14,7 +15,8 @@ __all__ = ["load_checkpoint"]
 
 
 def load_checkpoint(model: nn.Module, file: Path) -> None:
-    """Load ``model``'s parameters and buffers, in place, from what ``torch.save(model.state_dict(), file)`` wrote.
+    """Load ``model``'s parameters and buffers, in place, from what ``torch.save(model.state_dict(), file)`` wrote, or
+    safetensors' ``save_file`` if the file's name ends so.
 
     A dictionary that holds the state under the key ``state_dict`` is accepted as well. A checkpoint of the same network
     with channels removed gives ``model`` its shapes. Names may all have one word more in front, as the ``module.`` of
@@ -25,7 +27,7 @@ def load_checkpoint(model: nn.Module, file: Path) -> None:
         OSError: the file cannot be read.
     """
     try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
+        state = _read(file)
     except OSError:
         raise
     except Exception:  # torch.load raises errors of many kinds on damaged files
@@ -41,6 +43,12 @@ def load_checkpoint(model: nn.Module, file: Path) -> None:
         load_resized(model, state)
     except CompressionError as error:
         raise CompressionError(f"{file}: is a checkpoint of another network: {error}") from None
+
+
+def _read(file: Path) -> Any:
+    if file.suffix == ".safetensors":
+        return load_file(file)
+    return torch.load(file, map_location="cpu", weights_only=True)
 
 
 def _without_prefix(state: Any, wanted: Mapping[str, torch.Tensor]) -> Any:

@@ -10,17 +10,17 @@ from zoo.data import Images
 from zoo.history import DESCRIPTIONS, History
 from zoo.recipes import RECIPES, result_of
 
-__all__ = ["TEST_IMAGES"]
+__all__ = ["TEST_IMAGES", "TEST_SETS"]
 
-_SETS: dict[str, Callable[[], Images]] = {
+TEST_SETS: dict[str, Callable[[], Images]] = {
     "fashion-mnist": lambda: data.fashion_mnist("test"),
     "cifar-10": lambda: data.cifar10("test"),
 }
 
 TEST_IMAGES: dict[str, Callable[[], Images]] = {
-    "lenet5_fashion": _SETS["fashion-mnist"],
-    "cifar10_cnn": _SETS["cifar-10"],
-    **{name: _SETS[recipe.data] for name, recipe in RECIPES.items() if (DESCRIPTIONS / f"{name}.json").exists()},
+    "lenet5_fashion": TEST_SETS["fashion-mnist"],
+    "cifar10_cnn": TEST_SETS["cifar-10"],
+    **{name: TEST_SETS[recipe.data] for name, recipe in RECIPES.items() if (DESCRIPTIONS / f"{name}.json").exists()},
 }
 """Network -> the test images that its accuracy is stated for."""
 

@@ -1,16 +1,19 @@
 """Dense networks trained from scratch, as checkpoints that `zeroskip compress` takes.
 
-``python -m zoo.baselines resnet20`` trains one (or goes on where an earlier call was stopped), writes
-``build/zoo/resnet20.pt`` and prints its accuracy on the test images.
+``python -m zoo.baselines resnet20`` prints the accuracy of ``zoo/checkpoints/resnet20.safetensors`` on the test images.
+Without that file it first trains the network (or goes on where an earlier call was stopped), and writes the file and,
+beside it, what each epoch brought.
 """
 
 import argparse
+import json
 import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
 
 from compression.checkpoint import load_checkpoint
 from compression.data import load_data
@@ -21,6 +24,7 @@ from zoo.pipeline import CHECKPOINTS, save_state
 
 __all__ = ["RECIPES", "Recipe", "main", "make_checkpoint"]
 
+TRAINED = Path(__file__).resolve().parent / "checkpoints"
 DATA = Path(__file__).resolve().parent.parent / "data"
 
 
@@ -47,33 +51,39 @@ def train_baseline(name: str, output: Path) -> None:
     torch.manual_seed(recipe.schedule.seed)
     model = definition.build().to("cuda" if torch.cuda.is_available() else "cpu")
     data = load_data(recipe.data, DATA, definition.input_shape, definition.classes)
-    state, resume = output.with_suffix(".state"), None
+    state, resume, epochs = CHECKPOINTS / f"{output.stem}.state", None, list[dict[str, float]]()
     if state.exists():
         stored = torch.load(state, weights_only=True)
         model.load_state_dict(stored["model"])
-        resume = Snapshot(**stored["snapshot"])
+        resume, epochs = Snapshot(**stored["snapshot"]), stored["epochs"]
 
     def report(epoch: Epoch) -> None:
         correct = count_correct(model, data.test)
         model.train()
+        epochs.append({"epoch": epoch.number, "loss": round(epoch.loss, 4), "correct": correct})
         print(f"epoch {epoch.number}: loss {epoch.loss:.4f}, {correct} of {len(data.test)} test images", flush=True)
 
     def keep(snapshot: Snapshot) -> None:
-        save_state({"model": model.state_dict(), "snapshot": vars(snapshot)}, state)
+        save_state({"model": model.state_dict(), "snapshot": vars(snapshot), "epochs": epochs}, state)
 
     train(model, data.training, recipe.schedule, report=report, resume=resume, keep=keep)
-    save_state(model.cpu().state_dict(), output)
+    output.with_suffix(".history.jsonl").write_text("".join(json.dumps(each) + "\n" for each in epochs))
+    save_file(model.cpu().state_dict(), output)
     state.unlink()
 
 
-def make_checkpoint(name: str, output: Path) -> None:
-    """Train or read the dense network, unless ``output`` exists."""
-    if output.exists():
-        return
+def make_checkpoint(name: str) -> Path:
+    """The dense network's checkpoint, trained or read from its package if it is not there."""
+    stem = name.replace("-", "_")
     if name == "cifar10-cnn":
-        cifar10_cnn.main(["--checkpoint"])
-    else:
+        output = CHECKPOINTS / f"{stem}.pt"
+        if not output.exists():
+            cifar10_cnn.main(["--checkpoint"])
+        return output
+    output = TRAINED / f"{stem}.safetensors"
+    if not output.exists():
         train_baseline(name, output)
+    return output
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -83,8 +93,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="for PyTorch on a CPU")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
-    output = CHECKPOINTS / f"{options.network.replace('-', '_')}.pt"
-    make_checkpoint(options.network, output)
+    output = make_checkpoint(options.network)
     definition = find_network(options.network)
     model = definition.build()
     load_checkpoint(model, output)

@@ -1,8 +1,8 @@
 """The zoo's compressed networks: for each the command line of `zeroskip` that makes it, and what its figures are.
 
-``python -m zoo.recipes NAME`` trains the dense network if ``build/zoo`` lacks it, runs the command (or goes on where it
-was stopped) and puts description and history into ``zoo/descriptions``. ``python -m zoo.recipes`` prints the table of
-all that are there, as docs/compression.md shows it.
+``python -m zoo.recipes NAME`` trains the dense network if ``zoo/checkpoints`` lacks it, runs the command (or goes on
+where it was stopped) and puts description and history into ``zoo/descriptions``. ``python -m zoo.recipes`` prints the
+table of all that are there, as docs/compression.md shows it.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from zoo.history import DESCRIPTIONS
 __all__ = ["RECIPES", "Recipe", "command_line", "main"]
 
 BUILD = Path(__file__).resolve().parent.parent / "build" / "zoo"
+TRAINED = Path(__file__).resolve().parent / "checkpoints"
 DATA = Path(__file__).resolve().parent.parent / "data"
 
 CIFAR = "--shift 4 --flip --precision bfloat16 --bias-correction"
@@ -103,7 +104,8 @@ RECIPES = {
 def command_line(name: str) -> list[str]:
     """The arguments of ``zeroskip`` that make that description below ``build/zoo``."""
     recipe = RECIPES[name]
-    checkpoint = BUILD / f"{recipe.network.replace('-', '_')}.pt"
+    stem = recipe.network.replace("-", "_")
+    checkpoint = BUILD / f"{stem}.pt" if stem == "cifar10_cnn" else TRAINED / f"{stem}.safetensors"
     return [
         "compress", str(checkpoint), "--network", recipe.network, "--data", recipe.data, "--data-folder", str(DATA),
         *shlex.split(recipe.options), "--output", str(BUILD / f"{name}.json"),
@@ -116,7 +118,7 @@ def make(name: str) -> int:
     from zoo.baselines import make_checkpoint
 
     arguments = command_line(name)
-    make_checkpoint(RECIPES[name].network, Path(arguments[1]))
+    make_checkpoint(RECIPES[name].network)
     print("zeroskip", shlex.join(arguments), flush=True)
     try:
         zeroskip(arguments)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from compression.checkpoint import load_checkpoint
 from compression.data import load_data
@@ -25,7 +26,8 @@ def test_a_checkpoint_loads_bare_or_under_its_key(tmp_path: Path) -> None:
     trained = {name: torch.randn_like(each) for name, each in small_network().state_dict().items()}
     torch.save(trained, tmp_path / "bare.pt")
     torch.save({"state_dict": trained, "epoch": 3}, tmp_path / "keyed.pt")
-    for file in ("bare.pt", "keyed.pt"):
+    save_file(trained, tmp_path / "safe.safetensors")
+    for file in ("bare.pt", "keyed.pt", "safe.safetensors"):
         model = small_network()
         load_checkpoint(model, tmp_path / file)
         assert all(torch.equal(model.state_dict()[name], each) for name, each in trained.items())
@@ -75,6 +77,12 @@ def test_other_checkpoints_are_refused(tmp_path: Path, case: str, reason: str) -
     with pytest.raises(CompressionError, match=rf"model\.pt: {reason}"):
         load_checkpoint(model, tmp_path / "model.pt")
     assert all(torch.equal(model.state_dict()[name], each) for name, each in before.items())
+
+
+def test_a_damaged_safetensors_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "cut.safetensors").write_bytes(b"cut")
+    with pytest.raises(CompressionError, match="is no checkpoint that loads without executing code"):
+        load_checkpoint(small_network(), tmp_path / "cut.safetensors")
 
 
 def test_a_checkpoint_that_is_not_there_is_an_os_error(tmp_path: Path) -> None:

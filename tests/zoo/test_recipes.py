@@ -1,5 +1,6 @@
 """The compressed networks: each description is the one that its history tells of, and keeps what it promises."""
 
+import json
 import shlex
 from math import prod
 
@@ -8,10 +9,16 @@ import pytest
 
 import golden
 from compression.accuracy import count_correct_integers
+from compression.checkpoint import load_checkpoint
 from compression.history import Quantised
+from compression.networks import find_network
+from compression.train import count_correct
 from zeroskip.commands.app import app
-from zoo.accuracy import TEST_IMAGES
+from zoo.accuracy import TEST_IMAGES, TEST_SETS
+from zoo.baselines import RECIPES as BASELINES
+from zoo.baselines import make_checkpoint
 from zoo.history import DESCRIPTIONS
+from zoo.pipeline import as_tensors
 from zoo.recipes import RECIPES, command_line, layer_table, result_of, table
 
 SAMPLE = 200
@@ -57,3 +64,16 @@ def test_tables_have_a_row_for_each(name: str) -> None:
     assert name in list(table().columns[0].cells)
     layers = [layer.name for layer in golden.load(DESCRIPTIONS / f"{name}.json").weighted_layers]
     assert list(layer_table(name).columns[0].cells) == layers
+
+
+@pytest.mark.parametrize(("network", "least"), [("lenet5", 9200), ("resnet20", 9050), ("vgg-small", 8900)])
+def test_dense_networks_are_as_good_as_promised(network: str, least: int) -> None:
+    checkpoint = make_checkpoint(network)
+    last = json.loads(checkpoint.with_suffix(".history.jsonl").read_text().splitlines()[-1])
+    assert last["epoch"] == BASELINES[network].schedule.epochs and last["correct"] >= least
+    definition = find_network(network)
+    model = definition.build()
+    load_checkpoint(model, checkpoint)
+    images = TEST_SETS[BASELINES[network].data]().first(SAMPLE)
+    correct = count_correct(model, as_tensors(images))
+    assert abs(correct / SAMPLE - last["correct"] / 10_000) < 4 * (0.09 / SAMPLE) ** 0.5
