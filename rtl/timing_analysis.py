@@ -16,7 +16,7 @@ from rtl.emit import StepEnd, step_ends
 from rtl.expressions import Node, signed_bits, significant_bits
 from rtl.ir import Place
 from rtl.memories import Memory
-from rtl.process import Port, Process, Step
+from rtl.process import Port, Process, Register, Step
 
 __all__ = ["Chain", "Link", "longest_chains"]
 
@@ -72,7 +72,8 @@ def longest_chains(process: Process, depths: Mapping[str, int]) -> list[Chain]:
     arrivals = _Arrivals(roots, depths)
     writers = Counter((end.kind, id(end.key)) for own in ends for end in own)
     chains = []
-    for own, conditions in zip(ends, enables, strict=True):
+    for step, own, conditions in zip(process.steps, ends, enables, strict=True):
+        arrivals.reads = {access.port: access.place for access in step.accesses if access.port.reads}
         found = [
             _ended(arrivals, end, enable, writers[end.kind, id(end.key)], depths)
             for end, enable in zip(own, conditions, strict=True)
@@ -96,7 +97,7 @@ def _enable(process: Process, step: Step, end: StepEnd) -> Node:
 
 def _ended(arrivals: _Arrivals, end: StepEnd, enable: Node, writers: int, depths: Mapping[str, int]) -> Chain:
     """The longest chain to `end`: through its data, or through what enables it."""
-    ways = [arrivals.chain(enable, end.place), *(arrivals.chain(node, end.place) for node in end.values)]
+    ways = [arrivals.chain(enable), *(arrivals.chain(node) for node in end.values)]
     if end.kind in ("read", "write"):
         assert isinstance(end.key, Port)
         strobe = delays.stream_strobe(depths[end.key.name]).delay_ns
@@ -117,9 +118,14 @@ def _append(links: tuple[Link, ...], operator: str, width: int, end: StepEnd, de
 
 
 class _Arrivals:
-    """When every expression below `roots` is there, in nanoseconds after the clock."""
+    """When every expression below `roots` is there, in nanoseconds after the clock.
+
+    Attributes:
+        reads: where the step whose chains are asked for reads its streams.
+    """
 
     def __init__(self, roots: Iterable[Node], depths: Mapping[str, int]) -> None:
+        self.reads: dict[Port, Place] = {}
         self._depths = depths
         self._times: dict[int, float] = {}
         self._before: dict[int, Node | None] = {}
@@ -129,7 +135,7 @@ class _Arrivals:
         for serial in sorted(nodes):
             self._add(nodes[serial])
 
-    def chain(self, node: Node, place: Place) -> tuple[Link, ...]:
+    def chain(self, node: Node) -> tuple[Link, ...]:
         """The longest chain to `node`; links without a delay are left out. Empty for a constant."""
         links: list[Link] = []
         current: Node | None = node
@@ -138,10 +144,16 @@ class _Arrivals:
             time = self._times[current.serial]
             own = time - (self._times[before.serial] if before else 0.0)
             if own > 0.0:
-                where = current.place if current.place.line else place if before is None else Place()
-                links.append(Link(_words(current), current.width, _name(current), where, own, time))
+                links.append(Link(_words(current), current.width, _name(current), self._place(current), own, time))
             current = before
         return tuple(reversed(links))
+
+    def _place(self, node: Node) -> Place:
+        if isinstance(node.key, Register):
+            return node.key.instruction.place
+        if node.op == "leaf" and isinstance(node.key, tuple) and isinstance(node.key[-1], Port):
+            return self.reads.get(node.key[-1], Place())
+        return node.place
 
     def _add(self, node: Node) -> None:
         slowest = max(node.args, key=lambda arg: self._times[arg.serial], default=None)
@@ -215,8 +227,8 @@ class _Arrivals:
         if second.op == "const":
             width = min(looked_at, _operand_bits(first) + _operand_bits(second))
             return delays.multiply_constant(width, second.number).delay_ns
-        bits = [min(looked_at, _operand_bits(arg)) for arg in node.args]
-        return delays.multiply(*bits, signed=any(arg.op == "sext" for arg in node.args)).delay_ns
+        bits = min(looked_at, _operand_bits(first)), min(looked_at, _operand_bits(second))
+        return delays.multiply(*bits, signed="sext" in (first.op, second.op)).delay_ns
 
 
 def _below(roots: Iterable[Node]) -> dict[int, Node]:
@@ -269,8 +281,6 @@ def _bits(node: Node, arg: Node) -> int:
 
 
 def _name(node: Node) -> str:
-    if isinstance(node.key, Port):
-        return node.key.name
     if isinstance(node.key, tuple) and len(node.key) == 2:
         return str(node.key[1].name)
     return node.name
