@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from rtl.ir import Place
 
-__all__ = ["Graph", "Node", "SIGNED_COMPARISONS", "signed_bits", "significant_bits", "upper_bound"]
+__all__ = ["Graph", "Node", "SIGNED_COMPARISONS", "significant_bits", "upper_bound"]
 
 SIGNED_COMPARISONS = frozenset({"slt", "sle"})
 _COMMUTATIVE = frozenset({"add", "mul", "and", "or", "xor", "eq", "ne"})
@@ -309,7 +309,7 @@ class Graph:
         if bits < a.width:
             predicate = predicate.replace("s", "u", 1) if predicate in SIGNED_COMPARISONS else predicate
             return self.compare(predicate, self.slice(a, 0, bits), self.slice(b, 0, bits))
-        bits = max(signed_bits(a), signed_bits(b))
+        bits = max(_signed_bits(a), _signed_bits(b))
         if bits < a.width:  # copies of the sign keep every order
             return self.compare(predicate, self.slice(a, 0, bits), self.slice(b, 0, bits))
         known = _compare_bounds(predicate, a, b)
@@ -443,7 +443,7 @@ def upper_bound(node: Node, depth: int = 6) -> int:
     return full
 
 
-def signed_bits(node: Node) -> int:
+def _signed_bits(node: Node) -> int:
     """Bits that hold the expression as a signed number."""
     if node.op == "sext":
         return node.args[0].width

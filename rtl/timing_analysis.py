@@ -13,10 +13,11 @@ from dataclasses import dataclass
 
 from rtl import delays
 from rtl.emit import StepEnd, step_ends
-from rtl.expressions import Node, signed_bits, significant_bits
+from rtl.expressions import Node
 from rtl.ir import Place
 from rtl.memories import Memory
 from rtl.process import Port, Process, Register, Step
+from rtl.widths import Widths, known_widths
 
 __all__ = ["Chain", "Link", "longest_chains"]
 
@@ -132,6 +133,7 @@ class _Arrivals:
         self._lut: dict[int, dict[int, tuple[Node, int]]] = {}  # inputs of the LUT that makes an expression, and bits
         nodes = _below(roots)
         self._looked_at = _looked_at(nodes, roots)
+        self._widths: dict[int, Widths] = known_widths(nodes)
         for serial in sorted(nodes):
             self._add(nodes[serial])
 
@@ -196,22 +198,22 @@ class _Arrivals:
 
     def _operator_delay(self, node: Node) -> float:
         args = node.args
-        width = min(self._looked_at[node.serial], max(map(_operand_bits, args)) + 1)
+        bits = max(self._widths[arg.serial].least for arg in args)
+        width = min(self._looked_at[node.serial], bits + 1)
         match node.op:
             case "add" | "sub":
                 return delays.add(width).delay_ns
             case "mul":
                 return self._product_delay(node)
             case "ult" | "ule" | "slt" | "sle":
-                return delays.compare(max(map(_operand_bits, args))).delay_ns
+                return delays.compare(bits).delay_ns
             case "eq" | "ne":
                 number = next((arg for arg in args if arg.op == "const"), None)
-                bits = max(map(_operand_bits, args))
                 return (delays.equal(bits) if number is None else delays.logic(bits)).delay_ns
             case "shl" | "lshr" | "ashr":
                 return delays.variable_shift(self._looked_at[node.serial], args[1].width).delay_ns
             case "udiv" | "sdiv" | "urem" | "srem":
-                return delays.divide(_operand_bits(args[0])).delay_ns
+                return delays.divide(self._widths[args[0].serial].least).delay_ns
             case "ones":
                 return delays.population_count(args[0].width).delay_ns
             case "parity":
@@ -223,12 +225,11 @@ class _Arrivals:
 
     def _product_delay(self, node: Node) -> float:
         looked_at = self._looked_at[node.serial]
-        first, second = node.args
-        if second.op == "const":
-            width = min(looked_at, _operand_bits(first) + _operand_bits(second))
-            return delays.multiply_constant(width, second.number).delay_ns
-        bits = min(looked_at, _operand_bits(first)), min(looked_at, _operand_bits(second))
-        return delays.multiply(*bits, signed="sext" in (first.op, second.op)).delay_ns
+        first, second = (self._widths[arg.serial] for arg in node.args)
+        if node.args[1].op == "const":
+            return delays.multiply_constant(min(looked_at, first.least + second.least), node.args[1].number).delay_ns
+        bits = min(looked_at, first.least), min(looked_at, second.least)
+        return delays.multiply(*bits, signed=first.is_signed or second.is_signed).delay_ns
 
 
 def _below(roots: Iterable[Node]) -> dict[int, Node]:
@@ -268,11 +269,6 @@ def _looked_at(nodes: Mapping[int, Node], roots: Iterable[Node]) -> dict[int, in
                     wanted = arg.width
             bits[arg.serial] = max(bits[arg.serial], min(wanted, arg.width))
     return bits
-
-
-def _operand_bits(node: Node) -> int:
-    """Bits that hold the operand's value, as a signed or as an unsigned number."""
-    return max(min(significant_bits(node), signed_bits(node)), 1)
 
 
 def _bits(node: Node, arg: Node) -> int:
