@@ -42,7 +42,8 @@ class Loop:
         head: number of the step in which an iteration begins.
         steps: numbers of all its steps, those of loops inside it included.
         inner: the loops directly inside it.
-        trip_count: iterations, None where that is not constant (or where it is too large to be counted).
+        trip_count: iterations, None where that is not constant, or not known here to be: more than can be run, or a
+            loop inside whose own number varies.
         iteration_clocks: clocks of the longest iteration when nothing stalls, None where that is not constant.
     """
 
@@ -156,8 +157,8 @@ def _trip_count(process: Process, loop: Loop) -> int | None:
 
 
 def _control_registers(process: Process, loop: Loop) -> list[Register] | None:
-    """The registers that decide where the loop's steps go; None when something else has a say in it."""
-    stack = [way.condition for number in loop.steps for way in process.steps[number].exits]
+    """The registers that decide whether the loop goes on, and where; None when something else has a say in it."""
+    stack = [way.condition for number in loop.steps for way in process.steps[number].exits if way.target in loop.steps]
     seen: set[int] = set()
     registers: dict[int, Register] = {}
     while stack:
@@ -199,16 +200,17 @@ def _simulated(process: Process, loop: Loop, values: dict[int, int], registers: 
         trips += number == loop.head
         step = process.steps[number]
         known: dict[int, int] = {}
-        following = next(way.target for way in step.exits if _evaluate(way.condition, values, known))
+        inside = [way for way in step.exits if way.target in loop.steps]
+        following = next((way.target for way in inside if _evaluate(way.condition, values, known)), None)
         changes = {
             id(update.register): _evaluate(update.value, values, known)
             for update in step.updates
             if id(update.register) in registers and _evaluate(update.condition, values, known)
         }
         values.update(changes)
-        number = following
-        if number not in loop.steps:
+        if following is None:
             return trips
+        number = following
     return None
 
 
