@@ -7,7 +7,7 @@ from pathlib import Path
 from rtl.compiler import compile_cpp, compile_with_report
 from rtl.design import Design
 from rtl.errors import CompileError, OptionError
-from rtl.report import Report
+from rtl.report import Report, check_options
 from rtl.report_table import print_report
 
 
@@ -20,7 +20,10 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     if report is not None and arguments.report:
-        print(report.model_dump_json(indent=2)) if arguments.json else print_report(report)
+        if arguments.json:
+            print(report.model_dump_json(indent=2))
+        else:
+            print_report(report)
     elif arguments.json:
         print(design.model_dump_json(indent=2))
     else:
@@ -48,20 +51,18 @@ def _arguments() -> argparse.Namespace:
 def _compiled(arguments: argparse.Namespace) -> tuple[Design, Report | None]:
     defines = {name: value or "1" for name, _, value in (text.partition("=") for text in arguments.defines)}
     source, top, include, output = arguments.source, arguments.top, arguments.include, arguments.output
-    if arguments.clock is None:
-        for option in ("report", "strict"):
-            if getattr(arguments, option):
-                raise OptionError(f"--{option} needs --clock MHZ")
-        if output is None:
-            raise OptionError("give an output folder with -o, or --clock MHZ --report for the report alone")
-        return compile_cpp(source, top, include, output, defines), None
+    clock_mhz = _megahertz(arguments.clock)
+    check_options(output, clock_mhz, arguments.report, arguments.strict)
+    if clock_mhz is not None:
+        return compile_with_report(source, top, include, output, clock_mhz, defines)
+    return compile_cpp(source, top, include, output, defines), None
+
+
+def _megahertz(text: str | None) -> float | None:
     try:
-        clock_mhz = float(arguments.clock)
+        return None if text is None else float(text)
     except ValueError:
-        raise OptionError(f"--clock: '{arguments.clock}' is no number of MHz") from None
-    if output is None and not (arguments.report or arguments.strict):
-        raise OptionError("give an output folder with -o, or --report for the report alone")
-    return compile_with_report(source, top, include, output, clock_mhz, defines)
+        raise OptionError(f"--clock: '{text}' is no number of MHz") from None
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from pydantic import BaseModel, Field
 
@@ -19,7 +19,16 @@ from rtl.pragmas import Pragma
 from rtl.process import Process
 from rtl.timing_analysis import Chain, longest_chains
 
-__all__ = ["ChainReport", "LinkReport", "LoopReport", "ProcessReport", "Report", "build_report", "check_clock"]
+__all__ = [
+    "ChainReport",
+    "LinkReport",
+    "LoopReport",
+    "ProcessReport",
+    "Report",
+    "build_report",
+    "check_clock",
+    "check_options",
+]
 
 
 class LinkReport(BaseModel):
@@ -99,6 +108,26 @@ def check_clock(clock_mhz: float) -> None:
     """
     if not (math.isfinite(clock_mhz) and clock_mhz > 0):
         raise OptionError(f"--clock: {clock_mhz:g} MHz is no clock; give a positive number")
+
+
+def check_options(output: Path | None, clock_mhz: float | None, report: bool, strict: bool) -> None:
+    """Refuses options of a command line that do not go together.
+
+    Args:
+        output: the output folder, if one is named.
+        clock_mhz: the clock, if one is asked for, in MHz.
+        report: the report is to be printed.
+        strict: a miss is to be an error.
+
+    Raises:
+        OptionError: the report without a clock, a clock that is none, or nothing to do.
+    """
+    if clock_mhz is not None:
+        check_clock(clock_mhz)
+    elif report or strict:
+        raise OptionError(f"--{'report' if report else 'strict'} needs --clock MHZ")
+    if output is None and not (report or strict):
+        raise OptionError("give an output folder with -o, or --clock MHZ --report for the report alone")
 
 
 def build_report(

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 import rtl as compiler
+from rtl.report import check_options
 from rtl.report_table import print_report
 from zeroskip.console import JsonOption, print_json, print_table, working
-from zeroskip.errors import InputError
 
 __all__ = ["rtl"]
 
@@ -28,18 +28,13 @@ def rtl(
     as_json: JsonOption = False,
 ) -> None:
     """Compile a Vitis HLS C++ dataflow design to SystemVerilog."""
-    found: compiler.Report | None = None
+    check_options(output, clock, report, strict)
+    folders, found = include or [source.parent], None
     with working(f"compiling {source}"):
         if clock is not None:
-            if output is None and not (report or strict):
-                raise InputError("give an output folder with -o, or --report for the report alone")
-            design, found = compiler.compile_with_report(source, top, include or [source.parent], output, clock)
-        elif report or strict:
-            raise InputError(f"--{'report' if report else 'strict'} needs --clock MHZ")
-        elif output is None:
-            raise InputError("give an output folder with -o, or --clock MHZ --report for the report alone")
-        else:
-            design = compiler.compile_cpp(source, top, include or [source.parent], output)
+            design, found = compiler.compile_with_report(source, top, folders, output, clock)
+        elif output is not None:
+            design = compiler.compile_cpp(source, top, folders, output)
     _show(design, found if report else None, output, as_json)
     if strict and found is not None and found.misses:
         typer.echo(f"{len(found.misses)} misses, the first: {found.misses[0]}", err=True)
