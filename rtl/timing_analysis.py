@@ -8,7 +8,7 @@ at, and bits that are known to be zero or a copy of the sign, cost nothing. Neig
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rtl import delays
@@ -70,7 +70,11 @@ def longest_chains(process: Process, depths: Mapping[str, int]) -> list[Chain]:
     ends = step_ends(process)
     enables = [[_enable(process, step, end) for end in own] for step, own in zip(process.steps, ends, strict=True)]
     roots = [node for own in ends for end in own for node in end.values] + [node for own in enables for node in own]
-    arrivals = _Arrivals(roots, depths)
+    registers: dict[object, list[Node]] = {}
+    for step in process.steps:
+        for update in step.updates:
+            registers.setdefault(update.register, []).append(update.value)
+    arrivals = _Arrivals(roots, registers, depths)
     writers = Counter((end.kind, id(end.key)) for own in ends for end in own)
     chains = []
     for step, own, conditions in zip(process.steps, ends, enables, strict=True):
@@ -125,7 +129,9 @@ class _Arrivals:
         reads: where the step whose chains are asked for reads its streams.
     """
 
-    def __init__(self, roots: Iterable[Node], depths: Mapping[str, int]) -> None:
+    def __init__(
+        self, roots: Iterable[Node], registers: Mapping[object, Sequence[Node]], depths: Mapping[str, int]
+    ) -> None:
         self.reads: dict[Port, Place] = {}
         self._depths = depths
         self._times: dict[int, float] = {}
@@ -133,7 +139,8 @@ class _Arrivals:
         self._lut: dict[int, dict[int, tuple[Node, int]]] = {}  # inputs of the LUT that makes an expression, and bits
         nodes = _below(roots)
         self._looked_at = _looked_at(nodes, roots)
-        self._widths: dict[int, Widths] = known_widths(nodes)
+        values = _below([*roots, *(value for values in registers.values() for value in values)])
+        self._widths: dict[int, Widths] = known_widths(values, registers)
         for serial in sorted(nodes):
             self._add(nodes[serial])
 

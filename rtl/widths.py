@@ -6,12 +6,14 @@ again. So does this module, for the delays: it changes no expression.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rtl.expressions import Node
 
 __all__ = ["Widths", "known_widths"]
+
+_ROUNDS = 4  # after which a register that still grows is taken for a counter
 
 
 @dataclass(frozen=True)
@@ -37,15 +39,41 @@ class Widths:
         return self.signed < self.unsigned
 
 
-def known_widths(nodes: Mapping[int, Node]) -> dict[int, Widths]:
+def known_widths(nodes: Mapping[int, Node], registers: Mapping[object, Sequence[Node]]) -> dict[int, Widths]:
     """For every expression its widths.
 
     Args:
-        nodes: by serial, with the operands of each.
+        nodes: by serial, with the operands of each and the values of the registers.
+        registers: what each register is ever set to. A register is as wide as the widest of these; one that keeps
+            growing, a counter, has its full width.
     """
+    assumed = {register: Widths(0, 1) for register in registers}
+    for round_number in range(_ROUNDS + 1):
+        found = _expressions(nodes, assumed)
+        grown = {register: _widest([found[value.serial] for value in registers[register]]) for register in assumed}
+        changed = [register for register in assumed if grown[register] != assumed[register]]
+        if not changed:
+            return found
+        for register in changed:
+            if round_number < _ROUNDS - 1:
+                assumed[register] = grown[register]
+            else:
+                del assumed[register]
+    return known_widths(nodes, {register: registers[register] for register in assumed})
+
+
+def _widest(items: Sequence[Widths]) -> Widths:
+    return Widths(max((item.unsigned for item in items), default=0), max((item.signed for item in items), default=1))
+
+
+def _expressions(nodes: Mapping[int, Node], registers: Mapping[object, Widths]) -> dict[int, Widths]:
+    """Widths of all expressions, given those of registers; a register that is not named has its full width."""
     found: dict[int, Widths] = {}
     for serial in sorted(nodes):
         node = nodes[serial]
+        if node.op == "leaf" and node.key in registers:
+            found[serial] = registers[node.key]
+            continue
         unsigned, signed = _widths(node, [found[arg.serial] for arg in node.args])
         unsigned = max(min(unsigned, node.width), 0)
         signed = min(signed, node.width, unsigned + 1)

@@ -11,6 +11,7 @@ import pytest
 from rtl import OptionError, Report, compile_cpp, compile_with_report, delays
 from rtl.__main__ import main
 from rtl.report import LoopReport, ProcessReport
+from tests.rtl.test_timing import SINGLE
 
 HEAD = '#include "ap_int.h"\n#include "hls_stream.h"\ntypedef ap_uint<32> Word;\ntypedef hls::stream<Word> Stream;\n'
 
@@ -158,6 +159,23 @@ def test_figures_of_processes(report: Report) -> None:
     assert (whole.ii_asked, whole.clocks_per_call, whole.limits) == (1, 1, [])
     assert report.slowest_process == "arithmetic"
     assert report.reached_mhz == _process(report, "arithmetic").chain.clock_mhz < 200
+
+
+def test_clocks_of_a_call_are_those_of_the_simulation(tmp_path: Path) -> None:
+    """The bodies that test_timing simulates, in a row: where their clocks are constant, the report says as many."""
+    source = HEAD
+    for name, (body, _) in SINGLE.items():
+        source += f"void {name}(Stream& in, Stream& out) {{\n{body.replace('ap_uint<16>', 'Word')}\n}}\n"
+    links = "".join(f"  {name}(s[{number}], s[{number + 1}]);\n" for number, name in enumerate(SINGLE))
+    ends = "".join(f"void {name}(Stream& in, Stream& out) {{ out.write(in.read()); }}\n" for name in ("first", "last"))
+    source += f"{ends}void top(Stream& in, Stream& out) {{\n  Stream s[{len(SINGLE) + 1}];\n  first(in, s[0]);\n{links}"
+    source += f"  last(s[{len(SINGLE)}], out);\n}}\n"
+    (tmp_path / "bodies.cpp").write_text(source)
+    report = compile_with_report(tmp_path / "bodies.cpp", "top", [], None, 200.0)[1]
+    found = {row.process: row.clocks_per_call for row in report.processes}
+    for name, (_, clocks) in SINGLE.items():
+        wanted = clocks[0] if len(set(clocks)) == 1 else None
+        assert found[name] in ({wanted, 1 + 5} if name == "both_branches" else {wanted}), name
 
 
 def test_the_report_changes_no_file(report: Report, folder: Path) -> None:
