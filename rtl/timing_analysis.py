@@ -23,6 +23,28 @@ __all__ = ["Chain", "Link", "longest_chains"]
 
 _GATES = frozenset({"and", "or", "xor", "not", "select"})
 _WIRES = frozenset({"slice", "cat", "sext", "const"})
+_NAMES = {
+    "and": "logic",
+    "ashr": "shift right",
+    "eq": "equal",
+    "lshr": "shift right",
+    "mul": "multiply",
+    "ne": "not equal",
+    "not": "logic",
+    "ones": "count of ones",
+    "or": "logic",
+    "sdiv": "divide",
+    "shl": "shift left",
+    "sle": "at most",
+    "slt": "less than",
+    "srem": "remainder",
+    "sub": "subtract",
+    "udiv": "divide",
+    "ule": "at most",
+    "ult": "less than",
+    "urem": "remainder",
+    "xor": "logic",
+}
 _LUT_INPUTS = 6
 _STATE = ("state",)
 
@@ -299,8 +321,4 @@ def _words(node: Node) -> str:
         return "register" if node.key.depth == 1 else f"read of {node.key.depth} words"
     if node.op == "mul" and node.args[1].op == "const":
         return "multiply by a constant"
-    names = {"mul": "multiply", "sub": "subtract", "not": "logic", "and": "logic", "or": "logic", "xor": "logic"}
-    names |= {"ult": "less than", "slt": "less than", "ule": "at most", "sle": "at most", "eq": "equal"}
-    names |= {"ne": "not equal", "shl": "shift left", "lshr": "shift right", "ashr": "shift right"}
-    names |= {"ones": "count of ones", "udiv": "divide", "sdiv": "divide", "urem": "remainder", "srem": "remainder"}
-    return names.get(node.op, node.op)
+    return _NAMES.get(node.op, node.op)

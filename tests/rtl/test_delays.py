@@ -53,7 +53,7 @@ def test_costs_by_hand() -> None:
     four_groups = ns["carry_start"] + 3 * ns["carry_wire"] + 2 * ns["carry_pass"] + ns["carry_end"]
     assert delays.add(32).delay_ns == pytest.approx(level + ns["lut_to_carry"] + four_groups)
     one = ns["wire"] + ns["dsp_inputs"] + ns["dsp_multiplier"] + ns["dsp_sum"] + ns["dsp_output"]
-    assert delays.multiply(27, 18, signed=True) == Cost(pytest.approx(one), 0, 1)
+    assert delays.multiply(27, 18, signed=True).delay_ns == pytest.approx(one)
     assert delays.multiply(27, 18).dsps == 4
     assert delays.multiply(32, 32).delay_ns == pytest.approx(one + 3 * ns["dsp_cascade"])
     assert delays.constant_shift(64).delay_ns == 0.0
