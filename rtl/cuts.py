@@ -17,6 +17,7 @@ def cut_at_loops(function: Function) -> None:
             rest = _split(function, block, block.instructions.index(mark))
             rest.instructions.pop(0)
             rest.place = mark.place
+            rest.loop = mark.loop
             work.insert(0, rest)
     function.blocks[0].is_cut = True
     while header := _uncut_cycle(function):

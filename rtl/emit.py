@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from rtl.expressions import Node
+from rtl.ir import Place
 from rtl.memories import Memory
 from rtl.names import Namespace, identifier
 from rtl.printer import Printer, dimension, source_comment
 from rtl.process import Access, Port, Process, Register, Step, Update
 
-__all__ = ["emit_process", "port_signals"]
+__all__ = ["StepEnd", "emit_process", "port_signals", "step_ends"]
 
 
 def port_signals(port: Port) -> tuple[str, str, str]:
@@ -31,6 +33,32 @@ def port_signals(port: Port) -> tuple[str, str, str]:
 def emit_process(process: Process, module: str) -> str:
     """Text of the module `module` for `process`."""
     return _Emitter(process, module).text()
+
+
+@dataclass(frozen=True)
+class StepEnd:
+    """Where logic of a step ends: a register, a memory's write port or a stream.
+
+    Attributes:
+        kind: what it is; `state` is the register that holds the step's number.
+        name: its name in the SystemVerilog.
+        key: the register, memory or port itself, None for `state`.
+        enable: it takes effect when this holds and the step fires.
+        values: what arrives there: data, and a memory's address.
+        place: line of the C++, where one is known.
+    """
+
+    kind: Literal["register", "memory", "read", "write", "state"]
+    name: str
+    key: object
+    enable: Node
+    values: tuple[Node, ...]
+    place: Place
+
+
+def step_ends(process: Process) -> list[list[StepEnd]]:
+    """For every step where its logic ends; values that nothing depends on are left out, as in the SystemVerilog."""
+    return _Emitter(process, "").ends()
 
 
 @dataclass(frozen=True)
@@ -96,6 +124,29 @@ class _Emitter:
         ]
         body = "\n\n".join(section for section in sections if section)
         return f"{body}\nendmodule\n`default_nettype wire\n"
+
+    def ends(self) -> list[list[StepEnd]]:
+        """See `step_ends`."""
+        return [list(self._ends(step)) for step in self._process.steps]
+
+    def _ends(self, step: Step) -> Iterator[StepEnd]:
+        always = self._graph.const(1, 1)
+        for access in step.accesses:
+            kind: Literal["read", "write"] = "read" if access.port.reads else "write"
+            data = () if access.data is None else (access.data,)
+            yield StepEnd(kind, identifier(access.port.name), access.port, access.condition, data, access.place)
+        for write in step.writes:
+            if id(write.memory) in self._spans:
+                values = (write.data, write.address) if write.memory.depth > 1 else (write.data,)
+                name = self._memory_names[id(write.memory)]
+                yield StepEnd("memory", name, write.memory, write.condition, values, write.place)
+        for update in step.updates:
+            value = self._new_value(update, self._spans)
+            if value is not None:
+                name, place = self._register_names[id(update.register)], update.register.instruction.place
+                yield StepEnd("register", name, update.register, update.condition, (value,), place)
+        if len(self._process.steps) > 1:
+            yield StepEnd("state", "state", None, always, (self._next_state(step),), step.place)
 
     # What is needed -----------------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
-"""The one exception of the compiler: source that it refuses, with its place."""
+"""The compiler's exceptions: source that it refuses, with its place, and options that cannot be."""
 
-__all__ = ["CompileError"]
+__all__ = ["CompileError", "OptionError"]
 
 
 class CompileError(Exception):
@@ -17,3 +17,7 @@ class CompileError(Exception):
         self.line = line
         self.message = message
         super().__init__(f"{file}:{line}: {message}" if file else message)
+
+
+class OptionError(ValueError):
+    """An option that cannot be, such as a clock of 0 MHz; one sentence."""

@@ -20,7 +20,7 @@ import llvmlite.binding as llvm
 from rtl.errors import CompileError
 from rtl.pragmas import Pragma, check_pragmas, read_pragmas
 
-__all__ = ["INCLUDE_DIR", "SourceModule", "lower"]
+__all__ = ["INCLUDE_DIR", "SourceLoop", "SourceModule", "lower"]
 
 INCLUDE_DIR = Path(__file__).parent / "include"
 
@@ -59,6 +59,23 @@ _BODY = re.compile(r"^(for|while)\.body\d*$")
 _CLANG_ERROR = re.compile(r"^(.+?):(\d+):\d+: (?:fatal )?error: (.*)$", re.MULTILINE)
 
 
+@dataclass(frozen=True)
+class SourceLoop:
+    """A loop as it stands in the source.
+
+    Attributes:
+        file: source file.
+        line: first line.
+        last_line: last line.
+        pipeline: the PIPELINE pragma that stands in it and in no loop inside it.
+    """
+
+    file: str
+    line: int
+    last_line: int
+    pipeline: Pragma | None
+
+
 @dataclass
 class SourceModule:
     """Optimised LLVM IR of one translation unit.
@@ -68,12 +85,16 @@ class SourceModule:
         top: symbol of the top function.
         processes: symbols of the functions that `top` calls, in order of first call.
         pragmas: HLS pragmas of all source files involved.
+        loops: the loops that are not unrolled, by the number that cuts name.
+        pipelined: PIPELINE pragmas outside loops, by file and first line of the function that they stand in.
     """
 
     text: str
     top: str
     processes: list[str]
     pragmas: list[Pragma] = field(default_factory=list)
+    loops: list[SourceLoop] = field(default_factory=list)
+    pipelined: dict[tuple[str, int], Pragma] = field(default_factory=dict)
 
 
 def lower(source: Path, top: str, include: Sequence[Path], defines: Mapping[str, str]) -> SourceModule:
@@ -88,11 +109,14 @@ def lower(source: Path, top: str, include: Sequence[Path], defines: Mapping[str,
     check_pragmas(pragmas)
     symbol = _find_top(lines, metadata, top, source)
     processes = _called_processes(lines, symbol)
-    _mark_loops(lines, metadata, [pragma for pragma in pragmas if pragma.name == "UNROLL"])
+    found = _mark_loops(lines, metadata, [pragma for pragma in pragmas if pragma.name == "UNROLL"])
+    loops, pipelined = _pipelines(
+        found, metadata.function_starts(), [pragma for pragma in pragmas if pragma.name == "PIPELINE"]
+    )
     text = _set_inlining(lines, {symbol, *processes})
     optimised = _optimise(text)
     _check_unrolled(optimised)
-    return SourceModule(optimised, symbol, processes, pragmas)
+    return SourceModule(optimised, symbol, processes, pragmas, loops, pipelined)
 
 
 def _clang(source: Path, include: Sequence[Path], defines: Mapping[str, str]) -> str:
@@ -123,6 +147,14 @@ class _LoopRange:
         return self.file == pragma.file and self.start[0] <= pragma.line <= self.last_line
 
 
+@dataclass(frozen=True)
+class _Loops:
+    """Loops with cuts, in the order of the numbers that the cuts name (a template's instances share one); all loops."""
+
+    marked: list[_LoopRange | None]
+    all: list[_LoopRange]
+
+
 class _Metadata:
     """Debug metadata of unoptimised IR, as far as loops and function names need it."""
 
@@ -137,6 +169,12 @@ class _Metadata:
         """Name of the DISubprogram `number`, template arguments included."""
         match = re.search(r'name: "([^"]*)"', self.nodes[number])
         return match[1] if match else ""
+
+    def function_starts(self) -> list[tuple[str, int]]:
+        """File and first line of every function."""
+        nodes = [node for node in self.nodes.values() if "DISubprogram(" in node]
+        lines = [(re.search(r"\bline: (\d+)", node), re.search(r"\bfile: !(\d+)", node)) for node in nodes]
+        return sorted({(self._path(self.nodes[int(file[1])]), int(line[1])) for line, file in lines if line and file})
 
     def loop_range(self, number: int) -> _LoopRange | None:
         """Where the loop with the metadata node `number` stands."""
@@ -191,7 +229,7 @@ def _called_processes(lines: Sequence[str], top: str) -> list[str]:
     return list(dict.fromkeys(wanted))
 
 
-def _mark_loops(lines: list[str], metadata: _Metadata, unrolls: Sequence[Pragma]) -> None:
+def _mark_loops(lines: list[str], metadata: _Metadata, unrolls: Sequence[Pragma]) -> _Loops:
     """Puts a cut at the start of every loop's body, except where the loop is to be unrolled; sets loop metadata."""
     inserts: dict[int, str] = {}
     loops: dict[int, _LoopRange | None] = {}
@@ -200,9 +238,15 @@ def _mark_loops(lines: list[str], metadata: _Metadata, unrolls: Sequence[Pragma]
             loops[node] = metadata.loop_range(node)
             inserts[node] = _body_label(lines, start, end, header)
     unrolled = _unrolled_loops(loops, unrolls)
-    places = {label: node for node, label in inserts.items() if node not in unrolled}
-    _insert_cuts(lines, set(places))
+    ranges: dict[_LoopRange | None, int] = {}
+    places = {
+        label: ranges.setdefault(loops[node], len(ranges)) for node, label in inserts.items() if node not in unrolled
+    }
+    free = max(metadata.nodes, default=0) + 3  # _set_loop_metadata takes two numbers
+    _insert_cuts(lines, {label: free + number for label, number in places.items()})
     _set_loop_metadata(lines, loops, unrolled)
+    lines += [f'!{free + number} = !{{!"rtl.loop.{number}"}}' for number in ranges.values()]
+    return _Loops(list(ranges), [place for place in loops.values() if place])
 
 
 def _loops_of(lines: Sequence[str], start: int, end: int) -> Iterator[tuple[str, int]]:
@@ -249,7 +293,30 @@ def _unrolled_loops(loops: Mapping[int, _LoopRange | None], unrolls: Sequence[Pr
     return chosen
 
 
-def _insert_cuts(lines: list[str], places: set[str]) -> None:
+def _pipelines(
+    loops: _Loops, starts: Sequence[tuple[str, int]], pragmas: Sequence[Pragma]
+) -> tuple[list[SourceLoop], dict[tuple[str, int], Pragma]]:
+    """The marked loops with their PIPELINE pragmas, and the functions that have one outside loops."""
+    inside: dict[_LoopRange | None, Pragma] = {}
+    functions: dict[tuple[str, int], Pragma] = {}
+    for pragma in pragmas:
+        around = [place for place in loops.all if place.holds(pragma)]
+        if around:
+            inside[max(around, key=lambda place: place.start)] = pragma
+            continue
+        above = [start for start in starts if start[0] == pragma.file and start[1] <= pragma.line]
+        if above:
+            functions[above[-1]] = pragma
+    known = [
+        SourceLoop(place.file, place.start[0], place.last_line, inside.get(place))
+        if place
+        else SourceLoop("", 0, 0, None)
+        for place in loops.marked
+    ]
+    return known, functions
+
+
+def _insert_cuts(lines: list[str], places: Mapping[str, int]) -> None:
     start = 0
     result: list[str] = []
     for number, line in enumerate(lines):
@@ -257,8 +324,9 @@ def _insert_cuts(lines: list[str], places: set[str]) -> None:
             start = number
         result.append(line)
         label = _LABEL.match(line)
-        if label and f"{start}:{label[1]}" in places:
-            result.append("  call void @rtl.cut()")
+        mark = places.get(f"{start}:{label[1]}") if label else None
+        if mark is not None:
+            result.append(f"  call void @rtl.cut(), !rtl.loop !{mark}")
     lines[:] = result
 
 

@@ -113,6 +113,7 @@ class Instruction(Value):
         incoming: the predecessor blocks of a phi.
         pointer: of load, store, read, write.
         derived: it stands in no block; it is made from its operands wherever it is used.
+        loop: of cut, the number of the loop of the source whose body it starts.
     """
 
     op: str
@@ -123,6 +124,7 @@ class Instruction(Value):
     incoming: list[Block] = field(default_factory=list)
     pointer: Pointer | None = None
     derived: bool = False
+    loop: int | None = None
 
 
 @dataclass(eq=False)
@@ -143,13 +145,14 @@ class Branch:
 
 @dataclass(eq=False)
 class Block:
-    """Straight-line code. A block with `is_cut` starts a step."""
+    """Straight-line code. A block with `is_cut` starts a step, that of an iteration of `loop` when that is set."""
 
     name: str
     instructions: list[Instruction] = field(default_factory=list)
     branch: Branch = field(default_factory=lambda: Branch(None, []))
     is_cut: bool = False
     place: Place = field(default_factory=Place)
+    loop: int | None = None
 
     def phis(self) -> Iterator[Instruction]:
         """The phi instructions at the block's start."""

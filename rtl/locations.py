@@ -33,6 +33,11 @@ class Locations:
         line = re.search(r"\bline: (\d+)", text)
         return (name[1] if name else "", Place(self._file(node), int(line[1]) if line else 0))
 
+    def loop(self, node: int) -> int | None:
+        """Number of the source's loop that the metadata node `node` of a cut names (see `rtl.frontend`)."""
+        match = re.search(r"rtl\.loop\.(\d+)", self._nodes.get(node, ""))
+        return int(match[1]) if match else None
+
     def _find(self, node: int) -> Place:
         match = _LOCATION.match(self._nodes.get(node, "").removeprefix("distinct "))
         if not match:

@@ -32,6 +32,7 @@ _LABEL = re.compile(r'^("[^"]*"|[\w.$-]+):')
 _GLOBAL = re.compile(r'^(@(?:"[^"]*"|[\w.$-]+)) = (.*)$')
 _STRUCT = re.compile(r'^(%(?:"[^"]*"|[\w.$-]+)) = type (.*)$')
 _DBG = re.compile(r"!dbg !(\d+)")
+_LOOP = re.compile(r"!rtl\.loop !(\d+)")
 _METADATA_TAIL = re.compile(r", ![\w.]+ !.*$")
 _BINARY = "add sub mul udiv sdiv urem srem shl lshr ashr and or xor"
 _CASTS = frozenset(["trunc", "zext", "sext"])
@@ -164,6 +165,8 @@ class _FunctionReader:
             return
         value = self._phi(result, cursor, block) if opcode == "phi" else self._operation(opcode, result, cursor)
         if isinstance(value, Instruction):
+            mark = _LOOP.search(line)
+            value.loop = self._locations.loop(int(mark[1])) if mark else None
             block.instructions.append(value)
             if not block.place.line:
                 block.place = value.place

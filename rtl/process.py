@@ -84,6 +84,7 @@ class Step:
     Attributes:
         name: state name.
         place: first line of the step.
+        loop: number of the loop of the source whose iteration begins here, if one does.
         ready: every stream that the step touches on the taken path is ready.
     """
 
@@ -94,6 +95,7 @@ class Step:
     updates: list[Update] = field(default_factory=list)
     exits: list[Exit] = field(default_factory=list)
     ready: Node | None = None
+    loop: int | None = None
 
 
 @dataclass(eq=False)

@@ -108,7 +108,7 @@ class _Builder:
         steps, computed = [], []
         for number, cut in enumerate(self._cuts):
             name = "ENTRY" if number == 0 else f"LINE_{cut.place.line}"
-            step = Step(name, cut.place)
+            step = Step(name, cut.place, loop=cut.loop)
             self._state = _State(step, Region(self._graph, step_region(cut)), {}, {}, [], [])
             self._run()
             step.ready = self._ready(step)

@@ -23,6 +23,7 @@ BAD_INPUT = (
     OSError,
     golden.DescriptionError,
     rtl.CompileError,
+    rtl.OptionError,
 )
 """Exceptions that mean bad input: one sentence on stderr and exit code 2. Any other is a defect and shows itself."""
 

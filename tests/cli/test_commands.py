@@ -151,6 +151,15 @@ def test_rtl_compiles_a_file(zeroskip: Program, files: Path, tmp_path: Path) -> 
     assert (tmp_path / "rtl" / "top.sv").is_file()
 
 
+def test_rtl_reports_against_a_clock(zeroskip: Program, files: Path) -> None:
+    call = ("rtl", files / "top.cpp", "--top", "top", "--report", "--json", "--clock", "200")
+    code, text, _ = zeroskip(*call)
+    assert code == 0
+    document = json.loads(text)
+    assert [(loop["process"], loop["trip_count"]) for loop in document["loops"]] == [("copy", 4)]
+    assert document["slowest_process"] == "copy" and document["reached_mhz"] > 200
+
+
 BAD_INPUT = {
     "no command": (["frobnicate"], "No such command 'frobnicate'."),
     "no argument": (["inspect"], "Missing argument 'DESC'."),
@@ -170,6 +179,8 @@ BAD_INPUT = {
     "RTL images": (["verify", "{f}/build", "--images", "1", "--rtl-images", "2"], "--rtl-images: 2 asked for"),
     "no report": (["report", "{t}"], "is not a build"),
     "no top": (["rtl", "{f}/top.cpp", "--top", "bottom", "-o", "{t}/rtl"], "bottom"),
+    "no clock": (["rtl", "{f}/top.cpp", "--top", "top", "--report"], "--report needs --clock MHZ"),
+    "clock": (["rtl", "{f}/top.cpp", "--top", "top", "--report", "--clock", "0"], "0 MHz is no clock"),
     "C++": (["rtl", "{t}/bad.cpp", "--top", "top", "-o", "{t}/rtl"], "bad.cpp:"),
 }
 

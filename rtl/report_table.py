@@ -1,0 +1,78 @@
+"""The timing report as tables for people."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from rtl.report import ChainReport, LoopReport, ProcessReport, Report
+
+__all__ = ["print_report"]
+
+_WIDTH_WITHOUT_TERMINAL = 160
+
+
+def print_report(report: Report) -> None:
+    """Prints loops, processes, the slowest chain operator by operator, and what missed, to stdout."""
+    console = Console(width=None if Console().is_terminal else _WIDTH_WITHOUT_TERMINAL, highlight=False)
+    console.print(_loops(report))
+    console.print(_processes(report))
+    slowest = max(report.processes, key=lambda row: row.chain.delay_ns)
+    console.print(_chain(slowest.process, slowest.chain))
+    for miss in report.misses:
+        console.print(f"MISSED  {escape(miss)}", soft_wrap=True)
+    if not report.misses:
+        console.print(f"Every PIPELINE loop reaches its II at {report.clock_mhz:g} MHz.")
+    console.print("Delays leave out placement and long wires; docs/rtl.md says what else.")
+
+
+def _table(title: str, columns: str) -> Table:
+    table = Table(title=escape(title), title_justify="left")
+    for column in columns.split("|"):
+        table.add_column(column.strip("<"), justify="left" if column.startswith("<") else "right")
+    return table
+
+
+def _loops(report: Report) -> Table:
+    title = f"{report.top}: loops at {report.clock_mhz:g} MHz ({report.period_ns:.2f} ns), {report.device}"
+    table = _table(title, "<loop|<process|II asked|II|depth|trips|ns|MHz|<limited by")
+    for row in report.loops:
+        numbers = (row.ii_asked, row.ii_reached, row.depth, row.trip_count)
+        table.add_row(_place(row), escape(row.process), *map(_number, numbers), *_end(row))
+    return table
+
+
+def _processes(report: Report) -> Table:
+    table = _table(
+        f"{report.top}: processes", "<process|<source|<instances|steps|II asked|clocks a call|ns|MHz|<limited by"
+    )
+    for row in report.processes:
+        count = row.instances[0] if len(row.instances) == 1 else f"{row.instances[0]} and {len(row.instances) - 1} more"
+        numbers = (row.steps, row.ii_asked, row.clocks_per_call)
+        table.add_row(escape(row.process), _place(row), escape(count), *map(_number, numbers), *_end(row))
+    return table
+
+
+def _chain(process: str, chain: ChainReport) -> Table:
+    title = f"slowest chain: {process}, step {chain.step}, {chain.delay_ns:.2f} ns, {chain.clock_mhz:.0f} MHz"
+    table = _table(title, "<operator|bits|<name|<source|ns|at ns")
+    for link in chain.links:
+        place = f"{PurePath(link.file).name}:{link.line}" if link.line else ""
+        delays = (f"{link.delay_ns:.2f}", f"{link.arrival_ns:.2f}")
+        table.add_row(escape(link.operator), str(link.width), escape(link.name), escape(place), *delays)
+    return table
+
+
+def _end(row: LoopReport | ProcessReport) -> tuple[str, str, str]:
+    return f"{row.chain.delay_ns:.2f}", f"{row.chain.clock_mhz:.0f}", escape("; ".join(row.limits))
+
+
+def _place(row: LoopReport | ProcessReport) -> str:
+    return escape(f"{PurePath(row.file).name}:{row.line}") if row.line else ""
+
+
+def _number(value: int | None) -> str:
+    return "-" if value is None else f"{value:,}"
