@@ -78,7 +78,7 @@ class FineTuning:
         device = next((each.device for each in model.parameters()), torch.device("cpu"))
         graph = trace(model.cpu(), (pixels.shape[1], pixels.shape[2], pixels.shape[3]))
         calibration = pixels[: settings.calibration]
-        options = QuantisationOptions(bias_correction=settings.bias_correction)
+        options = QuantisationOptions(bias_correction=settings.bias_correction, per_channel=settings.per_channel)
         if settings.codebook is not None:
             module = TrainableGraph(graph, codebook=settings.codebook).to(device)
             graph = self._tune("codebook", module, settings.codebook_epochs, settings.codebook_learning_rate)

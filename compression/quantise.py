@@ -32,6 +32,7 @@ from compression.float_graph import (
 )
 from compression.frontend import trace
 from compression.operators import InputScale
+from compression.settings import PerChannel
 from golden.builder import divisor
 
 __all__ = [
@@ -54,7 +55,6 @@ _COARSEST = -30  # fractional length of features: a scale's multiplier has 31 bi
 _FURTHEST = 15  # binary places between two addends: the engines' multipliers have 16 bits
 
 
-PerChannel = Literal["none", "depthwise", "all"]
 WeightFormat = FixedPoint | ChannelFixedPoint
 
 

@@ -12,6 +12,7 @@ __all__ = [
     "MethodName",
     "Order",
     "PeakReading",
+    "PerChannel",
     "Precision",
     "Settings",
     "method_name",
@@ -21,6 +22,7 @@ MethodName = Literal["magnitude", "reversed", "peak", "ikr", "feature-map", "lay
 Precision = Literal["float32", "bfloat16"]
 Order = Literal["last-to-first", "first-to-last"]
 Budget = Literal["whole", "by-weights"]
+PerChannel = Literal["none", "depthwise", "all"]
 PeakReading = Literal["largest-layer", "histogram"]
 Allocation = Literal["layerwise", "uniform"]
 
@@ -65,6 +67,7 @@ class Settings:
             0 lets the test images decide.
         calibration: training images that set the features' scales.
         bias_correction: take the mean error of each output channel off its bias.
+        per_channel: which convolutions have a scale for each output channel.
         codebook: 16 or 32: entries, one of them zero, that each linear layer's weights share; None leaves them free.
         codebook_epochs: training of the shared values, and of all else.
         codebook_learning_rate: highest rate of that; a value has the gradients of all its weights together.
@@ -104,6 +107,7 @@ class Settings:
     held_out: int = 0
     calibration: int = 2000
     bias_correction: bool = False
+    per_channel: PerChannel = "all"
     codebook: int | None = None
     codebook_epochs: int = 2
     codebook_learning_rate: float = 1e-3

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from compression.settings import METHODS, Allocation, Budget, Order, PeakReading, Precision, Settings, method_name
+from compression.settings import (
+    METHODS,
+    Allocation,
+    Budget,
+    Order,
+    PeakReading,
+    PerChannel,
+    Precision,
+    Settings,
+    method_name,
+)
 from zeroskip.commands.compress_report import REPORT_EXTRA, report_missing
 from zeroskip.console import JsonOption, print_json, print_table
 from zeroskip.errors import InputError
@@ -52,6 +62,9 @@ def compress(
     held_out: Annotated[int, typer.Option(help="Training images that judge, not test images.")] = _DEFAULTS.held_out,
     calibration: Annotated[int, typer.Option(help="Images that set the features' scales.")] = _DEFAULTS.calibration,
     bias_correction: Annotated[bool, typer.Option("--bias-correction", help="Correct biases for rounding.")] = False,
+    per_channel: Annotated[PerChannel, typer.Option(help="Convolutions with a scale a channel.")] = (
+        _DEFAULTS.per_channel
+    ),
     codebook: Annotated[int | None, typer.Option(help="Linear layers: shared values, 16 or 32.")] = None,
     codebook_epochs: Annotated[int, typer.Option(help="Training of these.")] = _DEFAULTS.codebook_epochs,
     codebook_learning_rate: Annotated[float, typer.Option(help="Of it.")] = _DEFAULTS.codebook_learning_rate,
@@ -95,6 +108,7 @@ def compress(
         held_out=held_out,
         calibration=calibration,
         bias_correction=bias_correction,
+        per_channel=per_channel,
         codebook=codebook,
         codebook_epochs=codebook_epochs,
         codebook_learning_rate=codebook_learning_rate,
