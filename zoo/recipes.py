@@ -46,7 +46,7 @@ _CIFAR10_CNN = "--method reversed --method peak --budget by-weights --q-step 1 -
 _FEATURE_MAP = "--method feature-map --epochs 2 --learning-rate 0.05 --final-epochs 4 --distillation 0.5"
 _RESNET20_CUT = (
     "--method layerwise --flops-cut 42 --max-loss 10 --epochs 12 --epoch-images 25000 --learning-rate 0.05"
-    " --distillation 0.5"
+    " --distillation 0.5 --per-channel depthwise"
 )
 
 RECIPES = {
