@@ -28,8 +28,8 @@ BUILD = Path(__file__).resolve().parent.parent / "build" / "zoo"
 TRAINED = Path(__file__).resolve().parent / "checkpoints"
 DATA = Path(__file__).resolve().parent.parent / "data"
 
-CIFAR = "--shift 4 --flip --precision bfloat16 --bias-correction"
-FASHION = "--shift 1 --flip --batch 64"
+CIFAR = "--shift 4 --flip --precision bfloat16 --per-channel depthwise"
+FASHION = "--shift 1 --flip --batch 64 --per-channel depthwise"
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,9 @@ class Recipe:
 
 _LENET5 = "--method reversed --method peak --budget by-weights --q-step 0.5 --epochs 1 --max-loss 1.5 --share 0.1"
 _CIFAR10_CNN = "--method reversed --method peak --budget by-weights --q-step 1 --epochs 1 --epoch-images 8000"
-_FEATURE_MAP = "--method feature-map --epochs 2 --learning-rate 0.05 --final-epochs 4 --distillation 0.5"
 _RESNET20_CUT = (
     "--method layerwise --flops-cut 42 --max-loss 10 --epochs 12 --epoch-images 25000 --learning-rate 0.05"
-    " --distillation 0.5 --per-channel depthwise"
+    " --distillation 0.5 --bias-correction"
 )
 
 RECIPES = {
@@ -58,34 +57,14 @@ RECIPES = {
     "cifar10_cnn_reversed": Recipe(
         "cifar10-cnn",
         "cifar-10",
-        f"{CIFAR} {_CIFAR10_CNN} --factor 20 --max-loss 1 --learning-rate 0.003 --final-epochs 25 --codebook 16",
+        f"{CIFAR} {_CIFAR10_CNN} --factor 20 --max-loss 1 --learning-rate 0.003 --final-epochs 25 --codebook 16"
+        " --bias-correction",
     ),
     "vgg_small_ikr": Recipe(
         "vgg-small",
         "cifar-10",
         f"{CIFAR} --method ikr --kernel-values 1 --patterns 16 --keep conv1 --epochs 1 --epoch-images 10000"
         " --max-loss 15 --learning-rate 0.03 --final-epochs 60 --distillation 0.5",
-    ),
-    "vgg_small_feature_map_1": Recipe(
-        "vgg-small",
-        "cifar-10",
-        f"{CIFAR} {_FEATURE_MAP} --max-loss 1 --theta-low 0.66 --theta-high 0.8 --theta-step 0.04",
-    ),
-    "vgg_small_feature_map_2": Recipe(
-        "vgg-small",
-        "cifar-10",
-        f"{CIFAR} {_FEATURE_MAP} --max-loss 2 --theta-low 0.6 --theta-high 0.76 --theta-step 0.045",
-    ),
-    "vgg_small_feature_map_3": Recipe(
-        "vgg-small",
-        "cifar-10",
-        f"{CIFAR} {_FEATURE_MAP} --max-loss 3 --theta-low 0.56 --theta-high 0.74 --theta-step 0.05",
-    ),
-    "resnet20_feature_map": Recipe(
-        "resnet20",
-        "cifar-10",
-        f"{CIFAR} --method feature-map --max-loss 1 --theta-low 0.69 --theta-high 0.8 --theta-step 0.06 --epochs 5"
-        " --learning-rate 0.05 --final-epochs 3 --distillation 0.5",
     ),
     "resnet20_layerwise": Recipe(
         "resnet20",
