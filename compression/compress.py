@@ -136,7 +136,7 @@ def _complaints(outcome: Outcome, quantised: Quantised, settings: Settings) -> I
             f"{settings.flops_cut:g} % fewer multiplications cannot be had within {settings.max_loss:g} points; "
             f"the best that was reached is {cut:.2f} % fewer, with {accuracy}"
         )
-    elif settings.factor is None and outcome.reason == "bound" and not outcome.accepted:
+    elif settings.methods and settings.factor is None and outcome.reason == "bound" and not outcome.accepted:
         yield f"no step stayed within {settings.max_loss:g} points; nothing is pruned, with {accuracy}"
     required = required_correct(quantised.dense_correct, quantised.images, settings.max_loss)
     if quantised.correct < required:

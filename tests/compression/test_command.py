@@ -89,7 +89,7 @@ def test_compress_writes_what_it_reports(whole: Whole, files: Path) -> None:
     assert document["factor"] == network.weight_count / network.nonzero_count >= 3
     assert document["bits"] == network.total_bits
     assert "step 1: reversed fc3 at 1: " in whole.errors and "epoch" not in whole.errors, "no bar where nobody looks"
-    expected = {"small.json", "small.safetensors", "small.history.jsonl"}
+    expected = {"small.json", "small.safetensors", "small.history.jsonl", "small.pruned.pt"}
     assert {file.name for file in whole.folder.iterdir()} == expected
 
 
@@ -183,12 +183,20 @@ def test_the_run_is_plotted_unless_there_is_no_place(
     assert "reversed" in (occupied / "index.html").read_text()
 
 
+def test_without_a_method_the_network_is_quantised_as_it_is(
+    capsys: pytest.CaptureFixture[str], files: Path, tmp_path: Path
+) -> None:
+    code, text, errors = zeroskip(capsys, *arguments(files, tmp_path / "small.json", "--json"))
+    document = json.loads(text)
+    assert code == 0 and document["complaints"] == [], errors
+    assert document["outcome"]["accepted"] == 0 and document["factor"] < 1.5
+
+
 BAD_INPUT = {
     "method": (
         ["--method", "best"],
         "there is no method 'best'; choose from magnitude, reversed, peak, ikr, feature-map, layerwise.",
     ),
-    "no method": ([], "Missing option '--method'"),
     "network": (["--method", "peak", "--network", "vgg"], "there is no network 'vgg'"),
     "data": (["--method", "peak", "--data", "{t}/none"], "there is no such data set"),
     "setting": (["--method", "peak", "--max-loss", "-1"], "max-loss is -1.0"),
@@ -283,7 +291,7 @@ def test_a_disk_that_is_full_at_the_end_costs_no_training(
     expected = f"zeroskip: {tmp_path / 'small.json'}: No space left on device"
     assert (code, text) == (2, "") and errors.splitlines()[-1].startswith(expected)
     state = tmp_path / "small.state.pt"
-    assert {each.name for each in tmp_path.iterdir()} == {state.name, "small.history.jsonl"}
+    assert {each.name for each in tmp_path.iterdir()} == {state.name, "small.history.jsonl", "small.pruned.pt"}
     monkeypatch.setattr(loop, "train", lambda *args, **kwargs: pytest.fail("trains again"))
     assert zeroskip(capsys, *command)[0] == 0
     for file in whole.folder.iterdir():
