@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -88,47 +88,9 @@ def compress(
     as_json: JsonOption = False,
 ) -> None:
     """Prune, retrain and quantise a trained network; a run that was killed goes on where it stopped."""
-    settings = Settings(
-        methods=tuple(map(method_name, method or ())),
-        keep=tuple(keep or ()),
-        max_loss=max_loss,
-        factor=factor,
-        epochs=epochs,
-        final_epochs=final_epochs,
-        epoch_images=epoch_images,
-        learning_rate=learning_rate,
-        batch=batch,
-        weight_decay=weight_decay,
-        smoothing=smoothing,
-        distillation=distillation,
-        precision=precision,
-        shift=shift,
-        flip=flip,
-        seed=seed,
-        held_out=held_out,
-        calibration=calibration,
-        bias_correction=bias_correction,
-        per_channel=per_channel,
-        codebook=codebook,
-        codebook_epochs=codebook_epochs,
-        codebook_learning_rate=codebook_learning_rate,
-        qat_epochs=qat_epochs,
-        qat_learning_rate=qat_learning_rate,
-        q_step=q_step,
-        order=order,
-        budget=budget,
-        share=share,
-        peak_reading=peak_reading,
-        kernel_values=kernel_values,
-        patterns=patterns,
-        penalty=penalty,
-        theta_low=theta_low,
-        theta_high=theta_high,
-        theta_step=theta_step,
-        flops_cut=flops_cut,
-        allocation=allocation,
-        rounds=rounds,
-    )
+    given = {name: value for name, value in locals().items() if name in {field.name for field in fields(Settings)}}
+    given["keep"] = tuple(keep or ())  # the one setting that typer gives as a list; options are named as settings
+    settings = Settings(methods=tuple(map(method_name, method or ())), **given)
     _need_torch()
     if report:
         _check_report(output)
