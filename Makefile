@@ -69,7 +69,7 @@ data: setup
 lock: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev pyproject.toml --no-header --no-annotate \
-	    --no-emit-package pydigitalwavetools --no-emit-package pyyaml --no-emit-package quantizers -o requirements.lock
+	    --no-emit-package pydigitalwavetools --no-emit-package quantizers -o requirements.lock
 
 clean:
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
