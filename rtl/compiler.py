@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rtl.dataflow import Network, build_network, emit_top
-from rtl.design import Design
+from rtl.design import Design, Fifo
 from rtl.emit import emit_process
 from rtl.errors import CompileError
 from rtl.frontend import INCLUDE_DIR, SourceModule, lower
 from rtl.ir import Function
 from rtl.names import Namespace, identifier
 from rtl.parser import parse_module
+from rtl.pipeline import pipeline
 from rtl.process import Process
 from rtl.report import Report, build_report, check_clock
 from rtl.steps import build_process
@@ -42,6 +43,7 @@ def compile_cpp(
     include: Sequence[Path],
     output: Path,
     defines: Mapping[str, str] | None = None,
+    clock_mhz: float | None = None,
 ) -> Design:
     """Compiles a Vitis HLS C++ dataflow design to SystemVerilog.
 
@@ -51,14 +53,16 @@ def compile_cpp(
         include: folders for #include, after the compiler's own headers.
         output: folder to write; replaced as a whole, and only when everything went well.
         defines: preprocessor definitions.
+        clock_mhz: the clock that the processes are pipelined for, in MHz; None runs each step in one clock.
 
     Returns:
         The design; it is also written as `design.json`.
 
     Raises:
         CompileError: what the compiler cannot take, with file and line. Nothing is written then.
+        OptionError: a clock that is not a positive number.
     """
-    compiled = _compile(source, top, include, defines or {})
+    compiled = _compile(source, top, include, defines or {}, clock_mhz)
     design = _design(compiled, output)
     _write(output, compiled.texts | {"design.json": design.model_dump_json(indent=2) + "\n"})
     return design
@@ -77,14 +81,13 @@ def compile_with_report(
     Args:
         source, top, include, defines: as for `compile_cpp`.
         output: folder to write, with `report.json` in it; None writes nothing, and the design's files have no folder.
-        clock_mhz: the clock asked for, in MHz. It changes nothing in the SystemVerilog of this version.
+        clock_mhz: the clock that the processes are pipelined for, in MHz.
 
     Raises:
         CompileError: what the compiler cannot take.
         OptionError: a clock that is not a positive number.
     """
-    check_clock(clock_mhz)
-    compiled = _compile(source, top, include, defines or {})
+    compiled = _compile(source, top, include, defines or {}, clock_mhz)
     design = _design(compiled, output or Path())
     report = build_report(compiled.source, compiled.processes, compiled.modules, compiled.network, clock_mhz)
     if output is not None:
@@ -94,7 +97,11 @@ def compile_with_report(
     return design, report
 
 
-def _compile(source: Path, top: str, include: Sequence[Path], defines: Mapping[str, str]) -> _Compiled:
+def _compile(
+    source: Path, top: str, include: Sequence[Path], defines: Mapping[str, str], clock_mhz: float | None
+) -> _Compiled:
+    if clock_mhz is not None:
+        check_clock(clock_mhz)
     if not source.is_file():
         raise CompileError(str(source), 0, "no such file")
     lowered = lower(source, top, include, defines)
@@ -105,6 +112,9 @@ def _compile(source: Path, top: str, include: Sequence[Path], defines: Mapping[s
     processes = {symbol: build_process(module.functions[symbol]) for symbol in lowered.processes}
     modules = {symbol: names.unique(f"{identifier(top)}_{process.name}") for symbol, process in processes.items()}
     network = build_network(module.functions[lowered.top], top, processes, modules)
+    if clock_mhz is not None:
+        for symbol, process in processes.items():
+            pipeline(process, network.depths(process, modules[symbol]), 1000 / clock_mhz)
     texts = {top: emit_top(network, list(processes.values()), modules)}
     texts |= {modules[symbol]: emit_process(process, modules[symbol]) for symbol, process in processes.items()}
     texts["rtl_fifo"] = (_LIBRARY / "rtl_fifo.sv").read_text()
@@ -113,13 +123,29 @@ def _compile(source: Path, top: str, include: Sequence[Path], defines: Mapping[s
 
 def _design(compiled: _Compiled, output: Path) -> Design:
     network = compiled.network
+    by_module = {compiled.modules[symbol]: process for symbol, process in compiled.processes.items()}
+    processes = {instance.name: by_module[instance.module] for instance in network.instances}
     return Design(
         top=network.top,
         ports=network.ports,
-        fifos=network.fifos,
-        processes=network.instances,
+        fifos=[_placed(fifo, network, processes) for fifo in network.fifos],
+        processes=[
+            instance.model_copy(update={"stages": len(processes[instance.name].stages)})
+            for instance in network.instances
+        ],
         files=[output / name for name in compiled.texts],
     )
+
+
+def _placed(fifo: Fifo, network: Network, processes: Mapping[str, Process]) -> Fifo:
+    """With the stages in which its ends touch it."""
+    stages = {}
+    for end in (fifo.producer, fifo.consumer):
+        if end in processes:
+            process = processes[end]
+            port = next(port for port in process.ports if network.wiring[end][port.name] == fifo.name)
+            stages["read_in" if port.reads else "written_in"] = process.stage_of(port)
+    return fifo.model_copy(update=stages)
 
 
 def _check_shared(functions: Sequence[Function]) -> None:

@@ -38,6 +38,12 @@ class Network:
     instances: list[Instance]
     wiring: dict[str, dict[str, str]]  # per instance: stream port -> FIFO
 
+    def depths(self, process: Process, module: str) -> dict[str, int]:
+        """Words of the deepest FIFO behind each port of a process, over all its instances."""
+        words = {fifo.name: fifo.depth for fifo in self.fifos}
+        wires = [self.wiring[instance.name] for instance in self.instances if instance.module == module]
+        return {port.name: max(words[wire[port.name]] for wire in wires) for port in process.ports}
+
 
 def build_network(top: Function, name: str, processes: Mapping[str, Process], modules: Mapping[str, str]) -> Network:
     """Connects the calls of `top`.

@@ -25,6 +25,8 @@ class Fifo(BaseModel):
     depth: int
     producer: str = Field(description="instance name of the process that writes, or the port's name")
     consumer: str = Field(description="instance name of the process that reads, or the port's name")
+    written_in: int = Field(default=0, description="stage of the producer in which a word is written, 0 for a port")
+    read_in: int = Field(default=0, description="stage of the consumer in which a word is read, 0 for a port")
 
 
 class Instance(BaseModel):
@@ -33,7 +35,8 @@ class Instance(BaseModel):
     name: str = Field(description="instance name")
     module: str
     function: str = Field(description="the C++ function with its template arguments")
-    states: int = Field(description="steps, one clock each when nothing stalls")
+    states: int = Field(description="steps; one begins in each clock when nothing stalls")
+    stages: int = Field(default=1, description="clocks that a step takes from its start to its end")
 
 
 class Design(BaseModel):

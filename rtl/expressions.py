@@ -394,6 +394,13 @@ class Graph:
             a, b = b, a
         return self._node(op, width, (a, b))
 
+    def rebuilt(self, node: Node, args: Sequence[Node]) -> Node:
+        """The same operation on other operands of the same widths, as it stands."""
+        copy = self._node(node.op, node.width, tuple(args), node.number, node.key)
+        if copy is not node:
+            copy.name, copy.place = copy.name or node.name, copy.place if copy.place.line else node.place
+        return copy
+
     def _node(self, op: str, width: int, args: tuple[Node, ...], number: int = 0, key: object = None) -> Node:
         identity = (op, width, number, key, *(arg.serial for arg in args))
         node = self._nodes.get(identity)

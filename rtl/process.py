@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from rtl.expressions import Graph, Node
-from rtl.ir import Instruction, Place
+from rtl.ir import Place
 from rtl.memories import Memory
 
-__all__ = ["Access", "Exit", "Port", "Process", "Register", "Step", "Update", "Write"]
+__all__ = ["Access", "Exit", "Port", "Process", "Register", "Stage", "Step", "Update", "Write"]
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,17 @@ class Write:
 
 @dataclass(eq=False)
 class Register:
-    """Holds the newest value of `instruction` from step to step."""
+    """Holds a value from step to step, or from stage to stage.
 
-    instruction: Instruction
+    Attributes:
+        name: from the source, where LLVM kept one.
+        width: bits of the value.
+        place: where the value is computed.
+    """
+
     name: str
     width: int
+    place: Place
 
 
 @dataclass(frozen=True)
@@ -99,8 +105,29 @@ class Step:
 
 
 @dataclass(eq=False)
+class Stage:
+    """One clock of a pipelined process: the part of every step that happens in it.
+
+    A step enters stage 0, and moves on by one stage a clock unless it, or one before it, has to wait for a stream.
+
+    Attributes:
+        steps: for each step of the process what of it happens here; only those of stage 0 have exits.
+        shifts: registers that take values on to the next stage.
+    """
+
+    steps: list[Step]
+    shifts: list[Update] = field(default_factory=list)
+
+
+@dataclass(eq=False)
 class Process:
-    """A function with streams, scheduled."""
+    """A function with streams, as steps.
+
+    Attributes:
+        steps: what happens in each, whenever it is.
+        stages: the same, spread over the clocks that a step takes; one stage without a clock to meet.
+        circles: per register, memory or port that depends on its own last value what else is in that circle, in words.
+    """
 
     name: str
     symbol: str
@@ -110,3 +137,16 @@ class Process:
     memories: list[Memory]
     registers: list[Register]
     steps: list[Step]
+    stages: list[Stage] = field(default_factory=list)
+    circles: dict[object, str] = field(default_factory=dict)
+
+    def stage_of(self, port: Port) -> int:
+        """The stage in which all steps touch a stream."""
+        return next(
+            number
+            for number, stage in enumerate(self.stages)
+            if any(access.port is port for step in stage.steps for access in step.accesses)
+        )
+
+    def __post_init__(self) -> None:
+        self.stages = self.stages or [Stage(self.steps)]

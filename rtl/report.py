@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePath
 
 from pydantic import BaseModel, Field
@@ -18,6 +18,8 @@ from rtl.loops import Loop, clocks_per_call, find_loops
 from rtl.pragmas import Pragma
 from rtl.process import Process
 from rtl.timing_analysis import Chain, longest_chains
+
+_STATE = "state"  # as rtl.pipeline names the number of the step
 
 __all__ = [
     "ChainReport",
@@ -61,7 +63,7 @@ class LoopReport(BaseModel):
     last_line: int
     ii_asked: int | None = Field(description="clocks from one iteration to the next that PIPELINE asks for")
     ii_reached: int | None = Field(description="clocks of an iteration when nothing stalls; None: not constant")
-    depth: int | None = Field(description="clocks from an iteration's start to its end; None: not constant")
+    depth: int | None = Field(description="clocks from an iteration's start to its end, all stages; None: not constant")
     trip_count: int | None = Field(description="iterations; None: not constant, or too many to be counted")
     limits: list[str] = Field(description="what stands against a smaller II or a faster clock; empty: nothing does")
     meets_clock: bool
@@ -77,6 +79,7 @@ class ProcessReport(BaseModel):
     file: str
     line: int
     steps: int
+    stages: int = Field(description="clocks that a step takes from its start to its end")
     ii_asked: int | None = Field(description="of a PIPELINE pragma outside loops")
     clocks_per_call: int | None = Field(description="of the longest call, when nothing stalls; None: not constant")
     limits: list[str]
@@ -85,7 +88,7 @@ class ProcessReport(BaseModel):
 
 
 class Report(BaseModel):
-    """Version 1 of the compiler runs one step a clock, so the longest chain of any step is the clock's least period."""
+    """Every process begins a step a clock, so the longest chain of any stage is the clock's least period."""
 
     top: str
     device: str = Field(description="what the delays are of")
@@ -110,23 +113,23 @@ def check_clock(clock_mhz: float) -> None:
         raise OptionError(f"--clock: {clock_mhz:g} MHz is no clock; give a positive number")
 
 
-def check_options(output: Path | None, clock_mhz: float | None, report: bool, strict: bool) -> None:
+def check_options(output: Path | None, clock_mhz: float | None, report: bool, relaxed: bool) -> None:
     """Refuses options of a command line that do not go together.
 
     Args:
         output: the output folder, if one is named.
         clock_mhz: the clock, if one is asked for, in MHz.
         report: the report is to be printed.
-        strict: a miss is to be an error.
+        relaxed: a miss is to be no error.
 
     Raises:
         OptionError: the report without a clock, a clock that is none, or nothing to do.
     """
     if clock_mhz is not None:
         check_clock(clock_mhz)
-    elif report or strict:
-        raise OptionError(f"--{'report' if report else 'strict'} needs --clock MHZ")
-    if output is None and not (report or strict):
+    elif report or relaxed:
+        raise OptionError(f"--{'report' if report else 'relaxed'} needs --clock MHZ")
+    if output is None and not report:
         raise OptionError("give an output folder with -o, or --clock MHZ --report for the report alone")
 
 
@@ -155,7 +158,7 @@ def build_report(
     rows: list[ProcessReport] = []
     for symbol, process in processes.items():
         instances = [item.name for item in network.instances if item.module == modules[symbol]]
-        chains = longest_chains(process, _depths(process, instances, network))
+        chains = longest_chains(process, network.depths(process, modules[symbol]))
         found = find_loops(process)
         own = [_loop_row(process, loop, chains, source.loops, period) for loop in found]
         loops += sorted(own, key=lambda row: (row.file, row.line))
@@ -174,14 +177,6 @@ def build_report(
         loops=loops,
         processes=rows,
     )
-
-
-def _depths(process: Process, instances: Sequence[str], network: Network) -> dict[str, int]:
-    """Words of the deepest FIFO behind each port, over all instances."""
-    words = {fifo.name: fifo.depth for fifo in network.fifos}
-    return {
-        port.name: max(words[network.wiring[instance][port.name]] for instance in instances) for port in process.ports
-    }
 
 
 def _chain_row(process: Process, chains: Sequence[Chain], steps: Sequence[int]) -> ChainReport:
@@ -211,7 +206,7 @@ def _loop_row(
     chain = _chain_row(process, chains, sorted(loop.steps))
     limits = _loop_limits(process, loop)
     if chain.delay_ns > period:
-        limits.append(_logic(chain))
+        limits.append(_too_long(process, chains, sorted(loop.steps), chain))
     return LoopReport(
         process=process.name,
         file=known.file,
@@ -219,12 +214,22 @@ def _loop_row(
         last_line=known.last_line,
         ii_asked=_asked(known.pipeline),
         ii_reached=loop.iteration_clocks,
-        depth=loop.iteration_clocks,
+        depth=None if loop.iteration_clocks is None else loop.iteration_clocks + _last_stage(process, loop.steps),
         trip_count=loop.trip_count,
         limits=limits,
         meets_clock=chain.delay_ns <= period,
         chain=chain,
     )
+
+
+def _last_stage(process: Process, steps: Collection[int]) -> int:
+    """The last stage in which any of these steps does something."""
+    busy = [
+        number
+        for number, stage in enumerate(process.stages)
+        if any(stage.steps[step].accesses or stage.steps[step].writes or stage.steps[step].updates for step in steps)
+    ]
+    return max(busy, default=0)
 
 
 def _process_row(
@@ -241,7 +246,7 @@ def _process_row(
     if asked is not None and loops:
         limits.append(f"the loop at {_where(process.steps[loops[0].head].place)} is not unrolled")
     if chain.delay_ns > period:
-        limits.append(_logic(chain))
+        limits.append(_too_long(process, chains, range(len(process.steps)), chain))
     return ProcessReport(
         process=process.name,
         module=module,
@@ -249,6 +254,7 @@ def _process_row(
         file=process.place.file,
         line=process.place.line,
         steps=len(process.steps),
+        stages=len(process.stages),
         ii_asked=asked,
         clocks_per_call=clocks_per_call(process, loops),
         limits=limits,
@@ -290,11 +296,18 @@ def _accesses(process: Process, numbers: Sequence[int]) -> list[str]:
     return limits
 
 
+def _too_long(process: Process, chains: Sequence[Chain], steps: Sequence[int], chain: ChainReport) -> str:
+    """Why a chain could not be spread over more stages."""
+    end = max((chains[step] for step in steps), key=lambda item: item.delay_ns).end
+    circle = process.circles.get(_STATE if end is None else end)
+    return f"recurrence through {circle}: {_logic(chain)}" if circle else f"logic: {_logic(chain)}"
+
+
 def _logic(chain: ChainReport) -> str:
     longest = max(chain.links, key=lambda link: link.delay_ns)
     place = _where(Place(longest.file, longest.line))
     at = f" at {place}" if place else ""
-    return f"logic: {chain.delay_ns:.2f} ns, of which {longest.operator}{at} {longest.delay_ns:.2f} ns"
+    return f"{chain.delay_ns:.2f} ns, of which {longest.operator}{at} {longest.delay_ns:.2f} ns"
 
 
 def _where(place: Place) -> str:
@@ -310,7 +323,7 @@ def _misses(row: LoopReport | ProcessReport, clock_mhz: float) -> list[str]:
     start = f"{row.file}:{row.line}: {what} of '{row.process}'"
     found = []
     if reached is None or reached > row.ii_asked:
-        why = "; ".join(limit for limit in row.limits if not limit.startswith("logic"))
+        why = "; ".join(limit for limit in row.limits if not limit.startswith(("logic", "recurrence")))
         found.append(f"{start} asks for II = {row.ii_asked} and reaches {reached or 'none that is constant'} ({why})")
     if not row.meets_clock:
         chain = f"{row.chain.delay_ns:.2f} ns ({row.chain.clock_mhz:.0f} MHz)"

@@ -47,11 +47,11 @@ def _loops(report: Report) -> Table:
 
 def _processes(report: Report) -> Table:
     table = _table(
-        f"{report.top}: processes", "<process|<source|<instances|steps|II asked|clocks a call|ns|MHz|<limited by"
+        f"{report.top}: processes", "<process|<source|<instances|steps|stages|II asked|clocks a call|ns|MHz|<limited by"
     )
     for row in report.processes:
         count = row.instances[0] if len(row.instances) == 1 else f"{row.instances[0]} and {len(row.instances) - 1} more"
-        numbers = (row.steps, row.ii_asked, row.clocks_per_call)
+        numbers = (row.steps, row.stages, row.ii_asked, row.clocks_per_call)
         table.add_row(escape(row.process), _place(row), escape(count), *map(_number, numbers), *_end(row))
     return table
 

@@ -192,7 +192,7 @@ class _Builder:
         if value.op in ("zext", "sext", "freeze"):
             return evaluate(self._graph, value, [self._from_before(value.operands[0])])
         if id(value) not in self._registers:
-            self._registers[id(value)] = Register(value, value.name, value.width)
+            self._registers[id(value)] = Register(value.name, value.width, value.place)
         return self._graph.leaf(value.width, self._registers[id(value)], value.name)
 
     def _phi(self, phi: Instruction, block: Block) -> Node:

@@ -8,21 +8,31 @@ at, and bits that are known to be zero or a copy of the sign, cost nothing. Neig
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rtl import delays
-from rtl.emit import StepEnd, step_ends
 from rtl.expressions import Node
 from rtl.ir import Place
+from rtl.kept import Kept, StepEnd
 from rtl.memories import Memory
-from rtl.process import Port, Process, Register, Step
+from rtl.process import Port, Process, Register, Update
 from rtl.widths import Widths, known_widths
 
-__all__ = ["Chain", "Link", "longest_chains"]
+__all__ = [
+    "LUT_INPUTS",
+    "WIRES",
+    "Arrivals",
+    "Chain",
+    "Link",
+    "Luts",
+    "NodeDelays",
+    "longest_chains",
+    "register_values",
+]
 
 _GATES = frozenset({"and", "or", "xor", "not", "select"})
-_WIRES = frozenset({"slice", "cat", "sext", "const"})
+WIRES = frozenset({"slice", "cat", "sext", "const"})
 _NAMES = {
     "and": "logic",
     "ashr": "shift right",
@@ -45,8 +55,9 @@ _NAMES = {
     "urem": "remainder",
     "xor": "logic",
 }
-_LUT_INPUTS = 6
+LUT_INPUTS = 6
 _STATE = ("state",)
+_VALID = ("valid",)
 
 
 @dataclass(frozen=True)
@@ -72,9 +83,15 @@ class Link:
 
 @dataclass(frozen=True)
 class Chain:
-    """Operators that depend on each other, from the clock to the clock; their delays add up to `delay_ns`."""
+    """Operators that depend on each other, from the clock to the clock; their delays add up to `delay_ns`.
+
+    Attributes:
+        links: the operators.
+        end: the register, memory or port in which the chain ends; None for the step's number.
+    """
 
     links: tuple[Link, ...]
+    end: object = None
 
     @property
     def delay_ns(self) -> float:
@@ -83,46 +100,95 @@ class Chain:
 
 
 def longest_chains(process: Process, depths: Mapping[str, int]) -> list[Chain]:
-    """For every step of `process` the chain that takes longest.
+    """For every step of `process` the longest chain, in whichever stage; what a stage hands on counts for all.
 
     Args:
         process: it is to be emitted already: the analysis adds expressions to its graph.
         depths: words of the FIFO behind each port, by the port's name.
     """
-    ends = step_ends(process)
-    enables = [[_enable(process, step, end) for end in own] for step, own in zip(process.steps, ends, strict=True)]
-    roots = [node for own in ends for end in own for node in end.values] + [node for own in enables for node in own]
-    registers: dict[object, list[Node]] = {}
-    for step in process.steps:
-        for update in step.updates:
-            registers.setdefault(update.register, []).append(update.value)
-    arrivals = _Arrivals(roots, registers, depths)
-    writers = Counter((end.kind, id(end.key)) for own in ends for end in own)
-    chains = []
-    for step, own, conditions in zip(process.steps, ends, enables, strict=True):
-        arrivals.reads = {access.port: access.place for access in step.accesses if access.port.reads}
-        found = [
-            _ended(arrivals, end, enable, writers[end.kind, id(end.key)], depths)
-            for end, enable in zip(own, conditions, strict=True)
-        ]
-        idle = Chain((Link("register", 1, "state", Place(), 0.0, 0.0),))
-        chains.append(max(found, key=lambda chain: chain.delay_ns, default=idle))
+    kept, control = Kept(process), _Control(process)
+    found = [
+        (stage, number, end, control.takes_effect(stage, number, end))
+        for stage, part in enumerate(process.stages)
+        for number, step in enumerate(part.steps)
+        for end in kept.ends(step)
+    ]
+    shifts = [
+        (stage, _shift_end(shift, value), control.go(stage + 1))
+        for stage, part in enumerate(process.stages)
+        for shift in part.shifts
+        if (value := kept.new_value(shift)) is not None
+    ]
+    roots = [node for _, _, end, enable in found for node in (*end.values, enable)]
+    roots += [node for _, end, enable in shifts for node in (*end.values, enable)]
+    arrivals = Arrivals(NodeDelays(roots, register_values(process), depths, len(process.stages)), roots)
+    writers = Counter((end.kind, id(end.key)) for _, _, end, _ in found)
+    idle = Chain((Link("register", 1, "state", Place(), 0.0, 0.0),))
+    longest = max((_ended(arrivals, end, enable, 1, depths) for _, end, enable in shifts), key=_delay, default=idle)
+    chains = [longest] * len(process.steps)
+    for stage, number, end, enable in found:
+        accesses = process.stages[stage].steps[number].accesses
+        arrivals.reads = {access.port: access.place for access in accesses if access.port.reads}
+        chain = _ended(arrivals, end, enable, writers[end.kind, id(end.key)], depths)
+        chains[number] = max(chains[number], chain, key=_delay)
     return chains
 
 
-def _enable(process: Process, step: Step, end: StepEnd) -> Node:
-    """The step fires, and `end` takes effect in it."""
-    graph = process.graph
-    assert step.ready is not None
-    here = graph.const(1, 1)
-    if len(process.steps) > 1:
-        bits = (len(process.steps) - 1).bit_length()
-        state = graph.leaf(bits, _STATE, "state")
-        here = graph.compare("eq", state, graph.const(bits, process.steps.index(step)))
-    return graph.conjunction([here, step.ready, end.enable])
+def _delay(chain: Chain) -> float:
+    return chain.delay_ns
 
 
-def _ended(arrivals: _Arrivals, end: StepEnd, enable: Node, writers: int, depths: Mapping[str, int]) -> Chain:
+def _shift_end(shift: Update, value: Node) -> StepEnd:
+    return StepEnd("register", shift.register.name, shift.register, shift.condition, (value,), shift.register.place)
+
+
+def register_values(process: Process) -> dict[object, list[Node]]:
+    """What each register is ever set to."""
+    values: dict[object, list[Node]] = {}
+    for stage in process.stages:
+        for update in [*stage.shifts, *(update for step in stage.steps for update in step.updates)]:
+            values.setdefault(update.register, []).append(update.value)
+    return values
+
+
+class _Control:
+    """When stages move and steps take effect, as expressions; `rtl.emit` writes the same as text."""
+
+    def __init__(self, process: Process) -> None:
+        self._process, self._graph = process, process.graph
+        self._going: dict[int, Node] = {}
+
+    def takes_effect(self, stage: int, number: int, end: StepEnd) -> Node:
+        """The step is in that stage, the stage moves, and the end's own condition holds."""
+        terms = [self._here(stage, number), self.go(stage), end.enable]
+        if stage:
+            terms.append(self._graph.leaf(1, (*_VALID, stage), f"valid_{stage}"))
+        return self._graph.conjunction(terms)
+
+    def go(self, stage: int) -> Node:
+        """All streams that this stage and those behind it touch are ready."""
+        if stage == len(self._process.stages):
+            return self._graph.const(1, 1)
+        if stage not in self._going:
+            graph, steps = self._graph, self._process.stages[stage].steps
+            waiting = [
+                graph.conjunction([self._here(stage, number), graph.inverted(step.ready)])
+                for number, step in enumerate(steps)
+                if step.ready is not None
+            ]
+            self._going[stage] = graph.bitwise("and", self.go(stage + 1), graph.inverted(graph.disjunction(waiting)))
+        return self._going[stage]
+
+    def _here(self, stage: int, number: int) -> Node:
+        graph, count = self._graph, len(self._process.steps)
+        if count == 1:
+            return graph.const(1, 1)
+        bits = (count - 1).bit_length()
+        state = graph.leaf(bits, (*_STATE, stage) if stage else _STATE, "state")
+        return graph.compare("eq", state, graph.const(bits, number))
+
+
+def _ended(arrivals: Arrivals, end: StepEnd, enable: Node, writers: int, depths: Mapping[str, int]) -> Chain:
     """The longest chain to `end`: through its data, or through what enables it."""
     ways = [arrivals.chain(enable), *(arrivals.chain(node) for node in end.values)]
     if end.kind in ("read", "write"):
@@ -136,7 +202,7 @@ def _ended(arrivals: _Arrivals, end: StepEnd, enable: Node, writers: int, depths
     slowest = max(ways, key=lambda links: links[-1].arrival_ns if links else 0.0)
     into = {"memory": "into memory", "read": "into stream", "write": "into stream"}.get(end.kind, "into register")
     width = end.values[0].width if end.values else 1
-    return Chain(_append(slowest, into, width, end, delays.register_setup().delay_ns))
+    return Chain(_append(slowest, into, width, end, delays.register_setup().delay_ns), end.key)
 
 
 def _append(links: tuple[Link, ...], operator: str, width: int, end: StepEnd, delay: float) -> tuple[Link, ...]:
@@ -144,82 +210,51 @@ def _append(links: tuple[Link, ...], operator: str, width: int, end: StepEnd, de
     return (*links, Link(operator, width, end.name, end.place, delay, before + delay))
 
 
-class _Arrivals:
-    """When every expression below `roots` is there, in nanoseconds after the clock.
+class NodeDelays:
+    """What every expression below `roots` costs, from its own operands to its result.
+
+    Args:
+        roots: where logic ends.
+        registers: what each register is ever set to.
+        depths: words of the FIFO behind each port, by the port's name.
+        stages: of the process.
 
     Attributes:
-        reads: where the step whose chains are asked for reads its streams.
+        nodes: all of them by serial, operands before what uses them.
     """
 
     def __init__(
-        self, roots: Iterable[Node], registers: Mapping[object, Sequence[Node]], depths: Mapping[str, int]
+        self,
+        roots: Sequence[Node],
+        registers: Mapping[object, Sequence[Node]],
+        depths: Mapping[str, int],
+        stages: int = 1,
     ) -> None:
-        self.reads: dict[Port, Place] = {}
         self._depths = depths
-        self._times: dict[int, float] = {}
-        self._before: dict[int, Node | None] = {}
-        self._lut: dict[int, dict[int, tuple[Node, int]]] = {}  # inputs of the LUT that makes an expression, and bits
-        nodes = _below(roots)
-        self._looked_at = _looked_at(nodes, roots)
+        below = _below(roots)
+        self.nodes = {serial: below[serial] for serial in sorted(below)}
+        self._looked_at = _looked_at(self.nodes, roots)
         values = _below([*roots, *(value for values in registers.values() for value in values)])
-        self._widths: dict[int, Widths] = known_widths(values, registers)
-        for serial in sorted(nodes):
-            self._add(nodes[serial])
+        self._widths: dict[int, Widths] = known_widths(values, registers, stages)
 
-    def chain(self, node: Node) -> tuple[Link, ...]:
-        """The longest chain to `node`; links without a delay are left out. Empty for a constant."""
-        links: list[Link] = []
-        current: Node | None = node
-        while current is not None:
-            before = self._before[current.serial]
-            time = self._times[current.serial]
-            own = time - (self._times[before.serial] if before else 0.0)
-            if own > 0.0:
-                links.append(Link(_words(current), current.width, _name(current), self._place(current), own, time))
-            current = before
-        return tuple(reversed(links))
+    def is_gate(self, node: Node) -> bool:
+        """It fits into a LUT, perhaps with gates in front of it."""
+        return (
+            node.op in _GATES or node.op in ("eq", "ne") and sum(lut_inputs(node, a) for a in node.args) <= LUT_INPUTS
+        )
 
-    def _place(self, node: Node) -> Place:
-        if isinstance(node.key, Register):
-            return node.key.instruction.place
-        if node.op == "leaf" and isinstance(node.key, tuple) and isinstance(node.key[-1], Port):
-            return self.reads.get(node.key[-1], Place())
-        return node.place
-
-    def _add(self, node: Node) -> None:
-        slowest = max(node.args, key=lambda arg: self._times[arg.serial], default=None)
-        delay = 0.0
-        if node.op in _GATES or node.op in ("eq", "ne") and sum(_bits(node, arg) for arg in node.args) <= _LUT_INPUTS:
-            slowest = self._packed(node)
-            delay = delays.logic(2).delay_ns
-        elif node.op == "leaf":
-            delay = self._source_delay(node)
-        elif node.op == "read" and isinstance(node.key, Memory) and node.key.depth == 1:
-            slowest, delay = None, delays.register_output().delay_ns
-        elif node.op == "slice" and node.args[0].serial in self._lut and node.args[0].op in _GATES:
-            self._lut[node.serial] = self._lut[node.args[0].serial]
-        elif node.op not in _WIRES:
-            delay = self._operator_delay(node)
-        self._before[node.serial] = slowest
-        self._times[node.serial] = delay + (self._times[slowest.serial] if slowest is not None else 0.0)
-
-    def _packed(self, node: Node) -> Node | None:
-        """Makes `node` in one LUT with the gates in front of it, the latest first, while six inputs suffice."""
-        inputs = {arg.serial: (arg, _bits(node, arg)) for arg in node.args if arg.op != "const"}
-        while True:
-            latest = max((arg for arg, _ in inputs.values()), key=lambda arg: self._times[arg.serial], default=None)
-            inner = self._lut.get(latest.serial) if latest is not None and inputs[latest.serial][1] == 1 else None
-            if latest is None or inner is None:
-                break
-            joined = {serial: item for serial, item in inputs.items() if serial != latest.serial} | inner
-            if sum(bits for _, bits in joined.values()) > _LUT_INPUTS:
-                break
-            inputs = joined
-        self._lut[node.serial] = inputs
-        return max((arg for arg, _ in inputs.values()), key=lambda arg: self._times[arg.serial], default=None)
+    def delay(self, node: Node) -> float:
+        """In nanoseconds; of a register, a stream or a single word from the clock on."""
+        if node.op == "leaf":
+            return self._source_delay(node)
+        if node.op == "read" and isinstance(node.key, Memory) and node.key.depth == 1:
+            return delays.register_output().delay_ns
+        if node.op in WIRES:
+            return 0.0
+        return delays.logic(2).delay_ns if self.is_gate(node) else self._operator_delay(node)
 
     def _source_delay(self, node: Node) -> float:
-        if isinstance(node.key, tuple) and len(node.key) == 2:
+        if isinstance(node.key, tuple) and isinstance(node.key[-1], Port):
             kind, port = node.key
             depth = self._depths[port.name]
             return (delays.stream_data(depth, port.bits) if kind == "data" else delays.stream_flag(depth)).delay_ns
@@ -261,6 +296,94 @@ class _Arrivals:
         return delays.multiply(*bits, signed=first.is_signed or second.is_signed).delay_ns
 
 
+class Arrivals:
+    """When every expression below `roots` is there, in nanoseconds after the clock.
+
+    Attributes:
+        reads: where the step whose chains are asked for reads its streams.
+    """
+
+    def __init__(self, costs: NodeDelays, roots: Sequence[Node]) -> None:
+        self.reads: dict[Port, Place] = {}
+        self._costs = costs
+        self._times: dict[int, float] = {}
+        self._before: dict[int, Node | None] = {}
+        self._luts = Luts()
+        for node in costs.nodes.values():
+            self._add(node)
+
+    def chain(self, node: Node) -> tuple[Link, ...]:
+        """The longest chain to `node`; links without a delay are left out. Empty for a constant."""
+        links: list[Link] = []
+        current: Node | None = node
+        while current is not None:
+            before = self._before[current.serial]
+            time = self._times[current.serial]
+            own = time - (self._times[before.serial] if before else 0.0)
+            if own > 0.0:
+                links.append(Link(_words(current), current.width, _name(current), self._place(current), own, time))
+            current = before
+        return tuple(reversed(links))
+
+    def _place(self, node: Node) -> Place:
+        if isinstance(node.key, Register):
+            return node.key.place
+        if node.op == "leaf" and isinstance(node.key, tuple) and isinstance(node.key[-1], Port):
+            return self.reads.get(node.key[-1], Place())
+        return node.place
+
+    def _add(self, node: Node) -> None:
+        slowest = max(node.args, key=lambda arg: self._times[arg.serial], default=None)
+        if self._costs.is_gate(node):
+            slowest = self._luts.packed(node, lambda arg: self._times[arg.serial])
+        elif node.op == "slice" and node.args[0].op in _GATES:
+            self._luts.share(node, node.args[0])
+        elif node.op == "read" and isinstance(node.key, Memory) and node.key.depth == 1:
+            slowest = None
+        self._before[node.serial] = slowest
+        start = self._times[slowest.serial] if slowest is not None else 0.0
+        self._times[node.serial] = start + self._costs.delay(node)
+
+
+class Luts:
+    """Which gates share a LUT: one takes in those in front of it, the latest first, while six inputs suffice."""
+
+    def __init__(self) -> None:
+        self._inputs: dict[int, dict[int, tuple[Node, int]]] = {}  # of the LUT that makes an expression, and bits
+
+    def packed(
+        self, node: Node, time: Callable[[Node], float], joins: Callable[[Node], bool] = lambda _: True
+    ) -> Node | None:
+        """Makes `node` in one LUT; the latest of that LUT's inputs, None when it has none.
+
+        Args:
+            node: a gate.
+            time: when an expression is there.
+            joins: whether an expression may share the LUT.
+        """
+        inputs = {arg.serial: (arg, lut_inputs(node, arg)) for arg in node.args if arg.op != "const"}
+        while True:
+            latest = max((arg for arg, _ in inputs.values()), key=time, default=None)
+            inner = self._inputs.get(latest.serial) if latest is not None and inputs[latest.serial][1] == 1 else None
+            if latest is None or inner is None or not joins(latest):
+                break
+            joined = {serial: item for serial, item in inputs.items() if serial != latest.serial} | inner
+            if sum(bits for _, bits in joined.values()) > LUT_INPUTS:
+                break
+            inputs = joined
+        self._inputs[node.serial] = inputs
+        return max((arg for arg, _ in inputs.values()), key=time, default=None)
+
+    def alone(self, node: Node) -> None:
+        """`node` is made in a LUT of its own after all."""
+        self._inputs.pop(node.serial, None)
+
+    def share(self, node: Node, other: Node) -> None:
+        """`node` is a bit of what the LUT of `other` makes."""
+        if other.serial in self._inputs:
+            self._inputs[node.serial] = self._inputs[other.serial]
+
+
 def _below(roots: Iterable[Node]) -> dict[int, Node]:
     nodes: dict[int, Node] = {}
     stack = list(roots)
@@ -300,13 +423,13 @@ def _looked_at(nodes: Mapping[int, Node], roots: Iterable[Node]) -> dict[int, in
     return bits
 
 
-def _bits(node: Node, arg: Node) -> int:
+def lut_inputs(node: Node, arg: Node) -> int:
     """Inputs of a LUT that `arg` takes: one, but all bits of what is compared, and none for a constant."""
     return 0 if arg.op == "const" else arg.width if node.op in ("eq", "ne") else 1
 
 
 def _name(node: Node) -> str:
-    if isinstance(node.key, tuple) and len(node.key) == 2:
+    if isinstance(node.key, tuple) and isinstance(node.key[-1], Port):
         return str(node.key[1].name)
     return node.name
 
@@ -314,7 +437,7 @@ def _name(node: Node) -> str:
 def _words(node: Node) -> str:
     """The operator in words."""
     if node.op == "leaf":
-        if isinstance(node.key, tuple) and len(node.key) == 2:
+        if isinstance(node.key, tuple) and isinstance(node.key[-1], Port):
             return "stream word" if node.key[0] == "data" else "stream flag"
         return "register"
     if node.op == "read" and isinstance(node.key, Memory):

@@ -13,7 +13,7 @@ from rtl.expressions import Node
 
 __all__ = ["Widths", "known_widths"]
 
-_ROUNDS = 4  # after which a register that still grows is taken for a counter
+_ROUNDS = 4  # after which a register that still grows is taken for a counter, where no register only hands on another
 
 
 @dataclass(frozen=True)
@@ -39,27 +39,31 @@ class Widths:
         return self.signed < self.unsigned
 
 
-def known_widths(nodes: Mapping[int, Node], registers: Mapping[object, Sequence[Node]]) -> dict[int, Widths]:
+def known_widths(
+    nodes: Mapping[int, Node], registers: Mapping[object, Sequence[Node]], stages: int = 1
+) -> dict[int, Widths]:
     """For every expression its widths.
 
     Args:
         nodes: by serial, with the operands of each and the values of the registers.
         registers: what each register is ever set to. A register is as wide as the widest of these; one that keeps
             growing, a counter, has its full width.
+        stages: registers in a row that may hand a value on.
     """
+    rounds = _ROUNDS * stages
     assumed = {register: Widths(0, 1) for register in registers}
-    for round_number in range(_ROUNDS + 1):
+    for round_number in range(rounds + 1):
         found = _expressions(nodes, assumed)
         grown = {register: _widest([found[value.serial] for value in registers[register]]) for register in assumed}
         changed = [register for register in assumed if grown[register] != assumed[register]]
         if not changed:
             return found
         for register in changed:
-            if round_number < _ROUNDS - 1:
+            if round_number < rounds - 1:
                 assumed[register] = grown[register]
             else:
                 del assumed[register]
-    return known_widths(nodes, {register: registers[register] for register in assumed})
+    return known_widths(nodes, {register: registers[register] for register in assumed}, stages)
 
 
 def _widest(items: Sequence[Widths]) -> Widths:

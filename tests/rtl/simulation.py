@@ -96,14 +96,14 @@ def _cpp_driver(program: Program, design: Design) -> list[str]:
     return [*lines, "  }"]
 
 
-def compile_programs(programs: Sequence[Program], folder: Path) -> dict[str, Design]:
-    """Compiles every program to SystemVerilog below `folder`."""
+def compile_programs(programs: Sequence[Program], folder: Path, clock_mhz: float | None = None) -> dict[str, Design]:
+    """Compiles every program to SystemVerilog below `folder`, pipelined for a clock if one is given."""
     folder.mkdir(parents=True, exist_ok=True)
     designs = {}
     for program in programs:
         path = folder / f"{program.top}.cpp"
         path.write_text(f'#include "ap_int.h"\n#include "hls_stream.h"\n{program.source}')
-        designs[program.top] = compile_cpp(path, program.top, [], folder / program.top)
+        designs[program.top] = compile_cpp(path, program.top, [], folder / program.top, clock_mhz=clock_mhz)
     return designs
 
 

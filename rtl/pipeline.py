@@ -1,0 +1,407 @@
+"""Pipelining: a step's logic is spread over several clocks, so that no chain is longer than the clock allows.
+
+What a process keeps from step to step, its *elements* (registers, memories, streams, the number of the step), each get
+one stage as their home. Every step reads and writes an element there, so that steps that follow each other at the
+distance of a clock see each other's results as if each took one clock: nothing but the latency changes. Elements that
+depend on each other in a circle (a recurrence) have one home, and the logic between them fits into one clock or the
+clock is missed; all other logic may take as many stages as it needs. This is modulo scheduling (Rau, "Iterative Modulo
+Scheduling", MICRO 1994) of the whole process at an initiation interval of one step, not of one loop: a loop needs
+neither filling nor draining when the next one begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from rtl import delays
+from rtl.expressions import Graph, Node
+from rtl.kept import Kept, StepEnd
+from rtl.memories import Memory
+from rtl.process import Access, Exit, Port, Process, Register, Stage, Step, Update, Write
+from rtl.timing_analysis import LUT_INPUTS, WIRES, Luts, NodeDelays, register_values
+
+__all__ = ["CLOCK_SHARE", "pipeline"]
+
+CLOCK_SHARE = 0.73
+"""Of the clock's period, what logic is given; the rest is for what the delays leave out. Vitis HLS keeps 27 % too."""
+
+_STATE = "state"
+_ROUNDS = 10_000
+_MOST_NAMES = 4
+
+Element = Register | Memory | Port | str
+"""`_STATE` is the number of the step."""
+
+
+def pipeline(process: Process, depths: Mapping[str, int], period_ns: float) -> None:
+    """Spreads the steps of `process` over stages for a clock; over one, if everything fits into it.
+
+    Args:
+        process: not pipelined yet; gets stages and circles, and its graph grows.
+        depths: words of the FIFO behind each port, by the port's name.
+        period_ns: the clock's period, in nanoseconds.
+    """
+    schedule = _Schedule(process, depths, CLOCK_SHARE * period_ns)
+    last = max(schedule.homes.values(), default=0)
+    process.circles = schedule.circles()
+    if last:
+        process.stages = _Stages(process, schedule, last + 1).stages
+
+
+@dataclass(frozen=True, order=True)
+class _Time:
+    """When an expression is there: stage, and nanoseconds after that stage's clock."""
+
+    stage: int
+    ns: float
+
+
+class _Elements:
+    """What depends on what: the elements of a process and the circles among them.
+
+    Attributes:
+        all: the elements that logic ends in.
+        ends: of each, with the number of the step.
+        circle: per element the number of its circle; elements that are in none have one to themselves.
+        locked: by an expression's serial the circle that it is part of.
+    """
+
+    def __init__(self, process: Process, kept: Kept) -> None:
+        self.ends: dict[Element, list[StepEnd]] = {}
+        for step in process.steps:
+            for end in kept.ends(step):
+                self.ends.setdefault(_element(end), []).append(end)
+        self.all = list(self.ends)
+        roots = [node for ends in self.ends.values() for end in ends for node in (end.enable, *end.values)]
+        self.nodes = _below(roots)
+        self._bits = {element: 1 << number for number, element in enumerate(self.all)}
+        self._sources = self._leaves()
+        self._reads: dict[Element, list[Node]] = {}
+        for node in self.nodes.values():
+            if node.op == "read" and isinstance(node.key, Memory) and node.key in self._bits:
+                self._reads.setdefault(node.key, []).append(node)
+        self.circle = self._circles(len(process.steps) > 1)
+        self.locked = self._locked()
+
+    def around(self, element: Element) -> list[Element]:
+        """The elements of the circle that an element is in; none for one that does not depend on itself."""
+        number = self.circle[element]
+        return [other for other in self.all if self.circle[other] == number] if number in self._cyclic else []
+
+    def inputs(self, element: Element) -> Iterator[Node]:
+        """Everything that must be there when the element is read or written."""
+        for end in self.ends[element]:
+            yield from (end.enable, *end.values)
+        for read in self._reads.get(element, ()):
+            yield from read.args
+
+    def never_changes(self, node: Node) -> bool:
+        """It depends on nothing that anything writes."""
+        return self._sources[node.serial] == 0
+
+    def _leaves(self) -> dict[int, int]:
+        """Per expression the elements that it depends on, as a set of bits."""
+        sources: dict[int, int] = {}
+        for serial in sorted(self.nodes):
+            node = self.nodes[serial]
+            own = self._bits.get(home_of(node), 0)  # type: ignore[call-overload]
+            for arg in node.args:
+                own |= sources[arg.serial]
+            sources[serial] = own
+        return sources
+
+    def _circles(self, numbered: bool) -> dict[Element, int]:
+        """Strongly connected components, by transitive closure over sets of bits."""
+        every_step = self._bits[_STATE] if numbered else 0
+        needs = {}
+        for element in self.all:
+            bits = every_step
+            for node in self.inputs(element):
+                bits |= self._sources[node.serial]
+            needs[element] = bits
+        for through in self.all:
+            bit, more = self._bits[through], needs[through]
+            for element in self.all:
+                if needs[element] & bit:
+                    needs[element] |= more
+        found: dict[int, int] = {}
+        circle = {}
+        for number, element in enumerate(self.all):
+            around = [
+                other for other in self.all if needs[element] & self._bits[other] and needs[other] & self._bits[element]
+            ]
+            key = sum(self._bits[other] for other in around) or -1 - number
+            circle[element] = found.setdefault(key, number)
+        self._cyclic = {circle[element] for element in self.all if needs[element] & self._bits[element]}
+        return circle
+
+    def _locked(self) -> dict[int, int]:
+        locked: dict[int, int] = {}
+        for number in self._cyclic:
+            members = [element for element in self.all if self.circle[element] == number]
+            bits = sum(self._bits[element] for element in members)
+            stack = [node for element in members for node in self.inputs(element)]
+            while stack:
+                node = stack.pop()
+                if node.serial not in locked and self._sources[node.serial] & bits:
+                    locked[node.serial] = number
+                    stack.extend(node.args)
+        return locked
+
+
+def _element(end: StepEnd) -> Element:
+    assert end.key is None or isinstance(end.key, Register | Memory | Port)
+    return _STATE if end.key is None else end.key
+
+
+def home_of(node: Node) -> object:
+    """The element that an expression reads; None for logic and for constant memories."""
+    if node.op == "leaf":
+        return node.key[1] if isinstance(node.key, tuple) else node.key
+    return node.key if node.op == "read" and isinstance(node.key, Memory) and not node.key.constant else None
+
+
+def _words(elements: Sequence[Element]) -> str:
+    # LLVM names the parts of a variable that it takes apart `sum.sroa.0.0`.
+    names = [element if isinstance(element, str) else element.name.split(".sroa.")[0] for element in elements]
+    named = [f"'{name}'" for name in dict.fromkeys(names) if name]
+    return ", ".join(named[:_MOST_NAMES]) + (
+        f" and {len(named) - _MOST_NAMES} more" if len(named) > _MOST_NAMES else ""
+    )
+
+
+class _Schedule:
+    """Homes of elements and stages of expressions, each as early as possible.
+
+    Attributes:
+        homes: per element its stage.
+        times: by an expression's serial when it is there.
+    """
+
+    def __init__(self, process: Process, depths: Mapping[str, int], budget: float) -> None:
+        kept = Kept(process)
+        self._elements = _Elements(process, kept)
+        self._budget, self._depths = budget, depths
+        roots = [node for element in self._elements.all for node in self._elements.inputs(element)]
+        self._costs = NodeDelays(roots, register_values(process), depths)
+        self._clock = delays.register_output().delay_ns
+        self.homes: dict[Element, int] = dict.fromkeys(self._elements.all, 0)
+        self.times: dict[int, _Time] = {}
+        for _ in range(_ROUNDS):
+            if not self._moved():
+                return
+        raise AssertionError("the schedule does not settle")
+
+    def circles(self) -> dict[object, str]:
+        """What is in each element's circle, in words."""
+        found = {element: self._elements.around(element) for element in self._elements.all}
+        return {element: _words(others) for element, others in found.items() if others}
+
+    def never_changes(self, node: Node) -> bool:
+        """It is the same in all stages."""
+        return self._elements.never_changes(node)
+
+    def home(self, node: Node) -> int | None:
+        """The stage in which an expression reads its element; None for logic."""
+        element = home_of(node)
+        return self.homes.get(element) if element is not None else None  # type: ignore[call-overload]
+
+    def _moved(self) -> bool:
+        """Times for the present homes; whether any home must be later."""
+        self.times, self._luts = {}, Luts()
+        for node in self._costs.nodes.values():
+            self.times[node.serial] = self._time(node)
+        wanted: dict[int, int] = {}
+        for element in self._elements.all:
+            number = self._elements.circle[element]
+            wanted[number] = max(wanted.get(number, 0), self._wanted(element))
+        moved = False
+        for element in self._elements.all:
+            home = wanted[self._elements.circle[element]]
+            moved, self.homes[element] = moved or home > self.homes[element], max(home, self.homes[element])
+        return moved
+
+    # Expressions ----------------------------------------------------------------------------------------------------
+
+    def _time(self, node: Node) -> _Time:
+        if self._elements.never_changes(node):
+            return _Time(0, 0.0)
+        home = self.home(node)
+        if home is not None and not (node.op == "read" and isinstance(node.key, Memory) and node.key.depth > 1):
+            return _Time(home, self._costs.delay(node))
+        start = self._start(node)
+        if home is not None:
+            start = max(start, _Time(home, self._clock))
+        locked = self._elements.locked.get(node.serial)
+        if locked is not None:
+            start = max(start, _Time(self.homes[self._elements.all[locked]], 0.0))
+        finish = start.ns + self._costs.delay(node)
+        if finish <= self._budget or start.ns <= self._clock or locked is not None or home is not None:
+            return _Time(start.stage, finish)
+        self._luts.alone(node)
+        return _Time(start.stage + 1, self._clock + self._costs.delay(node))
+
+    def _start(self, node: Node) -> _Time:
+        """When the latest operand is there; gates in front that share a LUT are looked through."""
+        stage = max((self.times[arg.serial].stage for arg in node.args), default=0)
+        if self._costs.is_gate(node):
+            latest = self._luts.packed(
+                node, lambda arg: self._in(arg, stage), lambda arg: self.times[arg.serial].stage == stage
+            )
+        else:
+            latest = max(node.args, key=lambda arg: self._in(arg, stage), default=None)
+            if node.op == "slice":
+                self._luts.share(node, node.args[0])
+        return _Time(stage, self._in(latest, stage) if latest is not None else 0.0)
+
+    def _in(self, node: Node, stage: int) -> float:
+        """When an expression is there, seen in a stage: one of an earlier stage comes from a register."""
+        time = self.times[node.serial]
+        if self._elements.never_changes(node):
+            return 0.0
+        return time.ns if time.stage == stage else self._clock
+
+    # Elements -------------------------------------------------------------------------------------------------------
+
+    def _wanted(self, element: Element) -> int:
+        """The earliest stage that an element can live in, as things stand."""
+        stage = max((self.times[node.serial].stage for node in self._elements.inputs(element)), default=0)
+        home = self.homes[element]
+        if stage > home:
+            return stage
+        late = any(self._is_late(element, end) for end in self._elements.ends[element])
+        return home + 1 if late and self._can_move(element) else home
+
+    def _is_late(self, element: Element, end: StepEnd) -> bool:
+        """Whether what the element needs comes too late in its home's clock."""
+        home, setup = self.homes[element], delays.register_setup().delay_ns
+        choice = delays.multiplexer(len(self._elements.ends[element])).delay_ns
+        if any(self._in(node, home) + choice + setup > self._budget for node in end.values):
+            return True
+        enable = self._in(end.enable, home) + delays.logic(LUT_INPUTS).delay_ns + setup
+        if isinstance(element, Port):
+            if end.enable.op != "const" and home and self.times[end.enable.serial].stage == home:
+                return end.enable.serial not in self._elements.locked  # stages before it wait for this: from a register
+            enable += delays.stream_strobe(self._depths[element.name]).delay_ns
+        return end.enable.op != "const" and enable > self._budget
+
+    def _can_move(self, element: Element) -> bool:
+        """Whether a later home would help: whether anything from outside its circle arrives during its clock."""
+        number = self._elements.circle[element]
+        members = [other for other in self._elements.all if self._elements.circle[other] == number]
+        if _STATE in members:
+            return False
+        return any(
+            self._arrives(node, self.homes[element]) for other in members for node in self._elements.inputs(other)
+        ) or any(
+            self._arrives(arg, self.homes[element])
+            for serial, circle in self._elements.locked.items()
+            if circle == number
+            for arg in self._elements.nodes[serial].args
+        )
+
+    def _arrives(self, node: Node, stage: int) -> bool:
+        time = self.times[node.serial]
+        outside = node.serial not in self._elements.locked
+        return outside and time.stage == stage and time.ns > self._clock
+
+
+class _Stages:
+    """Takes a process apart by its schedule.
+
+    Attributes:
+        stages: the result.
+    """
+
+    def __init__(self, process: Process, schedule: _Schedule, count: int) -> None:
+        self._process, self._schedule, self._graph = process, schedule, process.graph
+        self._kept = Kept(process)
+        self._made: dict[tuple[int, int], Node] = {}
+        names = [(step.name, step.place, step.loop) for step in process.steps]
+        self.stages = [Stage([Step(name, place, loop=loop) for name, place, loop in names]) for _ in range(count)]
+        for number, step in enumerate(process.steps):
+            self._distribute(number, step)
+        for stage in self.stages:
+            for step in stage.steps:
+                step.ready = _ready(self._graph, step.accesses)
+
+    def _distribute(self, number: int, step: Step) -> None:
+        homes = self._schedule.homes
+        for access in step.accesses:
+            stage = homes[access.port]
+            data = None if access.data is None else self._at(access.data, stage)
+            moved = Access(access.port, self._at(access.condition, stage), data, access.place)
+            self.stages[stage].steps[number].accesses.append(moved)
+        for write in step.writes:
+            if id(write.memory) in self._kept.spans:
+                stage = homes[write.memory]
+                nodes = [self._at(node, stage) for node in (write.condition, write.address, write.data)]
+                moved_write = Write(write.memory, nodes[0], nodes[1], nodes[2], write.place)
+                self.stages[stage].steps[number].writes.append(moved_write)
+        for update in step.updates:
+            if self._kept.new_value(update) is not None:
+                self.stages[homes[update.register]].steps[number].updates.append(self._update(update))
+        if len(self._process.steps) > 1:
+            exits = [Exit(self._at(way.condition, 0), way.target) for way in step.exits[:-1]]
+            last = [Exit(self._graph.const(1, 1), way.target) for way in step.exits[-1:]]
+            self.stages[0].steps[number].exits += exits + last
+
+    def _update(self, update: Update) -> Update:
+        """An update in its register's home; bits that nobody looks at are zero."""
+        span, register = self._kept.spans[id(update.register)], update.register
+        value, stage = self._kept.new_value(update), self._schedule.homes[register]
+        assert value is not None
+        parts = [self._graph.const(span.low, 0)] if span.low else []
+        parts.append(self._at(value, stage))
+        above = register.width - span.low - span.width
+        whole = self._graph.cat([*parts, self._graph.const(above, 0)] if above else parts)
+        return Update(register, self._at(update.condition, stage), whole)
+
+    def _at(self, node: Node, stage: int) -> Node:
+        """An expression as it is in a stage: made there, or taken over from an earlier one."""
+        if node.op == "const" or self._schedule.never_changes(node):
+            return node
+        known = self._made.get((node.serial, stage))
+        if known is None:
+            known = self._made[node.serial, stage] = self._make(node, stage)
+        return known
+
+    def _make(self, node: Node, stage: int) -> Node:
+        graph = self._graph
+        if node.op in WIRES:
+            args = [self._at(arg, stage) for arg in node.args]
+            if node.op == "cat":
+                return graph.cat(args)
+            return (
+                graph.slice(args[0], node.number, node.width) if node.op == "slice" else graph.sext(args[0], node.width)
+            )
+        home = self._schedule.home(node)
+        made = self._schedule.times[node.serial].stage if home is None else home
+        assert made <= stage, (node.op, node.name, made, stage)
+        if made == stage:
+            return graph.rebuilt(node, [self._at(arg, stage) for arg in node.args])
+        register = Register(f"{node.name or node.op}_s{stage}", node.width, node.place)
+        self._process.registers.append(register)
+        self.stages[stage - 1].shifts.append(Update(register, graph.const(1, 1), self._at(node, stage - 1)))
+        return graph.leaf(node.width, register, register.name)
+
+
+def _ready(graph: Graph, accesses: Sequence[Access]) -> Node:
+    """Every stream that is touched is ready."""
+    parts = []
+    for port in dict.fromkeys(access.port for access in accesses):
+        used = graph.disjunction([access.condition for access in accesses if access.port is port])
+        parts.append(graph.bitwise("or", graph.inverted(used), graph.leaf(1, ("ready", port), f"{port.name}_ready")))
+    return graph.conjunction(parts)
+
+
+def _below(roots: Sequence[Node]) -> dict[int, Node]:
+    nodes: dict[int, Node] = {}
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if node.serial not in nodes:
+            nodes[node.serial] = node
+            stack.extend(node.args)
+    return nodes

@@ -1,0 +1,113 @@
+"""Pipelined processes: the same words as without a clock, under pauses, at one step a clock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.rtl.random_programs import random_program
+from tests.rtl.simulation import Program, compile_programs, random_words, run_cpp, run_rtl
+
+CLOCKS = (200.0, 500.0)  # MHz; the second one cuts nearly everywhere
+PROGRAMS = 8
+STALLS = (0, 40, 75)
+
+
+def _process(name: str, body: str, top_body: str = "") -> str:
+    return (
+        f"void {name}_process(hls::stream<ap_uint<32>>& in, hls::stream<ap_uint<32>>& out) {{\n{body}\n}}\n"
+        f"void {name}(hls::stream<ap_uint<32>>& in, hls::stream<ap_uint<32>>& out) {{\n"
+        f"#pragma HLS DATAFLOW\n{top_body or f'  {name}_process(in, out);'}\n}}\n"
+    )
+
+
+# What each element's home stage is for; every program reads 60 words and takes several stages at 200 MHz.
+BODIES = {
+    # A product before a sum that keeps its own value: the product goes ahead, the sum stays in one clock.
+    "accumulate": """
+  ap_uint<32> sum = 0;
+  for (int i = 0; i < 60; ++i) {
+    const ap_uint<32> x = in.read();
+    sum += x * x * (x ^ 77);
+    out.write(sum);
+  }""",
+    # Read, change and write of one word of a memory, neighbouring iterations at the same address.
+    "histogram": """
+  ap_uint<32> bins[8];
+  for (int i = 0; i < 8; ++i) bins[i] = i;
+  for (int i = 0; i < 60; ++i) {
+    const ap_uint<32> x = in.read();
+    const ap_uint<32> where = (x * x * 5) >> 29;
+    bins[where & 7] += x * 3;
+    out.write(bins[where & 7]);
+  }
+  for (int i = 0; i < 8; ++i) out.write(bins[i]);""",
+    # A register that a late step writes and an early one of the next call reads.
+    "carry": """
+  static ap_uint<32> kept = 3;
+  const ap_uint<32> first = in.read();
+  for (int i = 0; i < 59; ++i) {
+    const ap_uint<32> x = in.read() + kept;
+    out.write(x * x * first);
+    if (i == 58) kept = x * x * x * first;
+  }""",
+    # Whether there is another iteration hangs on a product.
+    "exit": """
+  ap_uint<32> count = 0;
+  ap_uint<32> x = 1;
+  while (count < 60) {
+    x = in.read();
+    ++count;
+    if (((x * x) & 15) == 9) { out.write(x * count * 13); continue; }
+    out.write(count);
+  }""",
+    # A stream that is only written sometimes, and when hangs on late logic.
+    "seldom": """
+  for (int i = 0; i < 60; ++i) {
+    const ap_uint<32> x = in.read();
+    const ap_uint<32> y = x * x * x * 11;
+    if (y & 4) out.write(y * x);
+  }
+  out.write(5);""",
+}
+
+
+def _bodies() -> list[Program]:
+    return [
+        Program(name, _process(name, body), {"in": random_words(number, 120, 32)}, calls=2)
+        for number, (name, body) in enumerate(BODIES.items())
+    ]
+
+
+@pytest.mark.parametrize("clock_mhz", CLOCKS)
+def test_words_are_those_of_the_cpp(clock_mhz: float, tmp_path: Path) -> None:
+    """Every word of the bodies above and of random programs, without pauses and with random ones."""
+    programs = _bodies() + [random_program(int(clock_mhz) * 1000 + number) for number in range(PROGRAMS)]
+    designs = compile_programs(programs, tmp_path / "rtl", clock_mhz)
+    assert all(any(item.stages > 1 for item in designs[name].processes) for name in BODIES)
+    wanted = run_cpp(programs, designs, tmp_path / "cpp")
+    counts = {program.top: {"out": len(wanted[program.top].words["out"])} for program in programs}
+    runs = run_rtl(programs, designs, counts, tmp_path / "simulation", STALLS)
+    for run in runs:
+        for program in programs:
+            assert run[program.top].words == wanted[program.top].words, program.source
+
+
+def test_one_word_a_clock(tmp_path: Path) -> None:
+    """However many stages: a loop takes a clock an iteration, and the next loop begins before the stages are empty."""
+    loops = "\n".join(
+        f"  for (int i = 0; i < 20; ++i) {{ const ap_uint<32> x = in.read(); out.write(x * x * (x + {number})); }}"
+        for number in range(3)
+    )
+    program = Program("three_loops", _process("three_loops", loops), {"in": random_words(9, 60, 32)})
+    clocks = {}
+    for clock_mhz in (None, 200.0):
+        designs = compile_programs([program], tmp_path / f"rtl_{clock_mhz}", clock_mhz)
+        counts = {"three_loops": {"out": 60}}
+        run = run_rtl([program], designs, counts, tmp_path / f"simulation_{clock_mhz}")[0]["three_loops"]
+        stages = designs["three_loops"].processes[0].stages
+        clocks[stages] = run.clocks["out"]
+    (one, plain), (many, pipelined) = sorted(clocks.items())
+    assert (one, many > 1) == (1, True)
+    assert pipelined == [clock + many - 1 for clock in plain]
