@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -61,6 +61,9 @@ class BuildOptions:
         images: stimuli, uint8 or int8 [n, channels, height, width]; None draws `random_images` at random (seed 0).
         image_source: what the manifest says of the images' origin.
         predicted_images: for how many of the images cycles are predicted.
+        pipeliner: what tells how a compiler pipelines the C++, so that the predicted cycles are those of its hardware:
+            takes the folder of the C++, the top function's name and the clock in MHz, gives per stream the stage of
+            the producer in which it is written and that of the consumer in which it is read. None: a step a clock.
     """
 
     pes: int = 8
@@ -72,6 +75,7 @@ class BuildOptions:
     image_source: str = "random, seed 0"
     random_images: int = 4
     predicted_images: int = 10
+    pipeliner: Callable[[Path, str, float], Mapping[str, tuple[int, int]]] | None = None
 
 
 @dataclass
@@ -226,13 +230,13 @@ def _write_vectors(build: _Build, folder: Path) -> None:
     save_file({"images": np.ascontiguousarray(build.images)}, folder / "images.safetensors")
 
 
-def _predictions(build: _Build, count: int) -> Predictions:
+def _predictions(build: _Build, count: int, stages: Mapping[str, tuple[int, int]] | None) -> Predictions:
     results: list[Prediction] = []
     macs: list[tuple[int, ...]] = []
     for image in range(min(count, len(build.images))):
         on_stream = [features[image].astype(np.int64) for features, _ in build.features]
         activations = {s.layer.name: on_stream[number] for number, s in enumerate(build.schedules)}
-        results.append(predict(build.architecture, build.schedules, activations))
+        results.append(predict(build.architecture, build.schedules, activations, stages))
         macs.append(tuple(_macs(s, on_stream[n], build.architecture.lanes) for n, s in enumerate(build.schedules)))
     high_water = {name: max(r.high_water[name] for r in results) for name in (results[0].high_water if results else {})}
     return Predictions(layer_cycles=tuple(r.layer_cycles for r in results), macs=tuple(macs), high_water=high_water)
@@ -291,7 +295,9 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _manifest(build: _Build, folder: Path, predictions: Predictions) -> Manifest:
+def _manifest(
+    build: _Build, folder: Path, predictions: Predictions, stages: Mapping[str, tuple[int, int]] | None
+) -> Manifest:
     name = build.network.description.name
     description = f"description/{name}.json"
     files = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -310,6 +316,7 @@ def _manifest(build: _Build, folder: Path, predictions: Predictions) -> Manifest
             Port(name="features_out", direction="out", bits=feature_bits),
         ),
         stream_depths=process_network(build.architecture).depths(),
+        stream_stages=None if stages is None else dict(stages),
         weight_stream=_weight_stream(),
         layers=tuple(_layer_entry(schedule, build.architecture) for schedule in build.schedules),
         vectors=Vectors(images=len(build.images), source=build.image_source),
@@ -360,7 +367,6 @@ def generate(network: golden.Network, board: str, output: Path, options: BuildOp
     check_output(output)
     build = _prepare(network, board, options)
     _run_golden(build)
-    predictions = _predictions(build, options.predicted_images)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
@@ -368,10 +374,12 @@ def generate(network: golden.Network, board: str, output: Path, options: BuildOp
         raise BuildError(f"output {output}: {error.strerror}") from error
     try:
         emit_project(temporary, build.architecture, build.board, build.clock_mhz)
+        stages = options.pipeliner(temporary / "hls", TOP, build.clock_mhz) if options.pipeliner else None
+        predictions = _predictions(build, options.predicted_images, stages)
         _write_vectors(build, temporary / "vectors")
         (temporary / "description").mkdir()
         golden.save(network, temporary / "description" / f"{network.description.name}.json")
-        manifest = _manifest(build, temporary, predictions)
+        manifest = _manifest(build, temporary, predictions, stages)
         (temporary / "manifest.json").write_text(manifest.model_dump_json(indent=1) + "\n")
         temporary.chmod(0o755)
         _replace(output, temporary)

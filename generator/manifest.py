@@ -124,6 +124,11 @@ class Manifest(_Strict):
     top: str
     ports: tuple[Port, ...]
     stream_depths: dict[str, int]
+    stream_stages: dict[str, tuple[int, int]] | None = Field(
+        default=None,
+        description="per stream, when the RTL is pipelined for the clock: stage of the producer in which it is "
+        "written, and of the consumer in which it is read; None: every step takes one clock",
+    )
     weight_stream: WeightStream
     layers: tuple[LayerEntry, ...]
     vectors: Vectors

@@ -242,12 +242,14 @@ def predict(
     architecture: Architecture,
     schedules: Sequence[Schedule],
     activations: Mapping[str, npt.NDArray[np.int64]],
+    stages: Mapping[str, tuple[int, int]] | None = None,
 ) -> Prediction:
     """Cycles of one image through `schedules`, layer after layer.
 
     Args:
         activations: per FC layer (by name) its input as it comes on the stream, filling included: int [words * lanes].
             Only which of them are zero matters.
+        stages: per stream where pipelined processes write and read it, as :func:`generator.dataflow.simulate` takes it.
 
     Raises:
         DeadlockError: the stream depths are too small for the network to finish.
@@ -276,7 +278,7 @@ def predict(
                 _idle_convolver(traces)
     traces.of("weights_source").step(writes=["weights_in"], times=sent)
     depths = process_network(architecture).depths()
-    result = simulate(list(traces.traces.values()), depths | {"layer_done": 1}, {"receiver": marks})
+    result = simulate(list(traces.traces.values()), depths | {"layer_done": 1}, {"receiver": marks}, stages)
     finished = result.finished["receiver"] + 1
     high_water = {name: held for name, held in result.high_water.items() if name in depths}
     return Prediction(tuple(int(c) for c in np.diff(np.r_[0, finished])), high_water)

@@ -139,6 +139,7 @@ class _Manifest(_Part):
     top: str
     ports: tuple[_Port, ...]
     stream_depths: dict[str, int]
+    stream_stages: dict[str, tuple[int, int]] | None = None
     weight_stream: _WeightStream
     layers: tuple[BuildLayer, ...] = Field(min_length=1)
     vectors: _Vectors

@@ -32,7 +32,7 @@ class RtlDesign:
 
 
 def compile_design(build: Build, output: Path) -> RtlDesign:
-    """Compiles a build's C++ to SystemVerilog.
+    """Compiles a build's C++ to SystemVerilog, pipelined for the build's clock if its predictions are.
 
     Args:
         build: the build.
@@ -42,7 +42,8 @@ def compile_design(build: Build, output: Path) -> RtlDesign:
         rtl.CompileError: the compiler refuses the C++.
     """
     hls = build.folder / "hls"
-    design = rtl.compile_cpp(hls / "top.cpp", build.manifest.top, [hls], output)
+    clock = None if build.manifest.stream_stages is None else build.manifest.clock_mhz
+    design = rtl.compile_cpp(hls / "top.cpp", build.manifest.top, [hls], output, clock_mhz=clock)
     gauges = tuple(Gauge(name=_stream_name(fifo.stream), path=fifo.name) for fifo in design.fifos)
     depths = {_stream_name(fifo.stream): fifo.depth for fifo in design.fifos}
     return RtlDesign(tuple(design.files), gauges, depths)

@@ -52,6 +52,44 @@ def test_a_deadlock_names_the_process_and_the_stream() -> None:
         simulate([fork, join], {"long": 4, "short": 2})
 
 
+@pytest.mark.parametrize("stages", [(0, 0), (3, 0), (0, 2), (3, 2)])
+def test_stages_cost_latency_and_no_rate(stages: tuple[int, int]) -> None:
+    """Ten words take ten clocks, behind those in which writer and reader reach their stages side by side."""
+    traces, depths = _pipe(10, 2)
+    assert simulate(traces, depths, stages={"s": stages}).cycles == 10 + max(stages[0] + 1, stages[1])
+
+
+def test_a_full_stream_stops_the_stages_before_it() -> None:
+    """Words that are under way wait in their stages: the source has begun three steps more than the stream holds."""
+    source, gate, sink = Trace("source"), Trace("gate"), Trace("sink")
+    source.step(["start"], ["s"], times=10)
+    gate.step(writes=["start"], times=10)
+    sink.step(times=50)
+    sink.step(["s"], times=10)
+    result = simulate([source, gate, sink], {"start": 2, "s": 2}, {"gate": [2 + 3 + 2]}, {"s": (3, 0)})
+    assert result.finished["gate"][0] < 20
+    result = simulate([source, gate, sink], {"start": 2, "s": 2}, {"gate": [2 + 3 + 2 + 2]}, {"s": (3, 0)})
+    assert result.finished["gate"][0] > 50
+
+
+def test_a_stage_that_waits_lets_those_behind_it_go_on() -> None:
+    """A step that waits for its first word does not hold up the one before it, which is about to write."""
+    ping, pong = Trace("ping"), Trace("pong")
+    ping.step(["back"], ["forth"], times=4)
+    pong.step(writes=["back"])
+    pong.step(["forth"], ["back"], times=3)
+    pong.step(["forth"])
+    assert simulate([ping, pong], {"back": 2, "forth": 2}, stages={"forth": (2, 0)}).cycles == 4 * (1 + 2 + 1) + 1
+
+
+def test_a_deadlock_names_a_step_that_waits_in_a_late_stage() -> None:
+    source, sink = Trace("source"), Trace("sink")
+    source.step(writes=["s"], times=4)
+    sink.step(["s"])
+    with pytest.raises(DeadlockError, match=r"waiting are source \(reads nothing; writes s\)"):
+        simulate([source, sink], {"s": 1}, stages={"s": (2, 0)})
+
+
 def test_equal_steps_merge_into_one_run() -> None:
     trace = Trace("p")
     trace.step(["s"], times=3)

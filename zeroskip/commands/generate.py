@@ -1,5 +1,6 @@
 """`zeroskip generate`: a description to an HLS project."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import generator
 import golden
 from zeroskip.arrays import load_images
 from zeroskip.console import JsonOption, print_json, working
+from zeroskip.pipeliner import stream_stages
 
 __all__ = ["generate"]
 
@@ -27,9 +29,11 @@ def generate(
     """Write a Vitis HLS project for a board: C++, test benches, vectors, Tcl, manifest."""
     network = golden.load(description)
     stimuli = None if images is None else load_images(images, network)
-    options = generator.BuildOptions(pes=pes, lanes=lanes, fc_pes=fc_pes, clock_mhz=clock, images=stimuli)
+    options = generator.BuildOptions(
+        pes=pes, lanes=lanes, fc_pes=fc_pes, clock_mhz=clock, images=stimuli, pipeliner=stream_stages
+    )
     if images is not None:
-        options = generator.BuildOptions(**(vars(options) | {"image_source": images.name}))
+        options = replace(options, image_source=images.name)
     with working(f"generating {output}"):
         manifest = generator.generate(network, board, output, options)
     cycles = sum(manifest.predictions.layer_cycles[0])
