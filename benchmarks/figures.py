@@ -3,7 +3,8 @@
     python -m benchmarks.figures            prints the figures; exit code 1 when one differs from expected.json
     python -m benchmarks.figures --update   writes them there, so that a change shows up as a diff
 
-Cycles are those of the schedule, which `zeroskip verify` proves equal to the compiled hardware's.
+Cycles are those of the schedule, for hardware pipelined for the board's clock; `zeroskip verify` proves them equal to
+the compiled hardware's.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import golden
 from generator import BuildOptions, generate
 from testbench.build import load_build
 from testbench.report import report_of
+from zeroskip.pipeliner import Pipeliner
 
 __all__ = ["EXPECTED", "Figures", "LayerFigures", "measure", "networks"]
 
@@ -78,7 +80,7 @@ def measure(name: str) -> Figures:
     network = golden.load(_ZOO / f"{name}.json")
     with tempfile.TemporaryDirectory() as folder:
         build = Path(folder) / name
-        generate(network, _BOARD, build, BuildOptions(random_images=1))
+        generate(network, _BOARD, build, BuildOptions(random_images=1, pipeliner=Pipeliner()))
         report = report_of(load_build(build))
     layers = [
         LayerFigures(
@@ -103,7 +105,7 @@ def measure(name: str) -> Figures:
 
 
 def _print(figures: Figures) -> None:
-    table = Table(title=f"{figures.network} on {_BOARD}, {figures.clock_mhz:g} MHz assumed")
+    table = Table(title=f"{figures.network} on {_BOARD}, {figures.clock_mhz:g} MHz")
     for column in ("layer", "engine", "cycles", "MACs done", "of dense", "utilisation %"):
         table.add_column(column, justify="left" if column in ("layer", "engine") else "right")
     for layer in figures.layers:

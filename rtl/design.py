@@ -47,3 +47,9 @@ class Design(BaseModel):
     fifos: list[Fifo]
     processes: list[Instance]
     files: list[Path] = Field(description="SystemVerilog files, top first")
+
+    def stream_stages(self) -> dict[str, tuple[int, int]]:
+        """Per stream (`name`, or `name_0` for an element of an array) `written_in` and `read_in`, if not both 0."""
+        stages = {fifo.stream: (fifo.written_in, fifo.read_in) for fifo in self.fifos}
+        named = {name.replace("[", "_").removesuffix("]"): pair for name, pair in sorted(stages.items())}
+        return {name: pair for name, pair in named.items() if pair != (0, 0)}

@@ -266,7 +266,9 @@ class Graph:
 
     def _select_parts(self, condition: Node, yes: Node, no: Node) -> Node | None:
         """Bits that are the same either way (zeros above, mostly) stay outside."""
-        if yes.op not in ("cat", "const") or no.op not in ("cat", "const") or {yes.op, no.op} == {"const"}:
+        if yes.op == "const" and no.op == "const":
+            return self._select_numbers(condition, yes, no)
+        if yes.op not in ("cat", "const") or no.op not in ("cat", "const"):
             return None
         edges = sorted({*_edges(yes), *_edges(no)})
         low = high = 0
@@ -284,6 +286,18 @@ class Graph:
         if low == 0 and high == yes.width:
             return None
         middle = self.select(condition, self.slice(yes, low, high - low), self.slice(no, low, high - low))
+        parts = [self.slice(yes, 0, low)] if low else []
+        parts.append(middle)
+        return self.cat([*parts, self.slice(yes, high, yes.width - high)] if high < yes.width else parts)
+
+    def _select_numbers(self, condition: Node, yes: Node, no: Node) -> Node | None:
+        """A choice of two numbers that differ in one run of bits is the condition there, and wires elsewhere."""
+        different = yes.number ^ no.number
+        low, high = (different & -different).bit_length() - 1, different.bit_length()
+        run = yes.number >> low & ((1 << high - low) - 1)
+        if run not in (0, (1 << high - low) - 1) or different != ((1 << high - low) - 1) << low:
+            return None
+        middle = self.sext(condition if run else self.inverted(condition), high - low)
         parts = [self.slice(yes, 0, low)] if low else []
         parts.append(middle)
         return self.cat([*parts, self.slice(yes, high, yes.width - high)] if high < yes.width else parts)
@@ -315,6 +329,9 @@ class Graph:
         known = _compare_bounds(predicate, a, b)
         if known is not None:
             return self.const(1, known)
+        low = _undecided_bits(predicate, a, b)
+        if low:
+            return self.compare(predicate, self.slice(a, low, a.width - low), self.slice(b, low, b.width - low))
         if predicate == "ult" and a.op == "const" and a.number == 0:
             return self._binary("ne", 1, b, a)
         if predicate == "ule" and b.op == "const" and b.number == 0:
@@ -484,6 +501,16 @@ def _compare_numbers(predicate: str, a: Node, b: Node) -> bool:
         return x < y if predicate == "slt" else x <= y
     x, y = a.number, b.number
     return {"eq": x == y, "ne": x != y, "ult": x < y, "ule": x <= y}[predicate]
+
+
+def _undecided_bits(predicate: str, a: Node, b: Node) -> int:
+    """Lowest bits without a say in comparing with a number: x < 8 is x[..:3] < 1, and 7 < x is 0 < x[..:3]."""
+    if predicate in ("eq", "ne") or (a.op == "const") == (b.op == "const"):
+        return 0
+    number = a.number if a.op == "const" else b.number
+    if (a.op == "const") == predicate.endswith("lt"):
+        number += 1  # the ones at its end
+    return min((number & -number).bit_length() - 1, a.width - 1) if number else 0
 
 
 def _compare_bounds(predicate: str, a: Node, b: Node) -> bool | None:

@@ -102,6 +102,16 @@ class Report(BaseModel):
     loops: list[LoopReport]
     processes: list[ProcessReport]
 
+    def summary(self) -> str:
+        """One line: whether every loop reaches its II at the clock, and what is slowest."""
+        kept = (
+            f"{len(self.misses)} misses"
+            if self.misses
+            else f"every PIPELINE loop reaches its II at {self.clock_mhz:g} MHz"
+        )
+        slowest = max(process.chain.delay_ns for process in self.processes)
+        return f"{kept}; the longest chain takes {slowest:.2f} ns, in {self.slowest_process}"
+
 
 def check_clock(clock_mhz: float) -> None:
     """Refuses what is no clock frequency.

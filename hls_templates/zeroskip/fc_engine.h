@@ -30,12 +30,7 @@ void fc_scan(hls::stream<Descriptor>& layers, hls::stream<FeatureWord<Lanes>>& f
   const bool input_signed = get<descriptor::input_signed>(layer) != 0;
   ap_uint<32> words_read = 0;
   FeatureWord<Lanes> word = 0;
-  bool waiting[Lanes];  // lanes of the present word that are still to be sent
-#pragma HLS ARRAY_PARTITION variable = waiting complete
-  for (int lane = 0; lane < Lanes; ++lane) {
-#pragma HLS UNROLL
-    waiting[lane] = false;
-  }
+  ap_uint<Lanes> waiting = 0;  // lanes of the present word that are still to be sent
   bool any_waiting = false;
   bool end = words == 0;
   while (!end) {
@@ -49,22 +44,23 @@ void fc_scan(hls::stream<Descriptor>& layers, hls::stream<FeatureWord<Lanes>>& f
         waiting[lane] = lane_of<8>(word, lane) != 0;
       }
     }
-    bool found = false;
-    bool more = false;
-    TokenWord token = 0;
-    put<token_word::end>(token, end);
+    // The lowest lane that waits, by arithmetic: a search lane by lane would be too long a chain for a fast clock.
+    const ap_uint<Lanes> others = waiting & ap_uint<Lanes>(waiting - 1);
+    const ap_uint<Lanes> lowest = waiting ^ others;
+    const bool found = waiting != 0;
+    ap_uint<8> value = 0;
+    ap_uint<8> number = 0;
     for (int lane = 0; lane < Lanes; ++lane) {
 #pragma HLS UNROLL
-      if (waiting[lane] && !found) {
-        found = true;
-        waiting[lane] = false;
-        put<token_word::value>(token, ap_uint<9>(to_pixel(lane_of<8>(word, lane), input_signed)));
-        put<token_word::column>(token, ap_uint<16>((words_read - 1) * Lanes + lane));
-      } else if (waiting[lane]) {
-        more = true;
-      }
+      value |= lowest[lane] ? lane_of<8>(word, lane) : ap_uint<8>(0);
+      number |= lowest[lane] ? ap_uint<8>(lane) : ap_uint<8>(0);
     }
-    any_waiting = more;
+    waiting = others;
+    any_waiting = others != 0;
+    TokenWord token = 0;
+    put<token_word::end>(token, end);
+    put<token_word::value>(token, ap_uint<9>(to_pixel(value, input_signed)));
+    put<token_word::column>(token, found ? ap_uint<16>((words_read - 1) * Lanes + number) : ap_uint<16>(0));
     if (found || end) {
       for (int pe = 0; pe < Pes; ++pe) {
 #pragma HLS UNROLL

@@ -25,6 +25,8 @@ class RtlRung:
             return Outcome(False, str(error))
         if design.depths is not None and (fault := _check_depths(design.depths, context)):
             return Outcome(False, fault)
+        if design.depths is not None and design.stages != context.build.manifest.stream_stages:
+            return Outcome(False, "the RTL is pipelined otherwise than when the build was generated: generate it again")
         images = range(context.rtl_images)
         result = context.rtl.run([[image] for image in images], context.options.seed, name="unstalled")
         if not result.passed:
@@ -34,7 +36,8 @@ class RtlRung:
         figures = {"cycles": cycles, "layer_cycles": [run.phase_cycles() for run in result.runs.runs]}
         if fault:
             return Outcome(False, fault, figures)
-        return Outcome(True, f"{len(images)} images, {cycles[0]:,} cycles for the first", figures)
+        timing = f"; {design.timing}" if design.timing else ""
+        return Outcome(True, f"{len(images)} images, {cycles[0]:,} cycles for the first{timing}", figures)
 
 
 class StallsRung:

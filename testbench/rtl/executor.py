@@ -24,11 +24,15 @@ class RtlDesign:
         sources: files, packages first.
         gauges: FIFOs whose fill can be read; none for RTL that another tool made.
         depths: of the FIFOs, by name.
+        stages: where pipelined processes touch their streams, as the manifest has it; None for a step a clock.
+        timing: how the processes meet the clock, in one line; empty for a step a clock.
     """
 
     sources: tuple[Path, ...]
     gauges: tuple[Gauge, ...] = ()
     depths: Mapping[str, int] | None = None
+    stages: Mapping[str, tuple[int, int]] | None = None
+    timing: str = ""
 
 
 def compile_design(build: Build, output: Path) -> RtlDesign:
@@ -42,11 +46,16 @@ def compile_design(build: Build, output: Path) -> RtlDesign:
         rtl.CompileError: the compiler refuses the C++.
     """
     hls = build.folder / "hls"
-    clock = None if build.manifest.stream_stages is None else build.manifest.clock_mhz
-    design = rtl.compile_cpp(hls / "top.cpp", build.manifest.top, [hls], output, clock_mhz=clock)
+    source, top = hls / "top.cpp", build.manifest.top
+    stages, timing = None, ""
+    if build.manifest.stream_stages is None:
+        design = rtl.compile_cpp(source, top, [hls], output)
+    else:
+        design, report = rtl.compile_with_report(source, top, [hls], output, build.manifest.clock_mhz)
+        stages, timing = design.stream_stages(), report.summary()
     gauges = tuple(Gauge(name=_stream_name(fifo.stream), path=fifo.name) for fifo in design.fifos)
     depths = {_stream_name(fifo.stream): fifo.depth for fifo in design.fifos}
-    return RtlDesign(tuple(design.files), gauges, depths)
+    return RtlDesign(tuple(design.files), gauges, depths, stages, timing)
 
 
 def _stream_name(stream: str) -> str:

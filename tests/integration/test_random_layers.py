@@ -5,7 +5,7 @@ compiled once. Golden itself is held against a dense int64 reference in tests/go
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import rtl
 from generator import BuildOptions, generate
 from generator.architecture import Architecture
 from golden import Network
 from testbench.build import load_build
 from testbench.csim.executor import CsimExecutor
-from testbench.rtl.executor import RtlDesign, RtlExecutor
+from testbench.rtl.executor import RtlDesign, RtlExecutor, compile_design
+from zeroskip.pipeliner import Pipeliner
 
 from .strategies import convolution_networks, fc_networks
 
@@ -48,13 +48,24 @@ class _Accelerator:
     def __init__(self, work: Path) -> None:
         self.work = work
         self.design: RtlDesign | None = None
+        self.stages: Mapping[str, tuple[int, int]] | None = None
+
+    def _stages(self, hls: Path, top: str, clock_mhz: float) -> Mapping[str, tuple[int, int]]:
+        """The C++ is the same for every network, so it is compiled once."""
+        if self.stages is None:
+            self.stages = Pipeliner()(hls, top, clock_mhz)
+        return self.stages
 
     def check(self, network: Network, seed: int, on_rtl: bool) -> None:
         folder = self.work / "build"
         images = np.random.default_rng(seed).choice(
             _pixels(network), (2, *network.description.input.shape), p=[0.2, 0.1, 0.1, 0.3, 0.3]
         )
-        options = BuildOptions(architecture=_ARCHITECTURE, images=images.astype(network.description.input.dtype))
+        options = BuildOptions(
+            architecture=_ARCHITECTURE,
+            images=images.astype(network.description.input.dtype),
+            pipeliner=lambda hls, top, clock: self._stages(hls, top, clock),
+        )
         generate(network, "zcu104", folder, options)
         build = load_build(folder)
         csim = CsimExecutor(build, self.work / "csim")
@@ -66,9 +77,7 @@ class _Accelerator:
     def _check_rtl(self, folder: Path, seed: int) -> None:
         build = load_build(folder)
         if self.design is None:
-            hls = folder / "hls"
-            design = rtl.compile_cpp(hls / "top.cpp", build.manifest.top, [hls], self.work / "rtl")
-            self.design = RtlDesign(tuple(design.files))
+            self.design = compile_design(build, self.work / "rtl")
         simulation = RtlExecutor(build, self.design, self.work / "simulation")
         unstalled = simulation.run([[0], [1]], seed, name="unstalled")
         assert unstalled.passed, unstalled.explanation

@@ -10,7 +10,7 @@ import generator
 import golden
 from zeroskip.arrays import load_images
 from zeroskip.console import JsonOption, print_json, working
-from zeroskip.pipeliner import stream_stages
+from zeroskip.pipeliner import Pipeliner
 
 __all__ = ["generate"]
 
@@ -24,20 +24,30 @@ def generate(
     pes: Annotated[int, typer.Option(help="PEs of the convolver.")] = 8,
     lanes: Annotated[int, typer.Option(help="Pixels in a feature word.")] = 16,
     fc_pes: Annotated[int, typer.Option(help="PEs of the FC engine.")] = 8,
+    relaxed: Annotated[
+        bool, typer.Option("--relaxed", help="Exit code 0 even when a PIPELINE loop misses its II or the clock.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write a Vitis HLS project for a board: C++, test benches, vectors, Tcl, manifest."""
     network = golden.load(description)
     stimuli = None if images is None else load_images(images, network)
+    pipeliner = Pipeliner()
     options = generator.BuildOptions(
-        pes=pes, lanes=lanes, fc_pes=fc_pes, clock_mhz=clock, images=stimuli, pipeliner=stream_stages
+        pes=pes, lanes=lanes, fc_pes=fc_pes, clock_mhz=clock, images=stimuli, pipeliner=pipeliner
     )
     if images is not None:
         options = replace(options, image_source=images.name)
     with working(f"generating {output}"):
         manifest = generator.generate(network, board, output, options)
-    cycles = sum(manifest.predictions.layer_cycles[0])
+    cycles, timing = sum(manifest.predictions.layer_cycles[0]), pipeliner.reports[-1]
     if as_json:
-        print_json({"build": str(output), "layers": len(manifest.layers), "cycles": cycles})
+        figures = {"clock_mhz": timing.clock_mhz, "reached_mhz": timing.reached_mhz, "misses": timing.misses}
+        print_json({"build": str(output), "layers": len(manifest.layers), "cycles": cycles, "timing": figures})
     else:
         typer.echo(f"{output}: {len(manifest.layers)} layers, {cycles:,} cycles for the first image as scheduled.")
+        typer.echo(f"{timing.summary()}.")
+    for miss in timing.misses:
+        typer.echo(miss, err=True)
+    if timing.misses and not relaxed:
+        raise typer.Exit(1)
