@@ -194,7 +194,8 @@ class Histograms:
 
 @dataclass(frozen=True)
 class EnSparsity:
-    """Share (0..1) of a channel's feature-map values behind BN and ReLU that are nearly zero.
+    """Share (0..1) of a channel's feature-map values behind BN and ReLU that are nearly zero; if the settings'
+    ``en_sparsity`` is "relative", what that would be if the layer's fullest channel had none.
 
     ``step`` is the step that the channels are chosen for, those with a share greater than ``theta`` (but for the few
     that must stay); layers stand in the network's order. Of layers whose channels go together, the first is named.

@@ -259,13 +259,15 @@ def _pattern_row(layer: LayerPatterns) -> Panel:
 
 def en_sparsity_plot(rows: Sequence[Row]) -> Chart:
     """Each channel's share of near-zero feature-map values, sorted, for each layer, and theta, beyond which channels go
-    (:func:`compression.summary.en_sparsity_rows`)."""
+    (:func:`compression.summary.en_sparsity_rows`); both relative to the layer's fullest channel if the run's were."""
     steps = [{**row, "when": f"step {row['step']}"} for row in rows]
     whens = list(dict.fromkeys(row["when"] for row in steps))
     layers = list(dict.fromkeys(row["layer"] for row in rows))
     points = len(rows) <= MOST_POINTS
     panels = [_en_sparsity([row for row in steps if row["layer"] == layer], layer, whens, points) for layer in layers]
-    text = "share of near-zero values behind batch normalisation and ReLU; dashed: theta, channels above it go"
+    relative = any(row["scale"] == "relative" for row in rows)
+    what = "as if the layer's fullest channel had none" if relative else "behind batch normalisation and ReLU"
+    text = f"share of near-zero values {what}; dashed: theta, channels above it go"
     return _styled(alt.concat(*panels, columns=3, title=_title("En-sparsity of each channel", text)))
 
 

@@ -9,6 +9,7 @@ __all__ = [
     "METHODS",
     "Allocation",
     "Budget",
+    "EnSparsityScale",
     "MethodName",
     "Order",
     "PeakReading",
@@ -24,7 +25,8 @@ Order = Literal["last-to-first", "first-to-last"]
 Budget = Literal["whole", "by-weights"]
 PerChannel = Literal["none", "depthwise", "all"]
 PeakReading = Literal["largest-layer", "histogram"]
-Allocation = Literal["layerwise", "uniform"]
+Allocation = Literal["layerwise", "uniform", "measured"]
+EnSparsityScale = Literal["absolute", "relative"]
 
 METHODS: tuple[MethodName, ...] = get_args(MethodName)
 
@@ -59,7 +61,8 @@ class Settings:
         weight_decay: of retraining.
         smoothing: share of each label that is spread over all classes in retraining.
         distillation: share of the loss that compares with the dense network's scores instead of the labels.
-        precision: what retraining computes in; bfloat16 is twice as fast where the processor has it.
+        precision: what retraining, and the allocation "measured", compute in; bfloat16 is twice as fast where the
+            processor has it.
         shift: training images are moved by up to so many pixels each way.
         flip: training images are mirrored at random.
         seed: of everything random.
@@ -81,10 +84,13 @@ class Settings:
         kernel_values: ``ikr``: non-zeros of each kernel that are tried first; more when the accuracy asks for it.
         patterns: ``ikr``: patterns of each layer.
         penalty: ``feature-map``: a value of a map counts as empty up to this share of the map's root mean square.
+        en_sparsity: ``feature-map``: what theta is compared with: the share of a channel's map that is empty, or
+            "relative", that share as if the layer's fullest channel had no empty place.
         theta_low, theta_high: ``feature-map``: the interval of the threshold, shares of a channel's map that are empty.
         theta_step: ``feature-map``: how narrow the interval becomes.
         flops_cut: ``layerwise``: multiplications to remove, per cent.
-        allocation: ``layerwise``: "uniform" keeps the same share of every layer's channels, to compare with.
+        allocation: ``layerwise``: "uniform" keeps the same share of every layer's channels, to compare with;
+            "measured" finds each layer's share by trying what changes the scores least.
         rounds: ``layerwise``: steps on the way to ``flops_cut``; ``feature-map``: times through the interval.
     """
 
@@ -121,6 +127,7 @@ class Settings:
     kernel_values: int = 4
     patterns: int = 8
     penalty: float = 0.1
+    en_sparsity: EnSparsityScale = "relative"
     theta_low: float = 0.4
     theta_high: float = 1.0
     theta_step: float = 0.02
@@ -152,6 +159,7 @@ class Settings:
             ("shift", self.shift >= 0, "0 or greater"),
             ("held_out", self.held_out >= 0, "0 or greater"),
             ("calibration", self.calibration >= 1, "at least 1"),
+            ("calibration", self.allocation != "measured" or self.calibration >= 10, "at least 10 to measure on"),
             ("codebook", self.codebook in (None, 16, 32), "16 or 32"),
             ("codebook_epochs", self.codebook_epochs >= 0, "0 or greater"),
             ("codebook_learning_rate", 0 < self.codebook_learning_rate < float("inf"), "greater than 0"),

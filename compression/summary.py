@@ -278,12 +278,14 @@ def _patterns(network: golden.Network, layers: set[str], most: int) -> Iterator[
 
 
 def en_sparsity_rows(run: Run) -> list[Row]:
-    """Each channel's share of near-zero values, per cent, first and last measurement; greatest share first."""
+    """Each channel's En-sparsity, per cent, first and last measurement; greatest share first. ``scale`` ("absolute" or
+    "relative") is theirs and theta's."""
     found = run.of(EnSparsity)
+    scale = run.started.settings.get("en_sparsity", "absolute")  # older runs know no other
     rows: list[Row] = []
     for record in found[:1] + found[1:][-1:]:
         for layer, shares in record.layers.items():
             for rank, (share, channel) in enumerate(sorted(((s, -c) for c, s in enumerate(shares)), reverse=True)):
-                fields = {"layer": layer, "step": record.step, "theta": record.theta}
+                fields = {"layer": layer, "step": record.step, "theta": record.theta, "scale": scale}
                 rows.append({**fields, "rank": rank, "channel": -channel, "share": 100 * share})
     return rows

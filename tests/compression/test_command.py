@@ -93,11 +93,19 @@ def test_compress_writes_what_it_reports(whole: Whole, files: Path) -> None:
     assert {file.name for file in whole.folder.iterdir()} == expected
 
 
-@pytest.mark.parametrize("method", ["feature-map", "layerwise"])
+@pytest.mark.parametrize(
+    ("method", "choice"),
+    [
+        ("feature-map", ("--en-sparsity", "relative")),
+        ("feature-map", ("--en-sparsity", "absolute")),
+        ("layerwise", ("--allocation", "layerwise")),
+        ("layerwise", ("--allocation", "measured")),
+    ],
+)
 def test_filter_pruning_reports_the_multiplications(
-    capsys: pytest.CaptureFixture[str], files: Path, tmp_path: Path, method: str
+    capsys: pytest.CaptureFixture[str], files: Path, tmp_path: Path, method: str, choice: tuple[str, str]
 ) -> None:
-    more = ("--method", method, "--method", "magnitude", "--epochs", 1, "--flops-cut", 30, "--theta-low", 0.1)
+    more = (*choice, "--method", method, "--method", "magnitude", "--epochs", 1, "--flops-cut", 30, "--theta-low", 0.1)
     limits = ("--theta-step", 0.3, "--calibration", 20, "--share", 0.5, "--factor", 2)
     code, text, errors = zeroskip(capsys, *arguments(files, tmp_path / "small.json", *more, *limits))
     network = golden.load(tmp_path / "small.json")
@@ -106,9 +114,11 @@ def test_filter_pruning_reports_the_multiplications(
     dense = 150 * 28 * 28 + 2400 * 10 * 10 + 400 * 120 + 120 * 84 + 84 * 10
     assert code == 0, errors
     assert f"{macs:,} multiplications an image, {100 * (1 - macs / dense):.2f} % fewer than dense" in text
-    assert sizes["conv1"] < 150 and macs < (0.7 if method == "layerwise" else 1) * dense
-    first = next(line for line in errors.splitlines() if line.startswith(f"step 1: {method} conv1"))
+    assert sizes["conv2"] < 2400 and macs < (0.7 if method == "layerwise" else 1) * dense
+    first = next(line for line in errors.splitlines() if line.startswith(f"step 1: {method} conv"))
     assert first.endswith(" % fewer multiplications")
+    with (tmp_path / "small.history.jsonl").open() as history:
+        assert json.loads(next(history))["settings"][choice[0].strip("-").replace("-", "_")] == choice[1]
 
 
 def test_compress_says_what_was_out_of_reach(capsys: pytest.CaptureFixture[str], files: Path, tmp_path: Path) -> None:

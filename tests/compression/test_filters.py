@@ -21,8 +21,9 @@ from compression.frontend import trace
 from compression.history import EnSparsity, Record, StepDone
 from compression.loop import layer_counts
 from compression.methods import Step, make_method
-from compression.methods.feature_map import en_sparsity, final_maps
-from compression.methods.layerwise import importance, macs_without, zero_shares
+from compression.methods.feature_map import en_sparsity, final_maps, relative_to_fullest
+from compression.methods.filters import importance, macs_without
+from compression.methods.layerwise import zero_shares
 from compression.networks import resnet20
 from compression.prune import prunable
 from compression.quantise import InputScale
@@ -36,7 +37,8 @@ SHAPE = (1, 8, 8)
 BASE = Settings(
     ("layerwise",), max_loss=10, epochs=2, batch=25, learning_rate=0.01, calibration=60, flops_cut=40, penalty=0.2
 )
-FEATURE_MAP = replace(BASE, methods=("feature-map",), theta_low=0.2, theta_step=0.1)
+FEATURE_MAP = replace(BASE, methods=("feature-map",), theta_low=0.2, theta_step=0.1, en_sparsity="absolute")
+MEASURED = replace(BASE, allocation="measured")
 
 
 def network() -> nn.Sequential:
@@ -118,6 +120,22 @@ def test_theta_is_bisected_and_the_emptiest_channels_go() -> None:
     assert lower is not None and lower.setting < steps[0].setting, "kept: theta falls"
 
 
+def test_relative_en_sparsity_leaves_out_what_a_layers_channels_have_in_common() -> None:
+    shares = torch.tensor([0.6, 0.9, 1.0], dtype=torch.float64)
+    assert torch.allclose(relative_to_fullest(shares), torch.tensor([0.0, 0.75, 1.0], dtype=torch.float64))
+    assert relative_to_fullest(torch.ones(2)).tolist() == [1, 1], "all channels are empty"
+    model, images = trained(), data_set().training.pixels[:30]
+    plain = en_sparsity(model, channel_groups(model, SHAPE), images, FEATURE_MAP.penalty)
+    proposal = make_method("feature-map", model, replace(FEATURE_MAP, en_sparsity="relative"), images).propose(
+        model, []
+    )
+    assert proposal is not None
+    for name, shares in proposal.en_sparsity.items():
+        assert list(shares) == relative_to_fullest(plain[name]).tolist(), "what theta is compared with is recorded"
+        gone = [channel for channel, share in enumerate(shares) if share > proposal.setting]
+        assert list(proposal.channels.get(name, ())) == gone and len(gone) < len(shares), "the fullest channel stays"
+
+
 def test_a_round_that_removed_something_is_followed_by_another() -> None:
     images = data_set().training.pixels[:30]
     method = make_method("feature-map", trained(), replace(FEATURE_MAP, rounds=3), images)
@@ -187,7 +205,13 @@ def test_the_cut_is_met_and_ratios_follow_the_inputs(allocation: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "steps"), [(BASE, 1), (replace(BASE, rounds=2), 2), (replace(BASE, allocation="uniform"), 1)]
+    ("settings", "steps"),
+    [
+        (BASE, 1),
+        (replace(BASE, rounds=2), 2),
+        (replace(BASE, allocation="uniform"), 1),
+        (replace(MEASURED, rounds=2), 2),
+    ],
 )
 def test_layerwise_gives_a_smaller_network_that_golden_runs(tmp_path: Path, settings: Settings, steps: int) -> None:
     result = run(tmp_path, settings)
@@ -217,7 +241,12 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize(
-    "settings", [replace(FEATURE_MAP, theta_step=0.3), replace(BASE, methods=("layerwise", "magnitude"), factor=2.5)]
+    "settings",
+    [
+        replace(FEATURE_MAP, theta_step=0.3, en_sparsity="relative"),
+        replace(BASE, methods=("layerwise", "magnitude"), factor=2.5),
+        replace(MEASURED, flops_cut=15, precision="bfloat16"),
+    ],
 )
 def test_a_killed_run_goes_on_and_ends_in_the_same_files(tmp_path: Path, settings: Settings) -> None:
     run(tmp_path / "whole", settings)
@@ -270,6 +299,7 @@ def test_a_cut_that_cannot_be_had_is_said(tmp_path: Path) -> None:
         ({"theta_low": 1.0}, "theta-low is 1.0, but must be 0 or greater, and less than theta-high"),
         ({"theta_high": 1.5}, "theta-high is 1.5"),
         ({"theta_step": 0.0}, "theta-step is 0.0"),
+        ({"allocation": "measured", "calibration": 9}, "calibration is 9, but must be at least 10 to measure on"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(change: dict[str, Any], reason: str) -> None:

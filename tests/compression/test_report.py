@@ -188,6 +188,16 @@ def test_en_sparsity_is_sorted_and_names_channels(run: Run) -> None:
     assert {"layer": "stem", "when": "step 1", "limit": 60} in rows
 
 
+def test_relative_en_sparsity_is_called_so(run: Run) -> None:
+    started = replace(run.started, settings={**run.started.settings, "en_sparsity": "relative"})
+    plain, relative = (
+        str(plots.en_sparsity_plot(en_sparsity_rows(each)).to_dict()["title"])
+        for each in (run, replace(run, started=started))
+    )
+    assert "as if the layer's fullest channel had none; dashed: theta" in relative
+    assert "values behind batch normalisation and ReLU; dashed: theta" in plain, "a run older than the setting"
+
+
 def zeroskip(capsys: pytest.CaptureFixture[str], *command: object) -> tuple[int, str, str]:
     """Exit code, stdout, stderr."""
     with pytest.raises(SystemExit) as ended:

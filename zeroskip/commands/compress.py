@@ -12,6 +12,7 @@ from compression.settings import (
     METHODS,
     Allocation,
     Budget,
+    EnSparsityScale,
     Order,
     PeakReading,
     PerChannel,
@@ -78,6 +79,9 @@ def compress(
     kernel_values: Annotated[int, typer.Option(help="ikr: non-zeros of a kernel.")] = _DEFAULTS.kernel_values,
     patterns: Annotated[int, typer.Option(help="ikr: patterns of a layer.")] = _DEFAULTS.patterns,
     penalty: Annotated[float, typer.Option(help="feature-map: empty up to this share of the rms.")] = _DEFAULTS.penalty,
+    en_sparsity: Annotated[
+        EnSparsityScale, typer.Option(help="feature-map: relative to the layer's fullest channel?")
+    ] = (_DEFAULTS.en_sparsity),
     theta_low: Annotated[float, typer.Option(help="feature-map: least threshold.")] = _DEFAULTS.theta_low,
     theta_high: Annotated[float, typer.Option(help="feature-map: greatest threshold.")] = _DEFAULTS.theta_high,
     theta_step: Annotated[float, typer.Option(help="feature-map: interval at the end.")] = _DEFAULTS.theta_step,
