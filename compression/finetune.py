@@ -1,6 +1,7 @@
 """What follows pruning: codebooks, quantisation-aware training, the description; epoch by epoch resumable."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -14,16 +15,7 @@ from compression.prune import prunable
 from compression.quantise import QuantisationOptions, fit_formats, quantise_graph
 from compression.settings import Settings
 from compression.state import RunFiles, RunState, StateDict, Trial
-from compression.train import (
-    Augmentation,
-    DivergenceError,
-    Epoch,
-    LabelledImages,
-    Schedule,
-    Snapshot,
-    count_correct,
-    train,
-)
+from compression.train import DivergenceError, Epoch, LabelledImages, Snapshot, count_correct, schedule_for, train
 from compression.trainable import TrainableGraph
 
 __all__ = ["FineTuning", "Stage"]
@@ -117,19 +109,9 @@ class FineTuning:
         masks = {name: weights.detach() != 0 for name, weights in prunable(module).items()}
         if trial is not None:
             module.load_state_dict(trial.model)
-        schedule = Schedule(
-            epochs=epochs,
-            learning_rate=learning_rate,
-            batch=settings.batch,
-            weight_decay=settings.weight_decay,
-            epoch_images=settings.epoch_images,
-            smoothing=settings.smoothing,
-            distillation=settings.distillation,
-            # bfloat16 would round the accumulators that quantisation-aware training is about.
-            precision="float32" if stage == "qat" else settings.precision,
-            augmentation=Augmentation(settings.shift, settings.flip),
-            seed=settings.seed * 1_000_003 + _SEEDS[stage],
-        )
+        schedule = schedule_for(settings, epochs, learning_rate, _SEEDS[stage])
+        if stage == "qat":  # bfloat16 would round the accumulators that quantisation-aware training is about
+            schedule = replace(schedule, precision="float32")
 
         def done(epoch: Epoch) -> None:
             self._record(TuningEpoch(stage, epoch.number, epoch.loss))

@@ -29,16 +29,7 @@ from compression.methods import Proposal, Step, make_method
 from compression.prune import Masks, count_weights, prunable
 from compression.settings import Settings
 from compression.state import RunFiles, RunState, StateDict, Trial
-from compression.train import (
-    Augmentation,
-    DivergenceError,
-    Epoch,
-    LabelledImages,
-    Schedule,
-    Snapshot,
-    count_correct,
-    train,
-)
+from compression.train import DivergenceError, Epoch, LabelledImages, Snapshot, count_correct, schedule_for, train
 
 __all__ = ["Outcome", "Pruning", "layer_counts", "required_correct"]
 
@@ -208,18 +199,7 @@ class Pruning:
         settings, trial = self._settings, self._state.trial
         if trial is not None:
             self._restore(trial.model)
-        schedule = Schedule(
-            epochs=epochs,
-            learning_rate=settings.learning_rate,
-            batch=settings.batch,
-            weight_decay=settings.weight_decay,
-            epoch_images=settings.epoch_images,
-            smoothing=settings.smoothing,
-            distillation=settings.distillation,
-            precision=settings.precision,
-            augmentation=Augmentation(settings.shift, settings.flip),
-            seed=settings.seed * 1_000_003 + self._number,
-        )
+        schedule = schedule_for(settings, epochs, settings.learning_rate, self._number)
         resume = trial.snapshot if trial else None
         train(self._model, self._training, schedule, masks, self._epoch_done, resume, self._keep, self._teacher)
 

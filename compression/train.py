@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from compression.prune import Masks, apply_masks
-from compression.settings import Precision
+from compression.settings import Precision, Settings
 
 __all__ = [
     "Augmentation",
@@ -20,6 +20,7 @@ __all__ = [
     "Schedule",
     "Snapshot",
     "count_correct",
+    "schedule_for",
     "train",
 ]
 
@@ -81,6 +82,28 @@ class Schedule:
         if progress < self.warm_up:
             return self.learning_rate * progress / self.warm_up
         return self.learning_rate * 0.5 * (1 + math.cos(math.pi * (progress - self.warm_up) / (1 - self.warm_up)))
+
+
+def schedule_for(settings: Settings, epochs: int, learning_rate: float, number: int) -> Schedule:
+    """How a run's settings say to train, for so many epochs at this highest rate.
+
+    Args:
+        settings: of the run.
+        epochs, learning_rate: of this training.
+        number: tells this training from the run's others: each has random numbers of its own.
+    """
+    return Schedule(
+        epochs=epochs,
+        learning_rate=learning_rate,
+        batch=settings.batch,
+        weight_decay=settings.weight_decay,
+        epoch_images=settings.epoch_images,
+        smoothing=settings.smoothing,
+        distillation=settings.distillation,
+        precision=settings.precision,
+        augmentation=Augmentation(settings.shift, settings.flip),
+        seed=settings.seed * 1_000_003 + number,
+    )
 
 
 @dataclass(frozen=True)
