@@ -11,8 +11,8 @@ from torch import nn
 from compression.channels import channel_groups, positions, remove_channels
 from compression.loop import layer_counts
 from compression.methods import Method, Step, make_method
-from compression.methods.filters import importance
-from compression.methods.measured import SMALL_STEP, ScoreDistance
+from compression.methods.filters import importance, least_channels, macs_without
+from compression.methods.measured import SMALL_STEP, Budget, ScoreDistance, _tries
 from compression.networks import lenet5
 from compression.settings import Settings
 from tests.compression.modules import randomise
@@ -129,3 +129,29 @@ def test_small_steps_are_small() -> None:
     model = trained()
     proposal = measured(model, flops_cut=100 * SMALL_STEP).propose(model, [])
     assert proposal is not None and len(proposal.channels) == 1
+
+
+@pytest.mark.parametrize("missing", [0.2, 0.001])
+def test_each_group_offers_the_fewest_channels_that_save_what_is_wanted(
+    missing: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("compression.methods.measured.SMALL_STEP", 0.1)
+    model = trained()
+    groups, used, dropped = channel_groups(model, SHAPE), positions(model, SHAPE), {"1": 3, "4.conv2": 6, "5.conv1": 10}
+    dropped = {group.name: dropped.get(group.name, 0) for group in groups}
+    left, dense, least = macs_without(model, groups, used, dropped), macs(model), least_channels(groups)
+    wanted, expected = min(0.1, missing) * dense, []
+    for group in groups:
+        counts = range(1, group.channels - dropped[group.name] - least[group.name] + 1)
+        more = [{**dropped, group.name: dropped[group.name] + count} for count in counts]
+        saved = [left - macs_without(model, groups, used, each) for each in more]
+        enough = [count for count, each in zip(counts, saved, strict=True) if each >= wanted]
+        if enough or saved[-1] >= wanted / 2:
+            expected.append((group.name, enough[0] if enough else counts[-1]))
+    budget = Budget(dense, left - missing * dense, least, used)
+    assert list(_tries(model, groups, dropped, budget)) == expected
+    if missing < SMALL_STEP:
+        assert [count for _, count in expected] == [1] * len(groups), "the last step takes no more than is missing"
+    else:
+        assert {name for name, _ in expected} < set(dropped), "some group must have had its share"
+    assert not list(_tries(model, groups, dropped, replace(budget, target=float(left))))
