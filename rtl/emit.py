@@ -56,6 +56,8 @@ class _Emitter:
         self._register_names = {id(item): self._names.unique(item.name or "value") for item in self._registers}
         self._printer = Printer(self._names, self._leaf_name, self._memory_name)
         self._state_bits = max((len(process.steps) - 1).bit_length(), 1)
+        self._pause_bits = (max(step.interval for step in process.steps) - 1).bit_length()
+        self._pause = self._names.unique("pause") if self._pause_bits else ""
 
     def _fire_name(self, step: str, stage: int) -> str:
         return self._names.unique(f"fire_{step.lower()}" if stage == 0 else f"fire_{step.lower()}_{stage}")
@@ -113,6 +115,8 @@ class _Emitter:
                 )
             lines += [f"  logic {dimension(self._state_bits)}{state};" for state in self._states]
         lines += [f"  logic {valid};" for valid in self._valid_names[1:]]
+        if self._pause:
+            lines.append(f"  logic {dimension(self._pause_bits)}{self._pause};  // clocks until the next step begins")
         for register in self._registers:
             width = dimension(self._spans[id(register)].width)
             lines.append(f"  logic {width}{self._register_names[id(register)]};{source_comment(register.place)}")
@@ -136,10 +140,15 @@ class _Emitter:
         lines = ["  // A stage moves when all its streams, and those of the stages behind it, are ready."]
         for stage in range(last, -1, -1):
             behind = "ap_rst_n" if stage == last else self._go_names[stage + 1]
-            lines.append(f"  wire {self._go_names[stage]} = {behind}{self._not_waiting(stage)};")
+            pause = f" & ({self._pause} == '0)" if self._pause and stage == 0 else ""
+            lines.append(f"  wire {self._go_names[stage]} = {behind}{pause}{self._not_waiting(stage)};")
         for stage in range(last + 1):
             here = self._go_names[stage] if stage == 0 else f"{self._go_names[stage]} & {self._valid_names[stage]}"
-            numbers = [number for number, step in enumerate(self._process.stages[stage].steps) if self._acts(step)]
+            numbers = [
+                number
+                for number, step in enumerate(self._process.stages[stage].steps)
+                if self._acts(step) or stage == 0 and self._process.steps[number].interval > 1
+            ]
             lines += [self._fire(stage, number, here, wait=False) for number in numbers]
         return "\n".join(lines)
 
@@ -211,12 +220,18 @@ class _Emitter:
         lines: list[str] = []
         resets = [f"      {self._states[0]} <= {self._step_names[0]};"] if self._numbered else []
         resets += [f"      {valid} <= 1'b0;" for valid in self._valid_names[1:]]
+        if self._pause:
+            resets.append(f"      {self._pause} <= '0;")
+            lines += [f"    if ({self._go_names[1]} & ({self._pause} != '0)) {self._pause} <= {self._pause} - 1'b1;"]
         for memory in self._memories:
             if memory.depth == 1 and memory.initial is not None and not memory.constant:
                 resets.append(f"      {self._memory_names[id(memory)]} <= {memory.width}'h{memory.initial[0]:x};")
         for number, stage in enumerate(self._process.stages):
-            for fire, step in zip(self._fire_names[number], stage.steps, strict=True):
+            for position, (fire, step) in enumerate(zip(self._fire_names[number], stage.steps, strict=True)):
                 inner = self._step_updates(step)
+                interval = self._process.steps[position].interval
+                if number == 0 and interval > 1:
+                    inner.append(f"      {self._pause} <= {self._pause_bits}'d{interval - 1};")
                 lines += [f"    if ({fire}) begin", *inner, "    end"] if inner else []
             if number + 1 < len(self._process.stages):
                 lines += [f"    if ({self._go_names[number + 1]}) begin", *self._shifts(number, stage), "    end"]

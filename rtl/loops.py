@@ -73,8 +73,9 @@ def find_loops(process: Process) -> list[Loop]:
     for position, loop in enumerate(loops):
         around = [other for other in loops[:position] if loop.head in other.steps]
         (around[-1].inner if around else outermost).append(loop)
+    intervals = [step.interval for step in process.steps]
     for loop in reversed(loops):
-        loop.iteration_clocks = _longest(followers, loop.head, loop.steps - {loop.head}, loop.inner)
+        loop.iteration_clocks = _longest(intervals, followers, loop.head, loop.steps - {loop.head}, loop.inner)
         loop.trip_count = _trip_count(process, loop)
     return loops
 
@@ -83,7 +84,8 @@ def clocks_per_call(process: Process, loops: Sequence[Loop]) -> int | None:
     """Clocks of the longest call when nothing stalls; None when that is not constant."""
     inside = {inner.head for loop in loops for inner in loop.inner}
     outermost = [loop for loop in loops if loop.head not in inside]
-    return _longest(_followers(process), 0, set(range(1, len(process.steps))), outermost)
+    intervals = [step.interval for step in process.steps]
+    return _longest(intervals, _followers(process), 0, set(range(1, len(process.steps))), outermost)
 
 
 def _followers(process: Process) -> list[list[int]]:
@@ -121,7 +123,9 @@ def _natural(followers: Sequence[Sequence[int]], head: int, tails: Sequence[int]
     return steps
 
 
-def _longest(followers: Sequence[Sequence[int]], start: int, steps: set[int], inner: Sequence[Loop]) -> int | None:
+def _longest(
+    intervals: Sequence[int], followers: Sequence[Sequence[int]], start: int, steps: set[int], inner: Sequence[Loop]
+) -> int | None:
     """Clocks of the longest way from `start` through `steps`; a loop on the way runs all its iterations."""
     whole = {loop.head: loop for loop in inner}
     known: dict[int, int | None] = {}
@@ -129,7 +133,7 @@ def _longest(followers: Sequence[Sequence[int]], start: int, steps: set[int], in
     def clocks(number: int) -> int | None:
         if number not in known:
             loop = whole.get(number)
-            own: int | None = 1
+            own: int | None = intervals[number]
             leaving = set(followers[number])
             if loop is not None:
                 counts = (loop.trip_count, loop.iteration_clocks)

@@ -3,8 +3,11 @@
 What a process keeps from step to step, its *elements* (registers, memories, streams, the number of the step), each get
 one stage as their home. Every step reads and writes an element there, so that steps that follow each other at the
 distance of a clock see each other's results as if each took one clock: nothing but the latency changes. Elements that
-depend on each other in a circle (a recurrence) have one home, and the logic between them fits into one clock or the
-clock is missed; all other logic may take as many stages as it needs. This is modulo scheduling (Rau, "Iterative Modulo
+depend on each other in a circle (a recurrence) have one home, and the logic between them fits into one clock; all
+other logic may take as many stages as it needs. A circle that takes longer is *slow*: its logic is spread too, its
+elements are written in a later stage than they are read in, and the next step begins that many clocks later.
+
+This is modulo scheduling (Rau, "Iterative Modulo
 Scheduling", MICRO 1994) of the whole process at an initiation interval of one step, not of one loop: a loop needs
 neither filling nor draining when the next one begins.
 """
@@ -42,11 +45,12 @@ def pipeline(process: Process, depths: Mapping[str, int], period_ns: float) -> N
         depths: words of the FIFO behind each port, by the port's name.
         period_ns: the clock's period, in nanoseconds.
     """
-    schedule = _Schedule(process, depths, CLOCK_SHARE * period_ns)
-    last = max(schedule.homes.values(), default=0)
+    schedule = _Schedule(process, depths, period_ns)
     process.circles = schedule.circles()
-    if last:
-        process.stages = _Stages(process, schedule, last + 1).stages
+    for step, (interval, circle) in zip(process.steps, schedule.intervals, strict=True):
+        step.interval, step.recurrence = interval, circle
+    if schedule.count > 1:
+        process.stages = _Stages(process, schedule).stages
 
 
 @dataclass(frozen=True, order=True)
@@ -63,24 +67,25 @@ class _Elements:
     Attributes:
         all: the elements that logic ends in.
         ends: of each, with the number of the step.
+        reads: per step and memory the expressions that read it.
         circle: per element the number of its circle; elements that are in none have one to themselves.
         locked: by an expression's serial the circle that it is part of.
     """
 
     def __init__(self, process: Process, kept: Kept) -> None:
-        self.ends: dict[Element, list[StepEnd]] = {}
-        for step in process.steps:
-            for end in kept.ends(step):
-                self.ends.setdefault(_element(end), []).append(end)
+        self.ends: dict[Element, list[tuple[int, StepEnd]]] = {}
+        self.reads: list[dict[Memory, list[Node]]] = []
+        for number, step in enumerate(process.steps):
+            ends = list(kept.ends(step))
+            for end in ends:
+                self.ends.setdefault(_element(end), []).append((number, end))
+            self.reads.append(_reads(_below([node for end in ends for node in (end.enable, *end.values)])))
         self.all = list(self.ends)
-        roots = [node for ends in self.ends.values() for end in ends for node in (end.enable, *end.values)]
+        roots = [node for ends in self.ends.values() for _, end in ends for node in (end.enable, *end.values)]
         self.nodes = _below(roots)
         self._bits = {element: 1 << number for number, element in enumerate(self.all)}
         self._sources = self._leaves()
-        self._reads: dict[Element, list[Node]] = {}
-        for node in self.nodes.values():
-            if node.op == "read" and isinstance(node.key, Memory) and node.key in self._bits:
-                self._reads.setdefault(node.key, []).append(node)
+        self._all_reads = _reads(self.nodes)
         self.circle = self._circles(len(process.steps) > 1)
         self.locked = self._locked()
 
@@ -91,10 +96,11 @@ class _Elements:
 
     def inputs(self, element: Element) -> Iterator[Node]:
         """Everything that must be there when the element is read or written."""
-        for end in self.ends[element]:
+        for _, end in self.ends[element]:
             yield from (end.enable, *end.values)
-        for read in self._reads.get(element, ()):
-            yield from read.args
+        if isinstance(element, Memory):
+            for read in self._all_reads.get(element, ()):
+                yield from read.args
 
     def never_changes(self, node: Node) -> bool:
         """It depends on nothing that anything writes."""
@@ -150,6 +156,14 @@ class _Elements:
         return locked
 
 
+def _reads(nodes: Mapping[int, Node]) -> dict[Memory, list[Node]]:
+    found: dict[Memory, list[Node]] = {}
+    for node in nodes.values():
+        if node.op == "read" and isinstance(node.key, Memory):
+            found.setdefault(node.key, []).append(node)
+    return found
+
+
 def _element(end: StepEnd) -> Element:
     assert end.key is None or isinstance(end.key, Register | Memory | Port)
     return _STATE if end.key is None else end.key
@@ -175,23 +189,61 @@ class _Schedule:
     """Homes of elements and stages of expressions, each as early as possible.
 
     Attributes:
-        homes: per element its stage.
+        homes: per element its stage; of those in slow circles the stage in which they are read.
         times: by an expression's serial when it is there.
+        ends: per step and element the stage in which it is written (a stream: touched).
+        intervals: per step the clocks until the next one begins, and the circle that asks for them, in words.
+        count: stages.
     """
 
-    def __init__(self, process: Process, depths: Mapping[str, int], budget: float) -> None:
+    def __init__(self, process: Process, depths: Mapping[str, int], period: float) -> None:
         kept = Kept(process)
         self._elements = _Elements(process, kept)
-        self._budget, self._depths = budget, depths
+        self._period, self._budget, self._depths = period, CLOCK_SHARE * period, depths
+        self._slow: set[int] = set()
         roots = [node for element in self._elements.all for node in self._elements.inputs(element)]
         self._costs = NodeDelays(roots, register_values(process), depths)
         self._clock = delays.register_output().delay_ns
         self.homes: dict[Element, int] = dict.fromkeys(self._elements.all, 0)
         self.times: dict[int, _Time] = {}
-        for _ in range(_ROUNDS):
-            if not self._moved():
-                return
-        raise AssertionError("the schedule does not settle")
+        rounds = 0
+        while self._moved():
+            rounds += 1
+            assert rounds < _ROUNDS, "the schedule does not settle"
+        self.ends = self._all_ends()
+        self.intervals = [self._interval(number) for number in range(len(process.steps))]
+        self.count = max([*self.homes.values(), *self.ends.values()], default=0) + 1
+
+    def is_slow(self, element: Element) -> bool:
+        """It is kept in a circle that takes more than one clock."""
+        return not isinstance(element, Port) and self._elements.circle[element] in self._slow
+
+    def _all_ends(self) -> dict[tuple[int, Element], int]:
+        stages: dict[tuple[int, Element], int] = {}
+        for element in self._elements.all:
+            for number, end in self._elements.ends[element]:
+                stage = self.homes[element]
+                if self.is_slow(element):
+                    stage = max(stage, self._end_stage(element, end), stages.get((number, element), 0))
+                    if isinstance(element, Memory):  # nothing is overwritten before the step has read it
+                        stage = max(stage, *self._read_stages(number, element))
+                stages[number, element] = stage
+        return stages
+
+    def _read_stages(self, number: int, memory: Memory) -> list[int]:
+        return [0, *(self.times[read.serial].stage for read in self._elements.reads[number].get(memory, ()))]
+
+    def _interval(self, number: int) -> tuple[int, str]:
+        """The next step must find everything that this one has written, and nothing that this one still reads gone."""
+        longest, circle = 0, ""
+        for element in self._elements.all:
+            if self.is_slow(element):
+                last = [self.ends.get((number, element), 0)]
+                last += self._read_stages(number, element) if isinstance(element, Memory) else []
+                if max(last) - self.homes[element] > longest:
+                    longest = max(last) - self.homes[element]
+                    circle = _words(self._elements.around(element))
+        return longest + 1, circle
 
     def circles(self) -> dict[object, str]:
         """What is in each element's circle, in words."""
@@ -205,22 +257,30 @@ class _Schedule:
     def home(self, node: Node) -> int | None:
         """The stage in which an expression reads its element; None for logic."""
         element = home_of(node)
-        return self.homes.get(element) if element is not None else None  # type: ignore[call-overload]
+        if element is None or element not in self.homes:
+            return None
+        return None if isinstance(element, Memory) and self.is_slow(element) else self.homes[element]
 
     def _moved(self) -> bool:
         """Times for the present homes; whether any home must be later."""
         self.times, self._luts = {}, Luts()
         for node in self._costs.nodes.values():
             self.times[node.serial] = self._time(node)
-        wanted: dict[int, int] = {}
+        slow = len(self._slow)
+        wanted: dict[object, int] = {}
         for element in self._elements.all:
-            number = self._elements.circle[element]
-            wanted[number] = max(wanted.get(number, 0), self._wanted(element))
-        moved = False
+            group = self._group(element)
+            wanted[group] = max(wanted.get(group, 0), self._wanted(element))
+        moved = len(self._slow) > slow
         for element in self._elements.all:
-            home = wanted[self._elements.circle[element]]
+            home = wanted.get(self._group(element), 0)
             moved, self.homes[element] = moved or home > self.homes[element], max(home, self.homes[element])
         return moved
+
+    def _group(self, element: Element) -> object:
+        """Elements that have one home: those of a circle, but not the streams in a slow one."""
+        number = self._elements.circle[element]
+        return element if number in self._slow and isinstance(element, Port) else number
 
     # Expressions ----------------------------------------------------------------------------------------------------
 
@@ -233,7 +293,10 @@ class _Schedule:
         start = self._start(node)
         if home is not None:
             start = max(start, _Time(home, self._clock))
-        locked = self._elements.locked.get(node.serial)
+        element = home_of(node)
+        if home is None and isinstance(element, Memory) and element in self.homes:
+            start = max(start, _Time(self.homes[element], self._clock))
+        locked = self._lock(node)
         if locked is not None:
             start = max(start, _Time(self.homes[self._elements.all[locked]], 0.0))
         finish = start.ns + self._costs.delay(node)
@@ -241,6 +304,11 @@ class _Schedule:
             return _Time(start.stage, finish)
         self._luts.alone(node)
         return _Time(start.stage + 1, self._clock + self._costs.delay(node))
+
+    def _lock(self, node: Node) -> int | None:
+        """The circle that an expression must keep up with, if it is in one."""
+        number = self._elements.locked.get(node.serial)
+        return None if number in self._slow else number
 
     def _start(self, node: Node) -> _Time:
         """When the latest operand is there; gates in front that share a LUT are looked through."""
@@ -266,25 +334,38 @@ class _Schedule:
 
     def _wanted(self, element: Element) -> int:
         """The earliest stage that an element can live in, as things stand."""
-        stage = max((self.times[node.serial].stage for node in self._elements.inputs(element)), default=0)
         home = self.homes[element]
+        if self.is_slow(element):
+            return home
+        stage = max((self.times[node.serial].stage for node in self._elements.inputs(element)), default=0)
         if stage > home:
             return stage
-        late = any(self._is_late(element, end) for end in self._elements.ends[element])
-        return home + 1 if late and self._can_move(element) else home
+        ends = [end for _, end in self._elements.ends[element]]
+        if not any(self._is_late(element, end, home, self._budget) for end in ends):
+            return home
+        if self._group(element) is element or self._can_move(element):
+            return home + 1
+        if self._elements.around(element) and any(self._is_late(element, end, home, self._period) for end in ends):
+            self._slow.add(self._elements.circle[element])
+        return home
 
-    def _is_late(self, element: Element, end: StepEnd) -> bool:
-        """Whether what the element needs comes too late in its home's clock."""
-        home, setup = self.homes[element], delays.register_setup().delay_ns
+    def _end_stage(self, element: Element, end: StepEnd) -> int:
+        """The first stage in which all that an end needs is there in time."""
+        stage = max(self.times[node.serial].stage for node in (end.enable, *end.values))
+        return stage + 1 if self._is_late(element, end, stage, self._budget) else stage
+
+    def _is_late(self, element: Element, end: StepEnd, stage: int, limit: float) -> bool:
+        """Whether what the element needs comes too late in a stage's clock, which has so many nanoseconds."""
+        setup = delays.register_setup().delay_ns
         choice = delays.multiplexer(len(self._elements.ends[element])).delay_ns
-        if any(self._in(node, home) + choice + setup > self._budget for node in end.values):
+        if any(self._in(node, stage) + choice + setup > limit for node in end.values):
             return True
-        enable = self._in(end.enable, home) + delays.logic(LUT_INPUTS).delay_ns + setup
+        enable = self._in(end.enable, stage) + delays.logic(LUT_INPUTS).delay_ns + setup
         if isinstance(element, Port):
-            if end.enable.op != "const" and home and self.times[end.enable.serial].stage == home:
-                return end.enable.serial not in self._elements.locked  # stages before it wait for this: from a register
+            if end.enable.op != "const" and stage and self.times[end.enable.serial].stage == stage:
+                return self._lock(end.enable) is None  # stages before it wait for this: from a register
             enable += delays.stream_strobe(self._depths[element.name]).delay_ns
-        return end.enable.op != "const" and enable > self._budget
+        return end.enable.op != "const" and enable > limit
 
     def _can_move(self, element: Element) -> bool:
         """Whether a later home would help: whether anything from outside its circle arrives during its clock."""
@@ -314,12 +395,14 @@ class _Stages:
         stages: the result.
     """
 
-    def __init__(self, process: Process, schedule: _Schedule, count: int) -> None:
+    def __init__(self, process: Process, schedule: _Schedule) -> None:
         self._process, self._schedule, self._graph = process, schedule, process.graph
         self._kept = Kept(process)
         self._made: dict[tuple[int, int], Node] = {}
         names = [(step.name, step.place, step.loop) for step in process.steps]
-        self.stages = [Stage([Step(name, place, loop=loop) for name, place, loop in names]) for _ in range(count)]
+        self.stages = [
+            Stage([Step(name, place, loop=loop) for name, place, loop in names]) for _ in range(schedule.count)
+        ]
         for number, step in enumerate(process.steps):
             self._distribute(number, step)
         for stage in self.stages:
@@ -327,30 +410,32 @@ class _Stages:
                 step.ready = _ready(self._graph, step.accesses)
 
     def _distribute(self, number: int, step: Step) -> None:
-        homes = self._schedule.homes
+        ends = self._schedule.ends
         for access in step.accesses:
-            stage = homes[access.port]
+            stage = ends[number, access.port]
             data = None if access.data is None else self._at(access.data, stage)
             moved = Access(access.port, self._at(access.condition, stage), data, access.place)
             self.stages[stage].steps[number].accesses.append(moved)
         for write in step.writes:
             if id(write.memory) in self._kept.spans:
-                stage = homes[write.memory]
+                stage = ends[number, write.memory]
                 nodes = [self._at(node, stage) for node in (write.condition, write.address, write.data)]
                 moved_write = Write(write.memory, nodes[0], nodes[1], nodes[2], write.place)
                 self.stages[stage].steps[number].writes.append(moved_write)
         for update in step.updates:
             if self._kept.new_value(update) is not None:
-                self.stages[homes[update.register]].steps[number].updates.append(self._update(update))
-        if len(self._process.steps) > 1:
-            exits = [Exit(self._at(way.condition, 0), way.target) for way in step.exits[:-1]]
-            last = [Exit(self._graph.const(1, 1), way.target) for way in step.exits[-1:]]
-            self.stages[0].steps[number].exits += exits + last
+                stage = ends[number, update.register]
+                self.stages[stage].steps[number].updates.append(self._update(update, stage))
+        if len(self._process.steps) > 1 and step.exits:
+            stage = ends[number, _STATE]
+            exits = [Exit(self._at(way.condition, stage), way.target) for way in step.exits[:-1]]
+            exits.append(Exit(self._graph.const(1, 1), step.exits[-1].target))
+            self.stages[stage].steps[number].exits += exits
 
-    def _update(self, update: Update) -> Update:
-        """An update in its register's home; bits that nobody looks at are zero."""
+    def _update(self, update: Update, stage: int) -> Update:
+        """An update in a stage; bits that nobody looks at are zero."""
         span, register = self._kept.spans[id(update.register)], update.register
-        value, stage = self._kept.new_value(update), self._schedule.homes[register]
+        value = self._kept.new_value(update)
         assert value is not None
         parts = [self._graph.const(span.low, 0)] if span.low else []
         parts.append(self._at(value, stage))

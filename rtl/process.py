@@ -91,6 +91,8 @@ class Step:
         name: state name.
         place: first line of the step.
         loop: number of the loop of the source whose iteration begins here, if one does.
+        interval: clocks from its beginning to that of the next step.
+        recurrence: what the interval is that long for, in words; empty where it is 1.
         ready: every stream that the step touches on the taken path is ready.
     """
 
@@ -102,6 +104,8 @@ class Step:
     exits: list[Exit] = field(default_factory=list)
     ready: Node | None = None
     loop: int | None = None
+    interval: int = 1
+    recurrence: str = ""
 
 
 @dataclass(eq=False)
@@ -111,7 +115,7 @@ class Stage:
     A step enters stage 0, and moves on by one stage a clock unless it, or one before it, has to wait for a stream.
 
     Attributes:
-        steps: for each step of the process what of it happens here; only those of stage 0 have exits.
+        steps: for each step of the process what of it happens here; its exits are in one stage.
         shifts: registers that take values on to the next stage.
     """
 

@@ -291,6 +291,9 @@ def _loop_limits(process: Process, loop: Loop) -> list[str]:
         often = "" if inner.trip_count is not None else " and its number of iterations is not constant"
         limits.append(f"the loop at {where} is not unrolled{often}")
     inside = {number for inner in loop.inner for number in inner.steps}
+    slowest = max((process.steps[number] for number in loop.steps - inside), key=lambda step: step.interval)
+    if slowest.interval > 1:
+        limits.append(f"recurrence through {slowest.recurrence}: {slowest.interval} clocks")
     return limits + _accesses(process, sorted(loop.steps - inside - {loop.head}))
 
 
@@ -333,7 +336,7 @@ def _misses(row: LoopReport | ProcessReport, clock_mhz: float) -> list[str]:
     start = f"{row.file}:{row.line}: {what} of '{row.process}'"
     found = []
     if reached is None or reached > row.ii_asked:
-        why = "; ".join(limit for limit in row.limits if not limit.startswith(("logic", "recurrence")))
+        why = "; ".join(limit for limit in row.limits if not limit.startswith("logic") and not limit.endswith(" ns"))
         found.append(f"{start} asks for II = {row.ii_asked} and reaches {reached or 'none that is constant'} ({why})")
     if not row.meets_clock:
         chain = f"{row.chain.delay_ns:.2f} ns ({row.chain.clock_mhz:.0f} MHz)"

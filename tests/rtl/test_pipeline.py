@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from rtl import compile_with_report
 from tests.rtl.random_programs import random_program
 from tests.rtl.simulation import Program, compile_programs, random_words, run_cpp, run_rtl
 
@@ -22,7 +23,7 @@ def _process(name: str, body: str, top_body: str = "") -> str:
     )
 
 
-# What each element's home stage is for; every program reads 60 words and takes several stages at 200 MHz.
+# What each element's home stage is for; every program reads 60 words a call and takes several stages at 200 MHz.
 BODIES = {
     # A product before a sum that keeps its own value: the product goes ahead, the sum stays in one clock.
     "accumulate": """
@@ -61,6 +62,37 @@ BODIES = {
     ++count;
     if (((x * x) & 15) == 9) { out.write(x * count * 13); continue; }
     out.write(count);
+  }""",
+    # A recurrence that takes longer than a clock: the next step has to wait.
+    "square": """
+  ap_uint<32> kept = 1;
+  for (int i = 0; i < 60; ++i) {
+    kept = kept * kept * 3 + in.read();
+    kept += (kept >> 7) * 5;
+    out.write(kept);
+  }""",
+    # The same through a memory, at addresses that hang on what was read.
+    "chase": """
+  ap_uint<32> table[8];
+  ap_uint<32> at = 1;
+  for (int i = 0; i < 8; ++i) table[i] = i * 3 + 1;
+  for (int i = 0; i < 60; ++i) {
+    const ap_uint<32> found = table[at & 7] * table[(at >> 3) & 7];
+    table[ap_uint<32>(found * found) >> 29] = found * 5 + i;
+    at = found * 3 + in.read();
+    out.write(at);
+  }""",
+    # The same through the loop's exit.
+    "slow_exit": """
+  for (int i = 0; i < 4; ++i) {
+    ap_uint<32> x = in.read();
+    int count = 0;
+    while ((x & 31) != 3 && count < 14) {
+      x = x * x * 7 + in.read();
+      ++count;
+      out.write(x);
+    }
+    for (int left = count; left < 14; ++left) out.write(in.read() * x);
   }""",
     # A stream that is only written sometimes, and when hangs on late logic.
     "seldom": """
@@ -111,3 +143,19 @@ def test_one_word_a_clock(tmp_path: Path) -> None:
     (one, plain), (many, pipelined) = sorted(clocks.items())
     assert (one, many > 1) == (1, True)
     assert pipelined == [clock + many - 1 for clock in plain]
+
+
+def test_a_slow_recurrence_takes_its_clocks(tmp_path: Path) -> None:
+    """What is computed from itself through two products: a word every so many clocks as the report says."""
+    body = "#pragma HLS PIPELINE II = 3\n    x = x * x * x + in.read();\n    out.write(x);"
+    loop = f"  for (int i = 0; i < 20; ++i) {{\n{body}\n  }}"
+    source = _process("slow_loop", f"  ap_uint<32> x = 5;\n{loop}")
+    program = Program("slow_loop", source, {"in": random_words(3, 20, 32)})
+    designs = compile_programs([program], tmp_path / "rtl", 200.0)
+    run = run_rtl([program], designs, {"slow_loop": {"out": 20}}, tmp_path / "simulation")[0]["slow_loop"]
+    report = compile_with_report(tmp_path / "rtl" / "slow_loop.cpp", "slow_loop", [], None, 200.0)[1]
+    interval = report.loops[0].ii_reached
+    assert interval is not None and interval > 1 and report.misses == []
+    assert f"recurrence through 'x': {interval} clocks" in report.loops[0].limits
+    clocks = run.clocks["out"]
+    assert [after - before for before, after in zip(clocks, clocks[1:], strict=False)] == [interval] * 19

@@ -164,14 +164,29 @@ def test_a_faster_clock_takes_more_stages(report: Report, fast: Report) -> None:
 
 
 def test_a_recurrence_that_is_too_long_is_named(folder: Path) -> None:
-    """No number of stages helps a sum that depends on itself through a product: named with its line."""
-    body = "ap_uint<64> sum = 1;\n  for (int i = 0; i < 9; ++i) {\n#pragma HLS PIPELINE II = 1\n    sum = sum * sum + "
+    """A sum that depends on itself through a product cannot begin anew in every clock: II, and whose fault it is."""
+    body = "Word sum = 1;\n  for (int i = 0; i < 9; ++i) {\n#pragma HLS PIPELINE II = 1\n    sum = sum * sum * 5 + "
     source = HEAD + f"void process(Stream& in, Stream& out) {{\n  {body}in.read();\n    out.write(sum);\n  }}\n}}\n"
     (folder / "square.cpp").write_text(source + "void top(Stream& in, Stream& out) { process(in, out); }\n")
     report = compile_with_report(folder / "square.cpp", "top", [], None, 200.0)[1]
-    assert report.loops[0].limits[0].startswith("recurrence through 'sum': ")
-    assert "multiply at square.cpp:9" in report.loops[0].limits[0]
-    assert len(report.misses) == 1 and "misses 200 MHz" in report.misses[0]
+    assert (report.loops[0].ii_asked, report.loops[0].ii_reached, report.loops[0].meets_clock) == (1, 2, True)
+    assert report.loops[0].limits == ["recurrence through 'sum': 2 clocks"]
+    assert [miss.split(": ", 1)[1] for miss in report.misses] == [
+        "the PIPELINE loop of 'process' asks for II = 1 and reaches 2 (recurrence through 'sum': 2 clocks)"
+    ]
+    assert _process(report, "process").clocks_per_call == 1 + 9 * 2
+
+
+def test_an_operator_that_is_too_long_misses_the_clock(folder: Path) -> None:
+    """A division is not taken apart: it misses the clock, with its line."""
+    source = (
+        HEAD + "void process(Stream& in, Stream& out) {\n  for (int i = 0; i < 9; ++i) {\n#pragma HLS PIPELINE II = 1\n"
+    )
+    source += "    out.write(in.read() / 7u + in.read() / (in.read() | 1));\n  }\n}\n"
+    (folder / "divide.cpp").write_text(source + "void top(Stream& in, Stream& out) { process(in, out); }\n")
+    report = compile_with_report(folder / "divide.cpp", "top", [], None, 200.0)[1]
+    assert any(limit.startswith("logic: ") and "divide at divide.cpp:8" in limit for limit in report.loops[0].limits)
+    assert any("misses 200 MHz" in miss for miss in report.misses)
 
 
 def test_figures_of_processes(report: Report) -> None:
@@ -260,6 +275,6 @@ def test_command(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     assert _run(monkeypatch, *call, 900, "--json") == 1
     captured = capsys.readouterr()
     found = Report.model_validate(json.loads(captured.out))
-    assert len(found.misses) == 1
+    assert [("II = 1" in miss, "misses 900 MHz" in miss) for miss in found.misses] == [(True, False), (False, True)]
     assert found.misses[0] in captured.err
     assert not (folder / "out").exists()
