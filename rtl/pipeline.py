@@ -343,7 +343,7 @@ class _Schedule:
         ends = [end for _, end in self._elements.ends[element]]
         if not any(self._is_late(element, end, home, self._budget) for end in ends):
             return home
-        if self._group(element) is element or self._can_move(element):
+        if self._can_move(element):
             return home + 1
         if self._elements.around(element) and any(self._is_late(element, end, home, self._period) for end in ends):
             self._slow.add(self._elements.circle[element])
@@ -370,6 +370,8 @@ class _Schedule:
     def _can_move(self, element: Element) -> bool:
         """Whether a later home would help: whether anything from outside its circle arrives during its clock."""
         number = self._elements.circle[element]
+        if self._group(element) is element:  # a stream in a slow circle: its logic is locked to nothing
+            return any(self._is_under_way(node, self.homes[element]) for node in self._elements.inputs(element))
         members = [other for other in self._elements.all if self._elements.circle[other] == number]
         if _STATE in members:
             return False
@@ -383,9 +385,12 @@ class _Schedule:
         )
 
     def _arrives(self, node: Node, stage: int) -> bool:
+        """It comes from outside all circles, and not from a register at that stage's beginning."""
+        return node.serial not in self._elements.locked and self._is_under_way(node, stage)
+
+    def _is_under_way(self, node: Node, stage: int) -> bool:
         time = self.times[node.serial]
-        outside = node.serial not in self._elements.locked
-        return outside and time.stage == stage and time.ns > self._clock
+        return time.stage == stage and time.ns > self._clock
 
 
 class _Stages:

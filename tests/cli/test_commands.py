@@ -109,6 +109,20 @@ def test_generate_takes_images_and_sizes(zeroskip: Program, files: Path, tmp_pat
     assert manifest["vectors"] == {"images": 5, "source": "inputs.npy"}
 
 
+def test_generate_says_whether_the_loops_keep_up(zeroskip: Program, files: Path, tmp_path: Path) -> None:
+    """At 200 MHz all do; a clock that none can meet is exit code 1 with every miss named, unless told otherwise."""
+    call = ("generate", files / "small.json", "--board", "zcu104", "-o", tmp_path / "b", "--pes", 2, "--lanes", 8)
+    code, text, _ = zeroskip(*call, "--fc-pes", 2)
+    assert code == 0 and "every PIPELINE loop reaches its II at 200 MHz" in text
+    stages = json.loads((tmp_path / "b" / "manifest.json").read_text())["stream_stages"]
+    assert any(written or read for written, read in stages.values())
+    code, text, errors = zeroskip(*call, "--fc-pes", 2, "--clock", 900, "--json")
+    document = json.loads(text)
+    assert code == 1 and document["timing"]["reached_mhz"] < 900
+    assert all(miss in errors for miss in document["timing"]["misses"])
+    assert zeroskip(*call, "--fc-pes", 2, "--clock", 900, "--relaxed")[0] == 0
+
+
 def test_report_adds_up(zeroskip: Program, files: Path) -> None:
     code, text, _ = zeroskip("report", files / "build", "--json")
     document = json.loads(text)

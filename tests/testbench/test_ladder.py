@@ -151,6 +151,13 @@ def test_a_stream_of_another_depth_fails(folder: Path, copy: Path, rung: Rung) -
     )
 
 
+def test_rtl_that_is_pipelined_otherwise_than_predicted_fails(folder: Path, copy: Path) -> None:
+    """As a newer compiler may do: the cycles could not agree, and this says why."""
+    edit_manifest(copy, lambda manifest: manifest.update(stream_stages={"tokens_1": [7, 0]}))
+    passed, detail = outcome(RtlRung(), copy, folder / "work")
+    assert not passed and detail.endswith("pipelined otherwise than when the build was generated: generate it again")
+
+
 def test_a_file_changed_after_the_build_is_refused(copy: Path) -> None:
     with (copy / "hls" / "top.cpp").open("a") as file:
         file.write("\n")
