@@ -1,6 +1,7 @@
 # make setup   the environment in .venv, from the lock files (fast when nothing changed)
 # make test    lint, types, C++ format and every test
 # make demo    a trained network to hardware, verified
+# make regress LeNet-5's RTL under many seeds and stalls, on all cores
 # make data    the data sets that the accuracy figures need
 # make lint    the static checks alone; `make format` repairs what they find
 # make lock    resolves pyproject.toml into the lock files anew
@@ -17,7 +18,7 @@ TORCH_STAMP := $(VENV)/.compression-$(shell sha256sum < requirements-compression
 PACKAGES := golden generator rtl compression testbench zeroskip
 CXX_FILES = $(shell find hls_templates testbench rtl/include tests \( -name '*.h' -o -name '*.hpp' -o -name '*.cpp' \) 2>/dev/null | sort)
 
-.PHONY: help setup setup-compression test lint format demo data lock clean
+.PHONY: help setup setup-compression test lint format demo regress data lock clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -61,6 +62,9 @@ test: setup setup-compression lint
 
 demo: setup
 	$(BIN)/python -m examples.demo
+
+regress: setup
+	$(BIN)/zeroskip regress examples/lenet5.toml
 
 data: setup
 	$(BIN)/python -m zoo.data

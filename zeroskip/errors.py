@@ -5,6 +5,8 @@ import rtl
 from compression.errors import CompressionError
 from generator import BoardError, BuildError, EngineError
 from testbench.build import BuildFileError
+from testbench.regress.coverage_points import CoverageError
+from testbench.regress.suite import SuiteError
 
 __all__ = ["BAD_INPUT", "InputError", "sentence"]
 
@@ -19,8 +21,10 @@ BAD_INPUT = (
     BuildError,
     BuildFileError,
     CompressionError,
+    CoverageError,
     EngineError,
     OSError,
+    SuiteError,
     golden.DescriptionError,
     rtl.CompileError,
     rtl.OptionError,

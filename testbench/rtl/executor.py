@@ -10,10 +10,11 @@ from testbench.difference import Difference
 from testbench.rtl.phases import Gauge, Phase, PhasedJob, PhasedResult, Run, Words, WrongWord
 from testbench.rtl.simulator import Model, build_model, run_module
 
-__all__ = ["RtlDesign", "RtlExecutor", "RtlResult", "compile_design"]
+__all__ = ["PORTS", "RtlDesign", "RtlExecutor", "RtlResult", "compile_design"]
 
 _MODULE = "testbench.rtl.phased_bench"
 PORTS = ("features_in", "weights_in", "features_out")
+"""The accelerator's ports, all of which a bench can stall."""
 
 
 @dataclass(frozen=True)
@@ -88,13 +89,17 @@ class RtlExecutor:
         design: the RTL.
         work: folder for the model and the runs.
         waves: build the model so that waves can be recorded.
+        model: the compiled simulation, where there is one already.
     """
 
-    def __init__(self, build: Build, design: RtlDesign, work: Path, waves: bool = False) -> None:
+    def __init__(
+        self, build: Build, design: RtlDesign, work: Path, waves: bool = False, model: Model | None = None
+    ) -> None:
         self._build = build
         self._design = design
         self._work = work
         self._waves = waves
+        self._model = model
 
     def model(self) -> Model:
         """The compiled simulation.
@@ -102,6 +107,8 @@ class RtlExecutor:
         Raises:
             SimulationFailed: the design does not build.
         """
+        if self._model is not None:
+            return self._model
         folder = self._work / ("model_waves" if self._waves else "model")
         return build_model(self._design.sources, self._build.manifest.top, folder, waves=self._waves)
 
@@ -113,6 +120,7 @@ class RtlExecutor:
         pauses: Mapping[str, float] | None = None,
         weights: Path | None = None,
         name: str = "run",
+        time_limit: float | None = None,
     ) -> RtlResult:
         """Simulates images, with a reset before every group of them.
 
@@ -122,14 +130,23 @@ class RtlExecutor:
             pauses: share of clocks in which each port pauses.
             weights: file in place of the build's weights.
             name: of the run's folder.
+            time_limit: seconds after which the simulation is killed.
 
         Raises:
+            TimeLimitReached: it was killed.
             SimulationFailed: the design does not build, or the simulation broke off.
         """
         runs = [self._group(group, weights or self._build.weights_file) for group in images]
         job = PhasedJob(runs=runs, pauses=dict(pauses or {}), gauges=list(self._design.gauges))
-        folder = self._work / name
-        raw = run_module(self.model(), _MODULE, job.model_dump(mode="json"), folder, seed=seed, waves=self._waves)
+        raw = run_module(
+            self.model(),
+            _MODULE,
+            job.model_dump(mode="json"),
+            self._work / name,
+            seed=seed,
+            waves=self._waves,
+            time_limit=time_limit,
+        )
         return self._read(PhasedResult.model_validate(raw), images)
 
     def _group(self, images: Sequence[int], weights: Path) -> Run:

@@ -1,7 +1,9 @@
 """The cocotb side of a phased bench: drives one :class:`PhasedJob` and writes its :class:`PhasedResult`."""
 
+import ctypes
 import os
 import random
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -176,9 +178,17 @@ def _stuck_message(tb: TB) -> str:
     )
 
 
+def _end_with_parent() -> None:
+    """Linux ends this process when the one that waits for it is gone: a killed regression leaves nothing running."""
+    set_option = getattr(ctypes.CDLL(None), "prctl", None)
+    if set_option is not None:
+        set_option(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
 @cocotb.test()
 async def run_phased_job(dut: Any) -> None:
     """Runs the job of the file ZEROSKIP_JOB, writes the result to ZEROSKIP_RESULT."""
+    _end_with_parent()
     job = PhasedJob.model_validate_json(Path(os.environ["ZEROSKIP_JOB"]).read_text())
     Clock(dut.ap_clk, 10, "ns").start()
     results: list[RunResult] = []

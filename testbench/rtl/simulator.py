@@ -14,18 +14,33 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TextIO
 
 import cocotb_tools.config
-from cocotb_tools.runner import get_runner
+from cocotb_tools.runner import Verilator
 
 from testbench.rtl.waves import vcd_to_fst
 
-__all__ = ["Model", "SimulationFailed", "build_model", "lint", "run_module"]
+__all__ = ["COVERAGE_FILE", "Model", "SimulationFailed", "TimeLimitReached", "build_model", "lint", "run_module"]
+
+COVERAGE_FILE = "coverage.dat"
+"""What a run of a model that counts coverage leaves in its folder (Verilator's own name for it)."""
+
+
+# Words of descriptors and of two feature words are wider than the 256 bits that are counted by default.
+_COVERAGE_OPTIONS = ["--coverage-line", "--coverage-toggle", "--coverage-max-width", "1024"]
+
+
+# Loading pytest for nicer assertions costs a second a simulation, and the benches report by themselves.
+_COCOTB_SETTINGS = {"COCOTB_LOG_LEVEL": "WARNING", "COCOTB_REWRITE_ASSERTION_FILES": ""}
 
 
 class SimulationFailed(Exception):
     """The design could not be built, or the simulation ended without a result."""
+
+
+class TimeLimitReached(SimulationFailed):
+    """The simulation was still running at its time limit, and was killed."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +65,8 @@ def build_model(
     *,
     visible: Sequence[tuple[str, str]] = (),
     waves: bool = False,
+    coverage: bool = False,
+    jobs: int | None = None,
 ) -> Model:
     """Compiles SystemVerilog to a program that cocotb can drive, unless an equal one is already there.
 
@@ -60,6 +77,8 @@ def build_model(
         visible: (module, signal) of further signals that cocotb may read, `*` allowed in both.
         waves: build it so that a run can record waves. Verilator writes FST itself where the headers of lz4 and zlib
             are installed (Debian: liblz4-dev, zlib1g-dev), which is faster; else its VCD is converted.
+        coverage: build it so that every run counts line and toggle coverage.
+        jobs: C++ compilers at a time; as many as there are cores by default.
 
     Raises:
         SimulationFailed: Verilator or the C++ compiler refused the design; names the first error.
@@ -67,6 +86,7 @@ def build_model(
     folder = folder.resolve()
     wave_format = _wave_format() if waves else None
     options = ["--x-assign", "unique", "--x-initial", "unique", *([f"--trace-{wave_format}"] if wave_format else [])]
+    options += _COVERAGE_OPTIONS if coverage else []
     key = _digest(sources, [top, *options, *(f"{module}.{signal}" for module, signal in visible)])
     stamp = folder / "model.json"
     model = Model(top, folder, wave_format)
@@ -77,7 +97,7 @@ def build_model(
     control = folder / "visible.vlt"
     control.write_text(_visibility(top, visible))
     _verilate(sources, control, top, folder, options)
-    _compile(folder, wave_format or "")
+    _compile(folder, wave_format or "", jobs or os.cpu_count() or 1)
     stamp.write_text(json.dumps(key))
     return model
 
@@ -90,6 +110,7 @@ def run_module(
     *,
     seed: int = 1,
     waves: bool = False,
+    time_limit: float | None = None,
 ) -> dict[str, object]:
     """Runs a cocotb test module on a model.
 
@@ -99,14 +120,17 @@ def run_module(
             environment variable ZEROSKIP_JOB names and writes its result, a JSON object, to the file that
             ZEROSKIP_RESULT names.
         job: what the module is to do.
-        folder: working folder; `job.json`, `result.json`, `simulation.log` and `results.xml` lie there afterwards.
+        folder: working folder; `job.json`, `result.json`, `simulation.log` and `results.xml` lie there afterwards,
+            and `coverage.dat` if the model counts coverage.
         seed: of Python's `random` in the module, and of the random start values of registers without a reset.
         waves: record `waves.fst` in the folder; the model must have been built with waves.
+        time_limit: seconds after which the simulation is killed; None lets it run for ever.
 
     Returns:
         The result.
 
     Raises:
+        TimeLimitReached: it was killed.
         SimulationFailed: the module raised, or wrote no result; names its error and the log.
     """
     folder = folder.resolve()
@@ -114,8 +138,13 @@ def run_module(
     job_file, result_file, log = folder / "job.json", folder / "result.json", folder / "simulation.log"
     job_file.write_text(json.dumps(job))
     result_file.unlink(missing_ok=True)
+    files = {"ZEROSKIP_JOB": job_file, "ZEROSKIP_RESULT": result_file}
     try:
-        _run_cocotb(model, module, folder, seed, waves, {"ZEROSKIP_JOB": job_file, "ZEROSKIP_RESULT": result_file}, log)
+        _run_cocotb(_Runner(time_limit), model, module, folder, seed, waves, files, log)
+    except subprocess.TimeoutExpired:
+        raise TimeLimitReached(
+            f"the simulation of {model.top} was killed after {time_limit:g} s (log: {log})"
+        ) from None
     finally:
         _convert_waves(folder)
     if not result_file.is_file():
@@ -132,10 +161,34 @@ def lint(sources: Sequence[Path], top: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, env=_environment()).stderr
 
 
+class _Runner(Verilator):
+    """cocotb's runner for Verilator, with a limit on the time that a simulation may take."""
+
+    def __init__(self, time_limit: float | None) -> None:
+        super().__init__()
+        self._time_limit = time_limit
+
+    def _execute_cmds(
+        self, cmds: Sequence[list[str]], cwd: str | os.PathLike[str], stdout: TextIO | None = None
+    ) -> None:
+        for command in cmds:
+            run = subprocess.run(
+                command, cwd=cwd, env=self.env, stdout=stdout, stderr=subprocess.STDOUT, timeout=self._time_limit
+            )
+            if run.returncode != 0:
+                raise RuntimeError(f"the simulator ended with exit code {run.returncode}")
+
+
 def _run_cocotb(
-    model: Model, module: str, folder: Path, seed: int, waves: bool, files: Mapping[str, Path], log: Path
+    runner: _Runner,
+    model: Model,
+    module: str,
+    folder: Path,
+    seed: int,
+    waves: bool,
+    files: Mapping[str, Path],
+    log: Path,
 ) -> None:
-    runner = get_runner("verilator")
     arguments = ["+verilator+rand+reset+2", f"+verilator+seed+{seed % 2**31 or 1}"]
     if waves:
         arguments = ["--trace", "--trace-file", str(folder / f"waves.{model.waves}"), *arguments]
@@ -149,7 +202,7 @@ def _run_cocotb(
             results_xml=str(folder / "results.xml"),
             seed=seed,
             test_args=arguments,
-            extra_env={name: str(path) for name, path in files.items()} | {"COCOTB_LOG_LEVEL": "WARNING"},
+            extra_env={name: str(path) for name, path in files.items()} | _COCOTB_SETTINGS,
             log_file=log,
         )
     except (RuntimeError, SystemExit) as error:
@@ -226,15 +279,14 @@ def _wave_format() -> Literal["fst", "vcd"]:
     return "fst" if subprocess.run(command, capture_output=True).returncode == 0 else "vcd"
 
 
-def _compile(folder: Path, wave_format: str) -> None:
+def _compile(folder: Path, wave_format: str, jobs: int) -> None:
     cache = _runtime_cache(wave_format)
     reused = list(cache.glob("*.o")) if cache.is_dir() else []
     for file in reused:
         shutil.copy(file, folder / file.name)
-    jobs = str(os.cpu_count() or 1)
     # The wheel's makefile leaves out how this compiler is told of a precompiled header.
     options = ["OPT_FAST=-O1", "CFG_CXXFLAGS_PCH_I=-include"]
-    command = ["make", "-C", str(folder), "-f", "Vtop.mk", "-j", jobs, *options]
+    command = ["make", "-C", str(folder), "-f", "Vtop.mk", "-j", str(jobs), *options]
     run = subprocess.run(command, capture_output=True, text=True, env=_environment())
     if run.returncode != 0:
         raise SimulationFailed(f"the simulation of the design does not compile: {_first_error(run.stderr)}")

@@ -78,6 +78,8 @@ def _write_hierarchy(writer: Any, lines: Iterable[str], vcd: Path) -> dict[str, 
 def _write_changes(writer: Any, lines: Iterable[str], handles: dict[str, tuple[int, int]]) -> None:
     change, emit_time = pylibfst.lib.fstWriterEmitValueChange, pylibfst.lib.fstWriterEmitTimeChange
     for line in lines:
+        if not line.endswith("\n"):
+            return  # a simulation that was killed stops in the middle of a line
         line = line.rstrip()
         if not line or line[0] == "$":
             continue

@@ -10,6 +10,7 @@ from zeroskip.commands.compress import compress
 from zeroskip.commands.compress_report import compress_report
 from zeroskip.commands.generate import generate
 from zeroskip.commands.inspect import inspect
+from zeroskip.commands.regress import regress
 from zeroskip.commands.report import report
 from zeroskip.commands.rtl import rtl
 from zeroskip.commands.run import run
@@ -27,7 +28,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (compress, compress_report, inspect, run, generate, verify, report, rtl):
+for command in (compress, compress_report, inspect, run, generate, verify, regress, report, rtl):
     app.command()(command)
 
 
