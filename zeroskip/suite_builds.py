@@ -1,5 +1,6 @@
-"""Makes the builds that a regression's suite gives as descriptions, as `zeroskip generate` would."""
+"""Makes the builds that a regression's suite gives as descriptions, as `zeroskip generate --relaxed` would."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import generator
@@ -7,6 +8,7 @@ import golden
 from testbench.regress import BuildEntry
 from zeroskip.arrays import load_images
 from zeroskip.errors import BAD_INPUT, sentence
+from zeroskip.pipeliner import Pipeliner
 
 __all__ = ["generate_entry"]
 
@@ -24,10 +26,12 @@ def generate_entry(entry: BuildEntry, folder: Path) -> str:
     assert entry.description is not None and entry.board is not None
     try:
         network = golden.load(entry.description)
-        options = generator.BuildOptions(pes=entry.pes, lanes=entry.lanes, fc_pes=entry.fc_pes, clock_mhz=entry.clock)
+        options = generator.BuildOptions(
+            pes=entry.pes, lanes=entry.lanes, fc_pes=entry.fc_pes, clock_mhz=entry.clock, pipeliner=Pipeliner()
+        )
         if entry.stimuli is not None:
-            given = {"images": load_images(entry.stimuli, network), "image_source": entry.stimuli.name}
-            options = generator.BuildOptions(**(vars(options) | given))
+            stimuli = load_images(entry.stimuli, network)
+            options = replace(options, images=stimuli, image_source=entry.stimuli.name)
         generator.generate(network, entry.board, folder, options)
     except BAD_INPUT as error:
         return sentence(error)

@@ -2,7 +2,7 @@
 
 import rtl
 from testbench.ladder.rung import Context, Outcome
-from testbench.rtl.checks import check_depths, check_timing
+from testbench.rtl.checks import check_design, check_timing
 from testbench.rtl.executor import RtlResult
 from testbench.rtl.stalls import random_shares
 
@@ -22,10 +22,8 @@ class RtlRung:
             design = context.rtl_design
         except rtl.CompileError as error:
             return Outcome(False, str(error))
-        if design.depths is not None and (fault := check_depths(design.depths, context.build)):
+        if fault := check_design(design, context.build):
             return Outcome(False, fault)
-        if design.depths is not None and design.stages != context.build.manifest.stream_stages:
-            return Outcome(False, "the RTL is pipelined otherwise than when the build was generated: generate it again")
         images = range(context.rtl_images)
         result = context.rtl.run([[image] for image in images], context.options.seed, name="unstalled")
         if not result.passed:

@@ -46,7 +46,7 @@ def code_digest(*modules: str) -> str:
 
 
 def entry_digest(entry: BuildEntry) -> str:
-    """Of a build that is generated: its description, its options and the generator.
+    """Of a build that is generated: description, options, generator, and the compiler that it asks for stages.
 
     Raises:
         OSError: a file that the entry names cannot be read.
@@ -56,7 +56,7 @@ def entry_digest(entry: BuildEntry) -> str:
     files = [path for path in (entry.description, payload, entry.stimuli, entry.board_file) if path is not None]
     contents = [file_digest(path) for path in files if path != payload or path.is_file()]
     options = entry.model_dump(include={"board", "clock", "pes", "lanes", "fc_pes"})
-    return _hash(contents, options, code_digest("generator", "hls_templates", "golden"))
+    return _hash(contents, options, code_digest("generator", "hls_templates", "golden", "rtl"))
 
 
 def model_digest(build: Build, options: Mapping[str, object]) -> str:
@@ -69,7 +69,8 @@ def model_digest(build: Build, options: Mapping[str, object]) -> str:
     sources = {name: digest for name, digest in build.manifest.files.items() if name.startswith("hls/")}
     tools = [platform.machine(), *(version(tool) for tool in _TOOLS)]
     code = code_digest("rtl", "testbench.rtl.simulator", "testbench.rtl.executor", "testbench.regress.models")
-    return _hash(sources, build.manifest.top, build.manifest.clock_mhz, code, tools, options)
+    stated = build.manifest.top, build.manifest.clock_mhz, build.manifest.stream_stages is not None
+    return _hash(sources, stated, code, tools, options)
 
 
 def run_digest(

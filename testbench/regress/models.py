@@ -30,7 +30,7 @@ class CompiledModel(BaseModel):
         top: name of the top module and of the program.
         waves: format of the waves that a run records, None if it records none.
         coverage: whether its runs count coverage.
-        gauges, depths: FIFOs whose fill can be read, and the words that each holds.
+        gauges, depths, stages: of the RTL, as :class:`RtlDesign` has them.
         error: one line if it could not be compiled.
         work: what compiling took.
     """
@@ -44,12 +44,13 @@ class CompiledModel(BaseModel):
     coverage: bool = False
     gauges: tuple[Gauge, ...] = ()
     depths: dict[str, int] = {}
+    stages: dict[str, tuple[int, int]] | None = None
     error: str = ""
     work: Work = Work()
 
     def design(self) -> RtlDesign:
         """What a bench must know of the RTL."""
-        return RtlDesign((), self.gauges, self.depths)
+        return RtlDesign((), self.gauges, self.depths, self.stages)
 
     def program(self) -> Model:
         """What a simulation is started from."""
@@ -116,4 +117,5 @@ def _compile(plan: ModelPlan, folder: Path, work: Path, jobs: int) -> CompiledMo
         coverage=plan.coverage,
         gauges=design.gauges,
         depths=dict(design.depths or {}),
+        stages=None if design.stages is None else dict(design.stages),
     )

@@ -14,7 +14,7 @@ from testbench.regress.digests import file_digest
 from testbench.regress.models import CompiledModel
 from testbench.regress.runs import Run
 from testbench.regress.work import Work, measured
-from testbench.rtl.checks import check_depths, check_timing
+from testbench.rtl.checks import check_design, check_timing
 from testbench.rtl.executor import RtlExecutor
 from testbench.rtl.simulator import SimulationFailed, TimeLimitReached
 
@@ -109,7 +109,7 @@ def _simulated(run: Run, model: CompiledModel, runs: Path) -> Outcome:
     if model.coverage:
         pack_coverage(runs / run.name, model.folder)
     fault = "" if result.passed else result.explanation
-    fault = fault or check_depths(model.depths, build)
+    fault = fault or check_design(model.design(), build)
     if not run.stalled:
         fault = fault or check_timing(result.runs, build, run.images)
     status: Literal["passed", "failed"] = "failed" if fault else "passed"

@@ -3,19 +3,28 @@
 from collections.abc import Mapping, Sequence
 
 from testbench.build import Build
+from testbench.rtl.executor import RtlDesign
 from testbench.rtl.phases import PhasedResult
 
-__all__ = ["check_depths", "check_timing"]
+__all__ = ["check_design", "check_timing"]
 
 
-def check_depths(depths: Mapping[str, int], build: Build) -> str:
-    """How the depths of the RTL's FIFOs differ from the manifest's, empty when they do not.
+def check_design(design: RtlDesign, build: Build) -> str:
+    """How the RTL differs from what the manifest states of it, empty when it does not.
 
     Args:
-        depths: words, by stream.
-        build: whose manifest states the depths.
+        design: our compiler's; nothing is known of other RTL, and nothing found.
+        build: whose manifest states the depths of FIFOs and the stages of processes.
     """
-    stated = build.manifest.stream_depths
+    if design.depths is None:
+        return ""
+    fault = _check_depths(design.depths, build.manifest.stream_depths)
+    if not fault and design.stages != build.manifest.stream_stages:
+        return "the RTL is pipelined otherwise than when the build was generated: generate it again"
+    return fault
+
+
+def _check_depths(depths: Mapping[str, int], stated: Mapping[str, int]) -> str:
     if depths == stated:
         return ""
     name = sorted(name for name in {*depths, *stated} if depths.get(name) != stated.get(name))[0]
