@@ -1,6 +1,6 @@
-"""The zoo's compressed networks: for each the command line of `zeroskip` that makes it, and what its figures are.
+"""The zoo's compressed networks: for each the command lines of `zeroskip` that make it, and what its figures are.
 
-``python -m zoo.recipes NAME`` trains the dense network if ``zoo/checkpoints`` lacks it, runs the command (or goes on
+``python -m zoo.recipes NAME`` trains the dense network if ``zoo/checkpoints`` lacks it, runs the commands (or goes on
 where it was stopped) and puts description and history into ``zoo/descriptions``. ``python -m zoo.recipes`` prints the
 table of all that are there, as docs/compression.md shows it.
 """
@@ -10,7 +10,7 @@ import os
 import shlex
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 
@@ -22,96 +22,149 @@ import golden.formats
 from compression.history import Quantised, read_history
 from zoo.history import DESCRIPTIONS
 
-__all__ = ["RECIPES", "Recipe", "command_line", "main"]
+__all__ = ["RECIPES", "Recipe", "command_lines", "main"]
 
 BUILD = Path(__file__).resolve().parent.parent / "build" / "zoo"
 TRAINED = Path(__file__).resolve().parent / "checkpoints"
 DATA = Path(__file__).resolve().parent.parent / "data"
 
-CIFAR = "--shift 4 --flip --precision bfloat16 --per-channel depthwise"
-FASHION = "--shift 1 --flip --batch 64 --per-channel depthwise"
+CIFAR = "--shift 4 --flip --precision bfloat16"
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A compressed network: the dense network's name, the data set's, and the options of ``zeroskip compress``."""
+    """A compressed network.
+
+    Attributes:
+        network: the dense network's name.
+        data: the data set's.
+        runs: options of ``zeroskip compress``, run after run; each goes on from the pruned network of the one before.
+    """
 
     network: str
     data: str
-    options: str
+    runs: tuple[str, ...]
 
 
-_LENET5 = "--method reversed --method peak --budget by-weights --q-step 0.5 --epochs 1 --max-loss 1.5 --share 0.1"
-_CIFAR10_CNN = "--method reversed --method peak --budget by-weights --q-step 1 --epochs 1 --epoch-images 8000"
-_RESNET20_CUT = (
-    "--method layerwise --flops-cut 42 --max-loss 10 --epochs 12 --epoch-images 25000 --learning-rate 0.05"
-    " --distillation 0.5 --bias-correction"
+_CIFAR10_CNN = "--flip --precision bfloat16 --epochs 1 --codebook 16 --bias-correction"
+_VGG_SMALL_CUT = (
+    "--shift 3 --flip --precision bfloat16 --weight-decay 3e-4 --bias-correction --method feature-map --penalty 0.3"
+    " --theta-step 0.025 --epochs 16 --max-loss 6 --learning-rate 0.06"
 )
+_LENET5 = "--batch 128 --epochs 1 --learning-rate 0.05"
+_RESNET20_CUT = f"{CIFAR} --method layerwise --flops-cut 42 --max-loss 10 --epochs 12 --learning-rate 0.05"
 
 RECIPES = {
     "lenet5_reversed": Recipe(
         "lenet5",
         "fashion-mnist",
-        f"{FASHION} {_LENET5} --factor 16 --learning-rate 0.02 --final-epochs 25 --distillation 0.5",
+        (
+            f"{_LENET5} --method reversed --budget by-weights --q-step 0.5 --max-loss 0.4",
+            f"{_LENET5} --method peak --share 0.15 --factor 15.1 --max-loss 3 --final-epochs 80",
+        ),
     ),
     "cifar10_cnn_reversed": Recipe(
         "cifar10-cnn",
         "cifar-10",
-        f"{CIFAR} {_CIFAR10_CNN} --factor 20 --max-loss 1 --learning-rate 0.003 --final-epochs 25 --codebook 16"
-        " --bias-correction",
+        (
+            f"{_CIFAR10_CNN} --shift 4 --method reversed --method peak --budget by-weights --q-step 1"
+            " --epoch-images 8000 --factor 21 --max-loss 4 --learning-rate 0.003 --final-epochs 60",
+            f"{_CIFAR10_CNN} --shift 2 --epoch-images 10000 --max-loss 1 --learning-rate 0.005 --final-epochs 80",
+            f"{_CIFAR10_CNN} --shift 2 --epoch-images 10000 --method peak --share 0.2 --factor 21 --max-loss 5"
+            " --learning-rate 0.005 --final-epochs 50",
+            f"{_CIFAR10_CNN} --shift 2 --epoch-images 10000 --method peak --share 0.3 --factor 26 --max-loss 5"
+            " --learning-rate 0.005 --final-epochs 22",
+        ),
+    ),
+    "vgg_small_feature_map_2": Recipe(
+        "vgg-small", "cifar-10", (f"{_VGG_SMALL_CUT} --theta-low 0.445 --theta-high 0.485",)
+    ),
+    "vgg_small_feature_map_3": Recipe(
+        "vgg-small", "cifar-10", (f"{_VGG_SMALL_CUT} --theta-low 0.433 --theta-high 0.473",)
     ),
     "vgg_small_ikr": Recipe(
         "vgg-small",
         "cifar-10",
-        f"{CIFAR} --method ikr --kernel-values 1 --patterns 16 --keep conv1 --epochs 1 --epoch-images 10000"
-        " --max-loss 15 --learning-rate 0.03 --final-epochs 60 --distillation 0.5",
+        (
+            f"{CIFAR} --per-channel depthwise --method ikr --kernel-values 1 --patterns 16 --keep conv1 --epochs 1"
+            " --epoch-images 10000 --max-loss 15 --learning-rate 0.03 --final-epochs 60 --distillation 0.5",
+        ),
     ),
     "resnet20_layerwise": Recipe(
         "resnet20",
         "cifar-10",
-        f"{CIFAR} {_RESNET20_CUT} --allocation layerwise",
+        (f"{_RESNET20_CUT} --weight-decay 5e-4 --distillation 0.5 --bias-correction --allocation measured",),
     ),
     "resnet20_uniform": Recipe(
         "resnet20",
         "cifar-10",
-        f"{CIFAR} {_RESNET20_CUT} --allocation uniform",
+        (
+            f"{_RESNET20_CUT} --per-channel depthwise --epoch-images 25000 --distillation 0.5 --bias-correction"
+            " --allocation uniform",
+        ),
     ),
 }
 """Description -> how it is made."""
 
 
-def command_line(name: str) -> list[str]:
-    """The arguments of ``zeroskip`` that make that description below ``build/zoo``."""
+def command_lines(name: str) -> list[list[str]]:
+    """The arguments of ``zeroskip`` that make that description below ``build/zoo``, run after run."""
     recipe = RECIPES[name]
     stem = recipe.network.replace("-", "_")
     checkpoint = BUILD / f"{stem}.pt" if stem == "cifar10_cnn" else TRAINED / f"{stem}.safetensors"
-    return [
-        "compress", str(checkpoint), "--network", recipe.network, "--data", recipe.data, "--data-folder", str(DATA),
-        *shlex.split(recipe.options), "--output", str(BUILD / f"{name}.json"),
-    ]  # fmt: skip
+    lines = []
+    for number, options in enumerate(recipe.runs, start=1):
+        output = BUILD / (f"{name}.json" if number == len(recipe.runs) else f"{name}_{number}.json")
+        lines.append([
+            "compress", str(checkpoint), "--network", recipe.network, "--data", recipe.data, "--data-folder", str(DATA),
+            *shlex.split(options), "--output", str(output),
+        ])  # fmt: skip
+        checkpoint = output.with_suffix(".pruned.pt")
+    return lines
 
 
 def make(name: str) -> int:
-    """Run a recipe; returns the exit code of ``zeroskip``, whose files are kept if it is 0 or 1."""
-    from zeroskip.commands import main as zeroskip
+    """Run a recipe; returns the last exit code of ``zeroskip``, whose files are kept if it is 0 or 1."""
     from zoo.baselines import make_checkpoint
 
-    arguments = command_line(name)
     make_checkpoint(RECIPES[name].network)
+    histories = []
+    for arguments in command_lines(name):
+        code = _zeroskip(arguments)
+        if code not in (0, 1):
+            return code
+        histories.append(Path(arguments[-1]).with_suffix(".history.jsonl").read_text())
+    for suffix in (".json", ".safetensors"):
+        shutil.copyfile(BUILD / f"{name}{suffix}", DESCRIPTIONS / f"{name}{suffix}")
+    (DESCRIPTIONS / f"{name}.history.jsonl").write_text("".join(histories))
+    return code
+
+
+def _zeroskip(arguments: list[str]) -> int:
+    """Run the command, unless its description is there already and no killed run is left."""
+    from zeroskip.commands import main as zeroskip
+
+    output = Path(arguments[-1])
+    if output.exists() and not output.with_suffix(".state.pt").exists():
+        return 0
     print("zeroskip", shlex.join(arguments), flush=True)
     try:
         zeroskip(arguments)
     except SystemExit as stop:
-        code = int(stop.code or 0)
-    if code in (0, 1):
-        for suffix in (".json", ".safetensors", ".history.jsonl"):
-            shutil.copyfile(BUILD / f"{name}{suffix}", DESCRIPTIONS / f"{name}{suffix}")
-    return code
+        return int(stop.code or 0)
+    return 0
 
 
 def result_of(name: str) -> Quantised:
-    """The last record of that description's history."""
-    return [each for each in read_history(DESCRIPTIONS / f"{name}.history.jsonl") if isinstance(each, Quantised)][-1]
+    """The last record of that description's history; what was before is what was before the first run."""
+    records = [each for each in read_history(DESCRIPTIONS / f"{name}.history.jsonl") if isinstance(each, Quantised)]
+    dense = records[0]
+    return replace(
+        records[-1],
+        dense_correct=dense.dense_correct,
+        dense_weights=dense.dense_weights,
+        dense_macs=dense.dense_macs,
+    )
 
 
 def table() -> Table:
@@ -159,13 +212,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("name", nargs="?", choices=RECIPES)
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="for PyTorch on a CPU")
     parser.add_argument("--layers", action="store_true", help="print its layers only")
-    parser.add_argument("--show", action="store_true", help="print the command only")
+    parser.add_argument("--show", action="store_true", help="print the commands only")
     options = parser.parse_args(arguments)
     if options.name is None or options.layers:
         Console(width=140).print(layer_table(options.name) if options.name else table())
         return 0
     if options.show:
-        print("zeroskip", shlex.join(command_line(options.name)))
+        for line in command_lines(options.name):
+            print("zeroskip", shlex.join(line))
         return 0
     import torch
 
