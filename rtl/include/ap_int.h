@@ -76,7 +76,7 @@ constexpr ubits<W> shifted_right(ubits<W> raw, unsigned amount) {
 }
 
 // What an operand of an operator is worth: its width, its sign and its bits.
-enum class kind { none, native, integer, range, bit, concat };
+enum class kind { none, native, integer, range, bit, concat, fixed_range };
 
 template <typename T, typename = void>
 struct operand {
@@ -145,24 +145,28 @@ constexpr bool either(kind wanted) {
 // A bit next to a built-in integer or another bit is a bool, by C++'s own rules, and a concatenation next to anything
 // else is an unsigned long long.
 template <typename A, typename B>
-constexpr bool has_operator = is_operand<A> && is_operand<B> &&
+constexpr bool has_operator = is_operand<A> && is_operand<B> && !either<A, B>(kind::fixed_range) &&
                               (either<A, B>(kind::concat) ? operand<A>::is == operand<B>::is
                                                           : either<A, B>(kind::integer) || either<A, B>(kind::range));
 
 // A range or a concatenation is an unsigned long long when it stands to the right of a built-in integer.
 template <typename A, typename B>
-constexpr bool has_comparison = is_operand<A> && is_operand<B> &&
-                                (either<A, B>(kind::integer) || operand<A>::is == kind::concat ||
-                                 (operand<A>::is == kind::range && operand<B>::is != kind::concat));
+constexpr bool has_comparison =
+    is_operand<A> && is_operand<B> &&
+    (either<A, B>(kind::fixed_range)
+         ? !(either<A, B>(kind::integer) || either<A, B>(kind::bit) || either<A, B>(kind::concat))
+         : either<A, B>(kind::integer) || operand<A>::is == kind::concat ||
+               (operand<A>::is == kind::range && operand<B>::is != kind::concat));
 
 template <typename A, typename B>
 constexpr bool has_concatenation =
     is_operand<A> && is_operand<B> && !(operand<A>::is == kind::native && operand<B>::is == kind::native);
 
 template <typename A, typename B>
-constexpr bool has_shift = is_operand<A> && is_operand<B> && operand<A>::is != kind::native &&
-                           (operand<A>::is != kind::bit || operand<B>::is == kind::integer) &&
-                           operand<B>::is != kind::bit && operand<B>::is != kind::concat;
+constexpr bool has_shift =
+    is_operand<A> && is_operand<B> && operand<A>::is != kind::native && operand<A>::is != kind::fixed_range &&
+    (operand<A>::is != kind::bit || operand<B>::is == kind::integer) && operand<B>::is != kind::bit &&
+    operand<B>::is != kind::concat;
 
 template <typename A, typename B>
 using if_operator = std::enable_if_t<has_operator<A, B>, int>;

@@ -1,5 +1,5 @@
-// Prints a checksum of every operator for many pairs of types. Compiled twice: with Xilinx' ap_types and with the
-// compiler's own ap_int.h; the two outputs must be the same text.
+// Prints the number and a checksum of every operator's results for many pairs of types. Compiled twice: with Xilinx'
+// ap_types and with the compiler's own ap_int.h; the two outputs must be the same text.
 #define AP_INT_MAX_W 4096
 #include <cstdint>
 #include <cstdio>
@@ -21,6 +21,7 @@ bool divisible(const A& a, const B& b) {
 
 struct Checksum {
   uint64_t state = 1469598103934665603ull;
+  uint64_t count = 0;
   int width = 0;
   bool is_signed = false;
 
@@ -30,9 +31,13 @@ struct Checksum {
   void add(const ap_int_base<W, S>& value) {
     width = W;
     is_signed = S;
+    ++count;
     for (int bit = 0; bit < W; ++bit) add_bit(value.get_bit(bit));
   }
-  void add(bool value) { add_bit(value); }
+  void add(bool value) {
+    ++count;
+    add_bit(value);
+  }
   void add(int value) { add(ap_int_base<32, true>(value)); }
   void add(unsigned value) { add(ap_int_base<32, false>(value)); }
   void add(long long value) { add(ap_int_base<64, true>(value)); }
@@ -69,8 +74,9 @@ T sample(int number) {
 constexpr int samples(int width) { return width <= 4 ? 1 << width : 24; }
 
 void report(const char* what, int wa, bool sa, int wb, bool sb, const Checksum& sum) {
-  std::printf("%s %d%c %d%c -> %d%c %016llx\n", what, wa, sa ? 's' : 'u', wb, sb ? 's' : 'u', sum.width,
-              sum.is_signed ? 's' : 'u', static_cast<unsigned long long>(sum.state));
+  std::printf("%s %d%c %d%c -> %d%c %llu %016llx\n", what, wa, sa ? 's' : 'u', wb, sb ? 's' : 'u', sum.width,
+              sum.is_signed ? 's' : 'u', static_cast<unsigned long long>(sum.count),
+              static_cast<unsigned long long>(sum.state));
 }
 
 #define BINARY(NAME, EXPRESSION)                     \
