@@ -13,7 +13,7 @@ from testbench.regress.coverage import Coverage, coverage_of
 from testbench.regress.digests import entry_digest
 from testbench.regress.models import CompiledModel, compile_model, kept_model
 from testbench.regress.runs import ModelPlan, Run, plan_models, plan_runs, select_runs
-from testbench.regress.simulate import Outcome, kept_outcome, simulate
+from testbench.regress.simulate import Outcome, discard_outcome, kept_outcome, simulate
 from testbench.regress.suite import BuildEntry, Suite, SuiteError
 from testbench.regress.work import Work, measured
 from testbench.regress.workers import Workers, check_dask
@@ -177,6 +177,7 @@ class Regression:
         self._outcomes: dict[str, Outcome] = {}
         self._plans: dict[str, ModelPlan] = {}
         self._models: dict[str, CompiledModel] = {}
+        self._given: list[Run] = []
 
     def run(self, generate: Generate) -> Report:
         """Does what is missing and reports on everything."""
@@ -193,8 +194,7 @@ class Regression:
         try:
             self._execute([run for run in runs if run.name not in kept])
         except KeyboardInterrupt:
-            self._workers.abandon()
-            report.interrupted = True
+            self._interrupted()
         report.seconds = time.perf_counter() - start
         report.workers = self._workers.count
         outcomes = kept | self._outcomes
@@ -294,12 +294,23 @@ class Regression:
         while ready and self._workers.waiting < 2 * self._workers.count:
             run = ready.pop()
             model = self._models[self._plans[run.build_name].digest]
+            discard_outcome(run, self._space.runs)
+            self._given.append(run)
             self._workers.submit(run, simulate, run, model, self._space.runs)
 
     def _end(self, run: Run, outcome: Outcome) -> None:
         self._outcomes[run.name] = outcome
         self._note(outcome.work)
         self._watcher.ended(run, outcome)
+
+    def _interrupted(self) -> None:
+        """Ends the workers; a run whose outcome was written has ended, even if its worker had not told."""
+        self._report.interrupted = True
+        self._workers.abandon()
+        for run in self._given:
+            outcome = kept_outcome(run, self._space.runs, self._options.coverage)
+            if outcome is not None and run.name not in self._outcomes:
+                self._end(run, outcome)
 
     def _note(self, work: Work) -> None:
         self._report.busy_seconds += work.busy_seconds

@@ -18,7 +18,7 @@ from testbench.rtl.checks import check_design, check_timing
 from testbench.rtl.executor import RtlExecutor
 from testbench.rtl.simulator import SimulationFailed, TimeLimitReached
 
-__all__ = ["Outcome", "kept_outcome", "simulate"]
+__all__ = ["Outcome", "discard_outcome", "kept_outcome", "simulate"]
 
 _OUTCOME = "outcome.json"
 
@@ -66,6 +66,11 @@ def kept_outcome(run: Run, runs: Path, coverage: bool) -> Outcome | None:
     return outcome if current and (outcome.coverage or not coverage) else None
 
 
+def discard_outcome(run: Run, runs: Path) -> None:
+    """Before a run is given to a worker: an outcome that is there afterwards is its own."""
+    (runs / run.name / _OUTCOME).unlink(missing_ok=True)
+
+
 def simulate(run: Run, model: CompiledModel, runs: Path) -> Outcome:
     """Makes a run.
 
@@ -76,7 +81,6 @@ def simulate(run: Run, model: CompiledModel, runs: Path) -> Outcome:
     """
     folder = runs / run.name
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / _OUTCOME).unlink(missing_ok=True)
     with measured() as work:
         outcome = _judged(run, model, runs)
     outcome = outcome.model_copy(update={"work": work})

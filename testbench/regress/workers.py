@@ -6,8 +6,8 @@ Dask is imported only here and only when there is work, as it is an extra.
 from __future__ import annotations
 
 import os
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -114,12 +114,8 @@ class Workers:
     def abandon(self) -> None:
         """Ends this machine's workers at once and with them their simulations; a cluster's end theirs by themselves."""
         self._running.clear()
-        if self._cluster is None:
-            return
-        for nanny in self._cluster.workers.values():
-            process = getattr(nanny, "process", None)
-            if process is not None and process.pid:
-                os.kill(process.pid, signal.SIGKILL)
+        if self._cluster is not None:
+            _kill([nanny.process.pid for nanny in self._cluster.workers.values() if getattr(nanny, "process", None)])
 
     def _start(self) -> Client:
         if self._client is None:
@@ -166,6 +162,17 @@ class Workers:
                     f"--scheduler {scheduler}: {worker} does not see {self._space.folder}; share that folder."
                 )
         return client
+
+
+def _kill(pids: Iterable[int | None]) -> None:
+    """Returns when these processes are gone, so that nothing is written after."""
+    import psutil  # type: ignore[import-untyped]
+
+    processes = [psutil.Process(pid) for pid in pids if pid and psutil.pid_exists(pid)]
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(processes, timeout=_PATIENCE)
 
 
 def _look_around(folder: Path) -> tuple[str, bool]:

@@ -21,6 +21,8 @@ from distributed import LocalCluster
 import golden
 from testbench.build import load_build
 from testbench.regress.digests import file_digest
+from testbench.regress.runs import Run
+from testbench.regress.workers import Workers
 from tests.testbench.tiny import SIZES, tiny_build, tiny_network
 from zeroskip.commands import main
 
@@ -262,6 +264,23 @@ def wait_for_outcomes(space: Space, more_than: int, process: subprocess.Popen[st
     while len(space.outcomes()) <= more_than:
         assert process.poll() is None, process.communicate()
         time.sleep(0.02)
+
+
+def test_a_run_that_ended_just_before_the_interruption_counts(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = Workers.results
+
+    def results(workers: Workers) -> Iterator[tuple[object, object, Exception | None]]:
+        """The interruption comes between the outcome on the disk and the news of it."""
+        for each in told(workers):
+            if isinstance(each[0], Run):
+                raise KeyboardInterrupt
+            yield each
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Workers, "results", results)
+        code, text, _ = space()
+    assert code == 130 and "interrupted" in text
+    assert space.outcomes() and int(space.junit().get("skipped") or 0) < len(RUNS)
 
 
 def test_it_goes_on_after_an_interruption_and_after_a_kill(space: Space) -> None:
