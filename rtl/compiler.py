@@ -20,6 +20,7 @@ from rtl.pipeline import pipeline
 from rtl.process import Process
 from rtl.report import Report, build_report, check_clock
 from rtl.steps import build_process
+from rtl.storage import bind_storage
 
 __all__ = ["compile_cpp", "compile_with_report"]
 
@@ -114,6 +115,7 @@ def _compile(
     network = build_network(module.functions[lowered.top], top, processes, modules)
     if clock_mhz is not None:
         for symbol, process in processes.items():
+            bind_storage(process.memories, lowered.pragmas, lowered.functions, _lines(module.functions[symbol]))
             pipeline(process, network.depths(process, modules[symbol]), 1000 / clock_mhz)
     texts = {top: emit_top(network, list(processes.values()), modules)}
     texts |= {modules[symbol]: emit_process(process, modules[symbol]) for symbol, process in processes.items()}
@@ -146,6 +148,11 @@ def _placed(fifo: Fifo, network: Network, processes: Mapping[str, Process]) -> F
             port = next(port for port in process.ports if network.wiring[end][port.name] == fifo.name)
             stages["read_in" if port.reads else "written_in"] = process.stage_of(port)
     return fifo.model_copy(update=stages)
+
+
+def _lines(function: Function) -> set[tuple[str, int]]:
+    """Where a process' code comes from."""
+    return {(item.place.file, item.place.line) for block in function.blocks for item in block.instructions}
 
 
 def _check_shared(functions: Sequence[Function]) -> None:

@@ -27,6 +27,7 @@ __all__ = [
     "Element",
     "add",
     "block_ram_read",
+    "block_ram_setup",
     "compare",
     "constant_shift",
     "divide",
@@ -43,6 +44,7 @@ __all__ = [
     "stream_data",
     "stream_flag",
     "stream_strobe",
+    "ultra_ram_count",
     "variable_shift",
 ]
 
@@ -54,6 +56,8 @@ _LUT_RAM_WORDS = 64
 _WIDE_MULTIPLEXER = 32  # inputs that the LUTs of one CLB and its F7, F8, F9 multiplexers choose from (UG574)
 _DSP_BITS = (27, 18)  # signed operands (UG579); unsigned ones have a bit less
 _LEAST_DSP_PRODUCT = 9  # Yosys' synth_xilinx gives narrower products to LUTs (DSP_Y_MINWIDTH)
+_ULTRA_RAM = (4096, 72)  # words, bits (UG573)
+_BLOCK_RAM_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))  # RAMB18E2 (UG573)
 _GRADE = 338 / 410  # -1 to -2
 
 
@@ -78,13 +82,13 @@ class Cost:
         delay_ns: from its slowest input to its output, in nanoseconds.
         luts: 6-input LUTs, roughly.
         dsps: DSP48E2 slices.
-        block_rams: RAMB36E2.
+        block_rams: RAMB36E2; a RAMB18E2 is half of one.
     """
 
     delay_ns: float
     luts: int = 0
     dsps: int = 0
-    block_rams: int = 0
+    block_rams: float = 0
 
 
 TABLE: dict[str, Element] = {
@@ -103,6 +107,7 @@ TABLE: dict[str, Element] = {
     "dsp_cascade": Element((0.159 - 0.141 + 0.016 + 0.698) * _GRADE, "Vivado (PCOUT to PCIN, ALU)"),
     "lut_ram": Element(0.148, "estimate (as a LUT)"),
     "block_ram": Element(1.100, "estimate; UG949 names about 1.5 over all families, DS958 0.9 for Versal -2"),
+    "block_ram_setup": Element(0.350, "estimate; Vivado has 0.2 to 0.5 for RAMB36E2, address to clock"),
     "clock_to_out": Element(0.096 * _GRADE, "Vivado (FDRE C to Q)"),
     "setup": Element(
         0.080, "estimate: the wire from a LUT to the register beside it, 0.02 to 0.06 in Vivado, and setup"
@@ -243,10 +248,21 @@ def lut_ram_read(depth: int, width: int) -> Cost:
 
 
 def block_ram_read(depth: int, width: int) -> Cost:
-    """Clock to data of a block RAM without its output register. Version 1 has none; for the scheduler to come."""
-    blocks = max(-(-depth * width // 36864), 1)
-    deep = max(-(-depth // 4096), 1)
-    return Cost(_ns("block_ram") + multiplexer(deep, width).delay_ns, 0, 0, blocks)
+    """Clock to data of a block RAM without its output register."""
+    halves = min(-(-width // bits) * -(-depth // words) for words, bits in _BLOCK_RAM_SHAPES)
+    deep = -(-depth // 4096)
+    return Cost(_ns("block_ram") + multiplexer(deep, width).delay_ns, 0, 0, halves / 2)
+
+
+def ultra_ram_count(depth: int, width: int) -> int:
+    """URAM288 of a memory; its delays are taken to be those of a block RAM."""
+    words, bits = _ULTRA_RAM
+    return -(-depth // words) * -(-width // bits)
+
+
+def block_ram_setup() -> Cost:
+    """What a block RAM's address, data and enable need before the clock."""
+    return Cost(_ns("block_ram_setup"))
 
 
 def register_output() -> Cost:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rtl.expressions import Node
 from rtl.kept import Kept
 from rtl.memories import Memory
 from rtl.names import Namespace, identifier
 from rtl.printer import Printer, dimension, source_comment
-from rtl.process import Access, Port, Process, Register, Stage, Step
+from rtl.process import Access, Fetch, Port, Process, Register, Stage, Step, Write
 
 __all__ = ["emit_process", "port_signals"]
 
@@ -128,7 +128,8 @@ class _Emitter:
         name = self._memory_names[id(memory)]
         if memory.depth == 1:
             return f"  logic {dimension(memory.width)}{name};"
-        return f"  logic {dimension(memory.width)}{name}[0:{memory.depth - 1}];"
+        style = f'(* ram_style = "{memory.storage}" *) ' if memory.storage in ("block", "ultra", "distributed") else ""
+        return f"  {style}logic {dimension(memory.width)}{name}[0:{memory.depth - 1}];"
 
     # Control --------------------------------------------------------------------------------------------------------
 
@@ -198,7 +199,7 @@ class _Emitter:
                 lines.append(f"  assign {data} = {self._output_data(uses)};")
         return "\n".join(lines)
 
-    def _strobe(self, fire: str, access: Access) -> str:
+    def _strobe(self, fire: str, access: Access | Write) -> str:
         if access.condition.op == "const":
             return fire if access.condition.number else "1'b0"
         return f"({fire} & ({self._printer.text(access.condition)}))"
@@ -286,6 +287,9 @@ class _Emitter:
             name = self._memory_names[id(memory)]
             if memory.initial is not None:
                 yield self._initial(memory, name)
+            if memory.clocked:
+                yield self._block_ram(memory, name)
+                continue
             lines = []
             for number, stage in enumerate(self._process.stages):
                 for fire, step in zip(self._fire_names[number], stage.steps, strict=True):
@@ -293,6 +297,61 @@ class _Emitter:
                     lines += [f"    if ({fire}) begin", *inner, "    end"] if inner else []
             if lines:
                 yield "\n".join(["  always_ff @(posedge ap_clk) begin", *lines, "  end"])
+
+    def _block_ram(self, memory: Memory, name: str) -> str:
+        """Its ports: one that writes, and as many that read as a clock has reads."""
+        ports, lines = [], []
+        writes = [
+            (self._strobe(fire, write), write)
+            for number, stage in enumerate(self._process.stages)
+            for fire, step in zip(self._fire_names[number], stage.steps, strict=True)
+            for write in step.writes
+            if write.memory is memory
+        ]
+        if writes:
+            enable, address, data = (self._names.unique(f"{name}_{signal}") for signal in ("we", "wa", "wd"))
+            where = self._chosen([(strobe, write.address) for strobe, write in writes])
+            what = self._chosen([(strobe, write.data) for strobe, write in writes])
+            ports += [
+                f"  wire {enable} = {' | '.join(strobe for strobe, _ in writes)};{source_comment(writes[0][1].place)}",
+                f"  wire {dimension(_address_bits(memory))}{address} = {where};",
+                f"  wire {dimension(memory.width)}{data} = {what};",
+            ]
+            lines.append(f"    if ({enable}) {name}[{address}] <= {data};")
+        for number, stage in enumerate(self._process.stages):
+            for fetch in stage.fetches:
+                if fetch.memory is memory and id(fetch.register) in self._spans:
+                    address = self._names.unique(f"{name}_ra")
+                    ways = [(self._is_in(number, steps), node) for steps, node in fetch.addresses]
+                    ports.append(
+                        f"  wire {dimension(_address_bits(memory))}{address} = {self._chosen(ways)};"
+                        f"{source_comment(fetch.place)}"
+                    )
+                    lines.append(f"    if ({self._go_names[number + 1]}) {self._fetched(fetch, name, address)}")
+        return "\n".join([*ports, "  always_ff @(posedge ap_clk) begin", *lines, "  end"])
+
+    def _fetched(self, fetch: Fetch, name: str, address: str) -> str:
+        span, width = self._spans[id(fetch.register)], fetch.memory.width
+        part = (
+            ""
+            if span.width == width
+            else f"[{span.low}]"
+            if span.width == 1
+            else f"[{span.low + span.width - 1}:{span.low}]"
+        )
+        return f"{self._register_names[id(fetch.register)]} <= {name}[{address}]{part};"
+
+    def _chosen(self, ways: Sequence[tuple[str, Node]]) -> str:
+        """The value whose condition holds; the last one when none does."""
+        text = self._printer.text(ways[-1][1])
+        for condition, node in ways[-2::-1]:
+            text = f"{condition} ? {self._printer.text(node)} :\n      {text}"
+        return text
+
+    def _is_in(self, stage: int, steps: frozenset[int]) -> str:
+        """One of these steps is in a stage, if any is."""
+        names = [f"({self._states[stage]} == {self._step_names[number]})" for number in sorted(steps)]
+        return names[0] if len(names) == 1 else f"({' | '.join(names)})"
 
     def _memory_writes(self, memory: Memory, name: str, step: Step) -> Iterator[str]:
         for write in step.writes:
@@ -331,3 +390,7 @@ class _Emitter:
             return ""
         text = ",\n      ".join(parts)
         return f"  // Bits that nothing looks at.\n  wire unused = &{{1'b0,\n      {text}}};"
+
+
+def _address_bits(memory: Memory) -> int:
+    return max((memory.depth - 1).bit_length(), 1)

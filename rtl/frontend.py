@@ -87,6 +87,7 @@ class SourceModule:
         pragmas: HLS pragmas of all source files involved.
         loops: the loops that are not unrolled, by the number that cuts name.
         pipelined: PIPELINE pragmas outside loops, by file and first line of the function that they stand in.
+        functions: file and first line of every function, in order; lambdas belong to the one that they stand in.
     """
 
     text: str
@@ -95,6 +96,7 @@ class SourceModule:
     pragmas: list[Pragma] = field(default_factory=list)
     loops: list[SourceLoop] = field(default_factory=list)
     pipelined: dict[tuple[str, int], Pragma] = field(default_factory=dict)
+    functions: list[tuple[str, int]] = field(default_factory=list)
 
 
 def lower(source: Path, top: str, include: Sequence[Path], defines: Mapping[str, str]) -> SourceModule:
@@ -116,7 +118,7 @@ def lower(source: Path, top: str, include: Sequence[Path], defines: Mapping[str,
     text = _set_inlining(lines, {symbol, *processes})
     optimised = _optimise(text)
     _check_unrolled(optimised)
-    return SourceModule(optimised, symbol, processes, pragmas, loops, pipelined)
+    return SourceModule(optimised, symbol, processes, pragmas, loops, pipelined, metadata.function_starts())
 
 
 def _clang(source: Path, include: Sequence[Path], defines: Mapping[str, str]) -> str:
@@ -172,7 +174,7 @@ class _Metadata:
 
     def function_starts(self) -> list[tuple[str, int]]:
         """File and first line of every function."""
-        nodes = [node for node in self.nodes.values() if "DISubprogram(" in node]
+        nodes = [node for node in self.nodes.values() if "DISubprogram(" in node and 'name: "operator()"' not in node]
         lines = [(re.search(r"\bline: (\d+)", node), re.search(r"\bfile: !(\d+)", node)) for node in nodes]
         return sorted({(self._path(self.nodes[int(file[1])]), int(line[1])) for line, file in lines if line and file})
 

@@ -109,6 +109,8 @@ class Kept:
                     if arg.serial not in nodes:
                         nodes[arg.serial] = arg
                         stack.append(arg)
+            for fetch in (fetch for stage in stages for fetch in stage.fetches if id(fetch.register) in found):
+                found[id(fetch.memory)] = Span(0, fetch.memory.width)
             if found == spans:
                 return spans
             spans = found
@@ -120,6 +122,9 @@ class Kept:
             value = self._new_value(shift, spans)
             if value is not None:
                 yield value
+        for fetch in stage.fetches:
+            if id(fetch.register) in spans:
+                yield from (address for _, address in fetch.addresses)
 
     def _step_roots(self, step: Step, spans: Mapping[int, Span]) -> Iterator[Node]:
         if step.ready is not None:

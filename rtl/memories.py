@@ -13,13 +13,14 @@ from dataclasses import dataclass
 
 from rtl.errors import CompileError
 from rtl.ir import Address, Constant, Function, Instruction, MemoryObject, Place, Value
+from rtl.storage import Storage
 
 __all__ = ["Memory", "MemoryMap", "linear_terms"]
 
 
 @dataclass(eq=False)
 class Memory:
-    """A memory with any number of ports: asynchronous reads, writes at the clock edge.
+    """A memory: writes at the clock edge, reads without a clock unless it is block RAM or UltraRAM.
 
     Attributes:
         name: from the source.
@@ -27,6 +28,7 @@ class Memory:
         depth: words.
         initial: every word at power-on, or None when the contents are undefined then.
         constant: it is never written.
+        storage: what it is made of; `auto` until the process is pipelined, and where it is not.
     """
 
     name: str
@@ -34,6 +36,12 @@ class Memory:
     depth: int
     initial: list[int] | None
     constant: bool
+    storage: Storage = "auto"
+
+    @property
+    def clocked(self) -> bool:
+        """Its words are there a clock after their addresses."""
+        return self.storage in ("block", "ultra")
 
 
 @dataclass(frozen=True)

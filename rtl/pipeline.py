@@ -16,13 +16,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from rtl import delays
+from rtl.errors import CompileError
 from rtl.expressions import Graph, Node
 from rtl.kept import Kept, StepEnd
 from rtl.memories import Memory
-from rtl.process import Access, Exit, Port, Process, Register, Stage, Step, Update, Write
-from rtl.timing_analysis import LUT_INPUTS, WIRES, Luts, NodeDelays, register_values
+from rtl.memory_ports import second_write
+from rtl.process import Access, Exit, Fetch, Port, Process, Register, Stage, Step, Update, Write
+from rtl.storage import Storage, worth_block_ram
+from rtl.timing_analysis import LUT_INPUTS, WIRES, Luts, NodeDelays, is_clocked_read, register_values, setup_time
 
 __all__ = ["CLOCK_SHARE", "pipeline"]
 
@@ -91,7 +95,7 @@ class _Elements:
 
     def around(self, element: Element) -> list[Element]:
         """The elements of the circle that an element is in; none for one that does not depend on itself."""
-        number = self.circle[element]
+        number = self.circle.get(element)
         return [other for other in self.all if self.circle[other] == number] if number in self._cyclic else []
 
     def inputs(self, element: Element) -> Iterator[Node]:
@@ -101,6 +105,15 @@ class _Elements:
         if isinstance(element, Memory):
             for read in self._all_reads.get(element, ()):
                 yield from read.args
+
+    def circles_through(self, memory: Memory) -> set[int]:
+        """The circles that a memory's words are part of."""
+        reads = {self.locked[read.serial] for read in self.reads_of(memory) if read.serial in self.locked}
+        return reads | ({self.circle[memory]} if self.around(memory) else set())
+
+    def reads_of(self, memory: Memory) -> list[Node]:
+        """Every expression that reads the memory."""
+        return self._all_reads.get(memory, [])
 
     def never_changes(self, node: Node) -> bool:
         """It depends on nothing that anything writes."""
@@ -201,6 +214,9 @@ class _Schedule:
         self._elements = _Elements(process, kept)
         self._period, self._budget, self._depths = period, CLOCK_SHARE * period, depths
         self._slow: set[int] = set()
+        for memory in process.memories:
+            memory.storage = self._storage(process, memory)
+            self._slow |= self._elements.circles_through(memory) if memory.clocked else set()
         roots = [node for element in self._elements.all for node in self._elements.inputs(element)]
         self._costs = NodeDelays(roots, register_values(process), depths)
         self._clock = delays.register_output().delay_ns
@@ -213,6 +229,20 @@ class _Schedule:
         self.ends = self._all_ends()
         self.intervals = [self._interval(number) for number in range(len(process.steps))]
         self.count = max([*self.homes.values(), *self.ends.values()], default=0) + 1
+
+    def _storage(self, process: Process, memory: Memory) -> Storage:
+        """What a memory is made of."""
+        if memory.depth == 1:
+            return "registers"
+        second = second_write(process, memory)
+        if memory.storage == "block" and second is not None:
+            message = f"'{memory.name}' is written twice in a clock, and a block RAM has one port for writes here"
+            raise CompileError(second.place.file, second.place.line, f"{message}; partition it, or bind it to lutram")
+        if memory.storage != "auto":
+            return memory.storage
+        if second is not None:
+            return "registers"
+        return "block" if worth_block_ram(memory, bool(self._elements.circles_through(memory))) else "distributed"
 
     def is_slow(self, element: Element) -> bool:
         """It is kept in a circle that takes more than one clock."""
@@ -261,6 +291,30 @@ class _Schedule:
             return None
         return None if isinstance(element, Memory) and self.is_slow(element) else self.homes[element]
 
+    def made_in(self, node: Node) -> int:
+        """The stage in which an expression is there first."""
+        home = None if is_clocked_read(node) else self.home(node)
+        return self.times[node.serial].stage if home is None else home
+
+    def read_ports(self) -> dict[int, tuple[int, frozenset[int]]]:
+        """Per read of a block RAM, by serial, the number of its port and the steps that it is for.
+
+        Reads of different steps share a port: only one step is in a stage.
+        """
+        found: dict[int, tuple[int, frozenset[int]]] = {}
+        taken: set[tuple[Memory, int, int, int]] = set()
+        for node in self._elements.nodes.values():
+            if not is_clocked_read(node) or not isinstance(node.key, Memory):
+                continue
+            memory, stage = node.key, self.times[node.serial].stage
+            steps = frozenset(
+                number for number, reads in enumerate(self._elements.reads) if node in reads.get(memory, ())
+            )
+            port = next(port for port in count() if not any((memory, stage, port, step) in taken for step in steps))
+            taken |= {(memory, stage, port, step) for step in steps}
+            found[node.serial] = port, steps
+        return found
+
     def _moved(self) -> bool:
         """Times for the present homes; whether any home must be later."""
         self.times, self._luts = {}, Luts()
@@ -291,6 +345,8 @@ class _Schedule:
         if home is not None and not (node.op == "read" and isinstance(node.key, Memory) and node.key.depth > 1):
             return _Time(home, self._costs.delay(node))
         start = self._start(node)
+        if is_clocked_read(node):
+            return self._fetch_time(node, start)
         if home is not None:
             start = max(start, _Time(home, self._clock))
         element = home_of(node)
@@ -304,6 +360,15 @@ class _Schedule:
             return _Time(start.stage, finish)
         self._luts.alone(node)
         return _Time(start.stage + 1, self._clock + self._costs.delay(node))
+
+    def _fetch_time(self, read: Node, start: _Time) -> _Time:
+        """A block RAM takes the address at the end of its home, or of the first stage that has it in time."""
+        assert isinstance(read.key, Memory)
+        home = self.home(read)
+        stage = home if home is not None else max(start.stage, self.homes.get(read.key, 0))
+        if home is None and stage == start.stage and start.ns + setup_time(read.key) > self._budget:
+            stage += 1
+        return _Time(stage + 1, self._costs.delay(read))
 
     def _lock(self, node: Node) -> int | None:
         """The circle that an expression must keep up with, if it is in one."""
@@ -341,6 +406,8 @@ class _Schedule:
         if stage > home:
             return stage
         ends = [end for _, end in self._elements.ends[element]]
+        if isinstance(element, Memory) and element.clocked and self._fetches_late(element, home):
+            return home + 1
         if not any(self._is_late(element, end, home, self._budget) for end in ends):
             return home
         if self._can_move(element):
@@ -349,6 +416,15 @@ class _Schedule:
             self._slow.add(self._elements.circle[element])
         return home
 
+    def _fetches_late(self, memory: Memory, home: int) -> bool:
+        """Whether an address for a block RAM comes too late in its home, and a later home would help."""
+        setup = setup_time(memory) + delays.multiplexer(len(self._elements.reads)).delay_ns
+        return any(
+            self._is_under_way(arg, home) and self._in(arg, home) + setup > self._budget
+            for read in self._elements.reads_of(memory)
+            for arg in read.args
+        )
+
     def _end_stage(self, element: Element, end: StepEnd) -> int:
         """The first stage in which all that an end needs is there in time."""
         stage = max(self.times[node.serial].stage for node in (end.enable, *end.values))
@@ -356,7 +432,7 @@ class _Schedule:
 
     def _is_late(self, element: Element, end: StepEnd, stage: int, limit: float) -> bool:
         """Whether what the element needs comes too late in a stage's clock, which has so many nanoseconds."""
-        setup = delays.register_setup().delay_ns
+        setup = setup_time(element)
         choice = delays.multiplexer(len(self._elements.ends[element])).delay_ns
         if any(self._in(node, stage) + choice + setup > limit for node in end.values):
             return True
@@ -404,6 +480,8 @@ class _Stages:
         self._process, self._schedule, self._graph = process, schedule, process.graph
         self._kept = Kept(process)
         self._made: dict[tuple[int, int], Node] = {}
+        self._read_ports = schedule.read_ports()
+        self._fetches: dict[tuple[Memory, int, int], Fetch] = {}
         names = [(step.name, step.place, step.loop) for step in process.steps]
         self.stages = [
             Stage([Step(name, place, loop=loop) for name, place, loop in names]) for _ in range(schedule.count)
@@ -466,15 +544,29 @@ class _Stages:
             return (
                 graph.slice(args[0], node.number, node.width) if node.op == "slice" else graph.sext(args[0], node.width)
             )
-        home = self._schedule.home(node)
-        made = self._schedule.times[node.serial].stage if home is None else home
+        made = self._schedule.made_in(node)
         assert made <= stage, (node.op, node.name, made, stage)
+        if made == stage and is_clocked_read(node):
+            return self._fetched(node, stage)
         if made == stage:
             return graph.rebuilt(node, [self._at(arg, stage) for arg in node.args])
         register = Register(f"{node.name or node.op}_s{stage}", node.width, node.place)
         self._process.registers.append(register)
         self.stages[stage - 1].shifts.append(Update(register, graph.const(1, 1), self._at(node, stage - 1)))
         return graph.leaf(node.width, register, register.name)
+
+    def _fetched(self, read: Node, stage: int) -> Node:
+        """The output of the port through which a block RAM's word comes into a stage."""
+        assert isinstance(read.key, Memory)
+        memory, (port, steps) = read.key, self._read_ports[read.serial]
+        fetch = self._fetches.get((memory, stage, port))
+        if fetch is None:
+            register = Register(f"{memory.name}_word", memory.width, read.place, memory)
+            self._process.registers.append(register)
+            fetch = self._fetches[memory, stage, port] = Fetch(memory, register, [], read.place)
+            self.stages[stage - 1].fetches.append(fetch)
+        fetch.addresses.append((steps, self._at(read.args[0], stage - 1)))
+        return self._graph.leaf(memory.width, fetch.register, fetch.register.name)
 
 
 def _ready(graph: Graph, accesses: Sequence[Access]) -> Node:

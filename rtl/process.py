@@ -8,7 +8,7 @@ from rtl.expressions import Graph, Node
 from rtl.ir import Place
 from rtl.memories import Memory
 
-__all__ = ["Access", "Exit", "Port", "Process", "Register", "Stage", "Step", "Update", "Write"]
+__all__ = ["Access", "Exit", "Fetch", "Port", "Process", "Register", "Stage", "Step", "Update", "Write"]
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,13 @@ class Register:
         name: from the source, where LLVM kept one.
         width: bits of the value.
         place: where the value is computed.
+        memory: the block RAM whose read port this register is the output of.
     """
 
     name: str
     width: int
     place: Place
+    memory: Memory | None = None
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,23 @@ class Step:
 
 
 @dataclass(eq=False)
+class Fetch:
+    """A read port of a block RAM: the address in one stage, the word in the next.
+
+    Attributes:
+        memory: the block RAM.
+        register: its output register.
+        addresses: of each address the steps that read there; in the others it does not matter.
+        place: a line that reads.
+    """
+
+    memory: Memory
+    register: Register
+    addresses: list[tuple[frozenset[int], Node]]
+    place: Place
+
+
+@dataclass(eq=False)
 class Stage:
     """One clock of a pipelined process: the part of every step that happens in it.
 
@@ -117,10 +136,12 @@ class Stage:
     Attributes:
         steps: for each step of the process what of it happens here; its exits are in one stage.
         shifts: registers that take values on to the next stage.
+        fetches: what block RAMs read for the next stage.
     """
 
     steps: list[Step]
     shifts: list[Update] = field(default_factory=list)
+    fetches: list[Fetch] = field(default_factory=list)
 
 
 @dataclass(eq=False)

@@ -10,11 +10,14 @@ from pathlib import Path, PurePath
 from pydantic import BaseModel, Field
 
 from rtl.dataflow import Network
-from rtl.delays import DEVICE
+from rtl.delays import DEVICE, block_ram_read, ultra_ram_count
 from rtl.errors import OptionError
 from rtl.frontend import SourceLoop, SourceModule
 from rtl.ir import Place
+from rtl.kept import Kept
 from rtl.loops import Loop, clocks_per_call, find_loops
+from rtl.memories import Memory
+from rtl.memory_ports import read_ports, write_ports
 from rtl.pragmas import Pragma
 from rtl.process import Process
 from rtl.timing_analysis import Chain, longest_chains
@@ -22,6 +25,7 @@ from rtl.timing_analysis import Chain, longest_chains
 _STATE = "state"  # as rtl.pipeline names the number of the step
 
 __all__ = [
+    "ArrayReport",
     "ChainReport",
     "LinkReport",
     "LoopReport",
@@ -87,6 +91,20 @@ class ProcessReport(BaseModel):
     chain: ChainReport
 
 
+class ArrayReport(BaseModel):
+    """An array that is more than single registers, in one process."""
+
+    process: str = Field(description="the C++ function with its template arguments")
+    name: str
+    words: int
+    bits: int = Field(description="of a word")
+    storage: str = Field(description="block RAM, Ultra RAM, LUT RAM or registers; of constants, ROM")
+    read_ports: int = Field(description="words that are read in a clock at most; each port is a copy of the memory")
+    write_ports: int = Field(description="words that are written in a clock at most; 0 of constants")
+    block_rams: float = Field(description="RAMB36E2 of one instance by geometry; a RAMB18E2 is half of one")
+    ultra_rams: int = Field(description="URAM288 of one instance by geometry")
+
+
 class Report(BaseModel):
     """Every process begins a step a clock, so the longest chain of any stage is the clock's least period."""
 
@@ -101,6 +119,7 @@ class Report(BaseModel):
     )
     loops: list[LoopReport]
     processes: list[ProcessReport]
+    arrays: list[ArrayReport]
 
     def summary(self) -> str:
         """One line: whether every loop reaches its II at the clock, and what is slowest."""
@@ -186,6 +205,31 @@ def build_report(
         misses=[miss for row in both for miss in _misses(row, clock_mhz)],
         loops=loops,
         processes=rows,
+        arrays=[row for process in processes.values() for row in _arrays(process)],
+    )
+
+
+def _arrays(process: Process) -> list[ArrayReport]:
+    spans = Kept(process).spans
+    return [_array_row(process, memory) for memory in process.memories if memory.depth > 1 and id(memory) in spans]
+
+
+def _array_row(process: Process, memory: Memory) -> ArrayReport:
+    ports = read_ports(process, memory)
+    block_rams = block_ram_read(memory.depth, memory.width).block_rams if memory.storage == "block" else 0.0
+    ultra_rams = ultra_ram_count(memory.depth, memory.width) if memory.storage == "ultra" else 0
+    kind = {"block": "block", "ultra": "Ultra", "distributed": "LUT"}.get(memory.storage)
+    ram = "ROM" if memory.constant else "RAM"
+    return ArrayReport(
+        process=process.name,
+        name=memory.name,
+        words=memory.depth,
+        bits=memory.width,
+        storage=f"{kind} {ram}" if kind else "registers",
+        read_ports=ports,
+        write_ports=0 if memory.constant else write_ports(process, memory),
+        block_rams=block_rams * ports,
+        ultra_rams=ultra_rams * ports,
     )
 
 

@@ -20,6 +20,8 @@ def print_report(report: Report) -> None:
     console = Console(width=None if Console().is_terminal else _WIDTH_WITHOUT_TERMINAL, highlight=False)
     console.print(_loops(report))
     console.print(_processes(report))
+    if report.arrays:
+        console.print(_arrays(report))
     slowest = max(report.processes, key=lambda row: row.chain.delay_ns)
     console.print(_chain(slowest.process, slowest.chain))
     for miss in report.misses:
@@ -53,6 +55,16 @@ def _processes(report: Report) -> Table:
         count = row.instances[0] if len(row.instances) == 1 else f"{row.instances[0]} and {len(row.instances) - 1} more"
         numbers = (row.steps, row.stages, row.ii_asked, row.clocks_per_call)
         table.add_row(escape(row.process), _place(row), escape(count), *map(_number, numbers), *_end(row))
+    return table
+
+
+def _arrays(report: Report) -> Table:
+    table = _table(f"{report.top}: arrays", "<process|<array|words|bits|<storage|read ports|write ports|RAMB36|URAM")
+    for row in report.arrays:
+        blocks = (f"{count:g}" if count else "" for count in (row.block_rams, row.ultra_rams))
+        numbers = map(_number, (row.words, row.bits))
+        ports = map(_number, (row.read_ports, row.write_ports))
+        table.add_row(escape(row.process), escape(row.name), *numbers, row.storage, *ports, *blocks)
     return table
 
 

@@ -16,7 +16,7 @@ from rtl.expressions import Node
 from rtl.ir import Place
 from rtl.kept import Kept, StepEnd
 from rtl.memories import Memory
-from rtl.process import Port, Process, Register, Update
+from rtl.process import Fetch, Port, Process, Register, Update
 from rtl.widths import Widths, known_widths
 
 __all__ = [
@@ -26,9 +26,11 @@ __all__ = [
     "Chain",
     "Link",
     "Luts",
+    "is_clocked_read",
     "NodeDelays",
     "longest_chains",
     "register_values",
+    "setup_time",
 ]
 
 _GATES = frozenset({"and", "or", "xor", "not", "select"})
@@ -119,12 +121,20 @@ def longest_chains(process: Process, depths: Mapping[str, int]) -> list[Chain]:
         for shift in part.shifts
         if (value := kept.new_value(shift)) is not None
     ]
+    shifts += [
+        (stage, _fetch_end(fetch, control.go(stage + 1)), control.go(stage + 1))
+        for stage, part in enumerate(process.stages)
+        for fetch in part.fetches
+        if id(fetch.register) in kept.spans
+    ]
     roots = [node for _, _, end, enable in found for node in (*end.values, enable)]
     roots += [node for _, end, enable in shifts for node in (*end.values, enable)]
     arrivals = Arrivals(NodeDelays(roots, register_values(process), depths, len(process.stages)), roots)
     writers = Counter((end.kind, id(end.key)) for _, _, end, _ in found)
     idle = Chain((Link("register", 1, "state", Place(), 0.0, 0.0),))
-    longest = max((_ended(arrivals, end, enable, 1, depths) for _, end, enable in shifts), key=_delay, default=idle)
+    longest = max(
+        (_ended(arrivals, end, enable, len(end.values), depths) for _, end, enable in shifts), key=_delay, default=idle
+    )
     chains = [longest] * len(process.steps)
     for stage, number, end, enable in found:
         accesses = process.stages[stage].steps[number].accesses
@@ -140,6 +150,11 @@ def _delay(chain: Chain) -> float:
 
 def _shift_end(shift: Update, value: Node) -> StepEnd:
     return StepEnd("register", shift.register.name, shift.register, shift.condition, (value,), shift.register.place)
+
+
+def _fetch_end(fetch: Fetch, enable: Node) -> StepEnd:
+    addresses = tuple(address for _, address in fetch.addresses)
+    return StepEnd("memory", fetch.memory.name, fetch.memory, enable, addresses, fetch.place)
 
 
 def register_values(process: Process) -> dict[object, list[Node]]:
@@ -202,7 +217,13 @@ def _ended(arrivals: Arrivals, end: StepEnd, enable: Node, writers: int, depths:
     slowest = max(ways, key=lambda links: links[-1].arrival_ns if links else 0.0)
     into = {"memory": "into memory", "read": "into stream", "write": "into stream"}.get(end.kind, "into register")
     width = end.values[0].width if end.values else 1
-    return Chain(_append(slowest, into, width, end, delays.register_setup().delay_ns), end.key)
+    return Chain(_append(slowest, into, width, end, setup_time(end.key)), end.key)
+
+
+def setup_time(end: object) -> float:
+    """What a register or memory needs before the clock, in nanoseconds."""
+    block = isinstance(end, Memory) and end.clocked
+    return (delays.block_ram_setup() if block else delays.register_setup()).delay_ns
 
 
 def _append(links: tuple[Link, ...], operator: str, width: int, end: StepEnd, delay: float) -> tuple[Link, ...]:
@@ -247,6 +268,9 @@ class NodeDelays:
         """In nanoseconds; of a register, a stream or a single word from the clock on."""
         if node.op == "leaf":
             return self._source_delay(node)
+        if is_clocked_read(node):
+            assert isinstance(node.key, Memory)
+            return delays.block_ram_read(node.key.depth, node.key.width).delay_ns
         if node.op == "read" and isinstance(node.key, Memory) and node.key.depth == 1:
             return delays.register_output().delay_ns
         if node.op in WIRES:
@@ -258,6 +282,8 @@ class NodeDelays:
             kind, port = node.key
             depth = self._depths[port.name]
             return (delays.stream_data(depth, port.bits) if kind == "data" else delays.stream_flag(depth)).delay_ns
+        if isinstance(node.key, Register) and node.key.memory is not None:
+            return delays.block_ram_read(node.key.memory.depth, node.key.memory.width).delay_ns
         return delays.register_output().delay_ns
 
     def _operator_delay(self, node: Node) -> float:
@@ -421,6 +447,11 @@ def _looked_at(nodes: Mapping[int, Node], roots: Iterable[Node]) -> dict[int, in
                     wanted = arg.width
             bits[arg.serial] = max(bits[arg.serial], min(wanted, arg.width))
     return bits
+
+
+def is_clocked_read(node: Node) -> bool:
+    """It is a word of a block RAM, which is there a clock after its address."""
+    return node.op == "read" and isinstance(node.key, Memory) and node.key.clocked
 
 
 def lut_inputs(node: Node, arg: Node) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rtl import compile_with_report
+from rtl import Design, compile_with_report
 from tests.rtl.random_programs import random_program
 from tests.rtl.simulation import Program, compile_programs, random_words, run_cpp, run_rtl
 
@@ -94,6 +94,31 @@ BODIES = {
     }
     for (int left = count; left < 14; ++left) out.write(in.read() * x);
   }""",
+    # An array that every iteration writes and reads, elsewhere and where it has just written.
+    "delay_line": """
+  ap_uint<32> line[300];
+  for (int i = 0; i < 300; ++i) line[i] = i;
+  ap_uint<9> at = 0;
+  for (int i = 0; i < 60; ++i) {
+    const ap_uint<32> x = in.read();
+    line[at] = x * x;
+    at = at == 299 ? ap_uint<9>(0) : ap_uint<9>(at + 1);
+    const ap_uint<9> where = (x & 1) ? at : ap_uint<9>(i);
+    out.write(line[where] + line[(x >> 5) & 255] * 3);
+  }""",
+    # One array in three loops, read at one address, at two, and behind a condition; a table of constants.
+    "passes": """
+  static const ap_uint<16> table[128] = {3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3, 2, 3, 8, 4, 6};
+  static ap_uint<32> words[128];
+  for (int i = 0; i < 60; ++i) words[(i * 37) & 127] = in.read() * table[i & 31];
+  for (int i = 0; i < 128; ++i) out.write(words[i] + words[127 - i] * table[words[i] & 127]);
+  for (int i = 0; i < 128; ++i) {
+    if (i & 1) words[i] = words[i] + 5;
+    else words[i] = i;
+  }
+  for (int i = 0; i < 128; i += 3) {
+    if (i & 4) out.write(words[i]);
+  }""",
     # A stream that is only written sometimes, and when hangs on late logic.
     "seldom": """
   for (int i = 0; i < 60; ++i) {
@@ -105,6 +130,13 @@ BODIES = {
 }
 
 
+ARRAYS = ("histogram", "chase", "delay_line", "passes")
+
+
+def _text(design: Design) -> str:
+    return "".join(path.read_text() for path in design.files)
+
+
 def _bodies() -> list[Program]:
     return [
         Program(name, _process(name, body), {"in": random_words(number, 120, 32)}, calls=2)
@@ -112,12 +144,19 @@ def _bodies() -> list[Program]:
     ]
 
 
+@pytest.mark.parametrize("storage", ["by size", "block RAM"])
 @pytest.mark.parametrize("clock_mhz", CLOCKS)
-def test_words_are_those_of_the_cpp(clock_mhz: float, tmp_path: Path) -> None:
+def test_words_are_those_of_the_cpp(
+    clock_mhz: float, storage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Every word of the bodies above and of random programs, without pauses and with random ones."""
+    if storage == "block RAM":  # whatever is not written twice in a clock
+        monkeypatch.setattr("rtl.pipeline.worth_block_ram", lambda memory, circular: True)
     programs = _bodies() + [random_program(int(clock_mhz) * 1000 + number) for number in range(PROGRAMS)]
     designs = compile_programs(programs, tmp_path / "rtl", clock_mhz)
     assert all(any(item.stages > 1 for item in designs[name].processes) for name in BODIES)
+    in_block_ram = {name for name in BODIES if 'ram_style = "block"' in _text(designs[name])}
+    assert in_block_ram == ({"delay_line"} if storage == "by size" else set(ARRAYS)), in_block_ram
     wanted = run_cpp(programs, designs, tmp_path / "cpp")
     counts = {program.top: {"out": len(wanted[program.top].words["out"])} for program in programs}
     runs = run_rtl(programs, designs, counts, tmp_path / "simulation", STALLS)

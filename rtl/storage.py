@@ -1,0 +1,122 @@
+"""What an array becomes: block RAM, UltraRAM, LUT RAM or registers, by its pragmas and its size.
+
+A word of block RAM or UltraRAM is there a clock after its address, through one port for reads and one for writes.
+LUT RAM is read without a clock, and registers have as many ports as there are accesses.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from rtl.errors import CompileError
+from rtl.pragmas import Pragma
+
+if TYPE_CHECKING:
+    from rtl.memories import Memory
+
+__all__ = ["Storage", "bind_storage", "worth_block_ram"]
+
+Storage = Literal["auto", "block", "ultra", "distributed", "registers"]
+"""As `ram_style` of Vivado and Yosys names them; `auto` is decided when the process is pipelined."""
+
+Line = tuple[str, int]
+
+_LUT_WORDS = 64  # words that a LUT holds a bit of
+_FEW_BITS = 4096
+_MANY_BITS = 1 << 16
+
+_IMPLEMENTATIONS: Mapping[str, Storage] = {
+    "auto": "auto",
+    "bram": "block",
+    "bram_ecc": "block",
+    "uram": "ultra",
+    "uram_ecc": "ultra",
+    "lutram": "distributed",
+    "srl": "distributed",
+}
+
+
+def bind_storage(
+    memories: Sequence[Memory], pragmas: Sequence[Pragma], functions: Sequence[Line], lines: Collection[Line]
+) -> None:
+    """Sets each memory's storage from the pragmas that name its array, in functions that the process' code is from.
+
+    Args:
+        memories: of one process.
+        pragmas: of all source files.
+        functions: file and first line of every function, in order.
+        lines: file and line of everything that the process does.
+
+    Raises:
+        CompileError: an implementation that does not exist, or cannot hold the array.
+    """
+    inside = {_function(functions, line) for line in lines}
+    for pragma in pragmas:
+        wish, name = _wish(pragma), _variable(pragma)
+        if wish and name and _function(functions, (pragma.file, pragma.line)) in inside:
+            for memory in memories:
+                if _is_called(memory, name):
+                    _check(pragma, wish, memory)
+                    memory.storage = wish
+
+
+def _check(pragma: Pragma, wish: Storage, memory: Memory) -> None:
+    if wish == "ultra" and memory.initial is not None and any(memory.initial):
+        message = f"'{memory.name}' has initial values, which UltraRAM cannot hold; bind it to bram"
+        raise CompileError(pragma.file, pragma.line, message)
+
+
+def _function(functions: Sequence[Line], line: Line) -> Line | None:
+    """The function that a line stands in."""
+    above = functions[: bisect_right(functions, line)]
+    return above[-1] if above and above[-1][0] == line[0] else None
+
+
+def worth_block_ram(memory: Memory, circular: bool) -> bool:
+    """Whether an array without a pragma is to be block RAM: more words than a LUT holds, and not just a few bits.
+
+    Args:
+        memory: the array.
+        circular: what it reads is needed for what it holds next. Block RAM would make that a clock longer, so only an
+            array too large for LUTs pays that.
+    """
+    least = _MANY_BITS if circular else _FEW_BITS
+    return memory.depth > _LUT_WORDS and memory.depth * memory.width > least
+
+
+def _variable(pragma: Pragma) -> str:
+    match = re.search(r"\bvariable\s*=\s*(?:\w+\s*(?:\.|->)\s*)*(\w+)", pragma.arguments, re.IGNORECASE)
+    return match[1] if match else ""
+
+
+def _is_called(memory: Memory, variable: str) -> bool:
+    """The memory is the array, or a column or field of it."""
+    return re.fullmatch(rf"(?:.*\.)?{re.escape(variable)}(?:_\d+|\.\w+)*", memory.name) is not None
+
+
+def _wish(pragma: Pragma) -> Storage | None:
+    if pragma.name == "BIND_STORAGE":
+        return _bound(pragma)
+    return _partitioned(pragma) if pragma.name == "ARRAY_PARTITION" else None
+
+
+def _bound(pragma: Pragma) -> Storage | None:
+    match = re.search(r"\bimpl\s*=\s*(\w+)", pragma.arguments, re.IGNORECASE)
+    if match is None:
+        return None
+    found = _IMPLEMENTATIONS.get(match[1].lower())
+    if found is None:
+        known = ", ".join(_IMPLEMENTATIONS)
+        raise CompileError(pragma.file, pragma.line, f"BIND_STORAGE impl={match[1]} is none of {known}")
+    return found
+
+
+def _partitioned(pragma: Pragma) -> Storage | None:
+    kind = re.search(r"\b(complete|cyclic|block)\b", pragma.arguments, re.IGNORECASE)
+    dimension = re.search(r"\bdim\s*=\s*(\d+)", pragma.arguments, re.IGNORECASE)
+    # One dimension of several: the compiler takes apart by itself what is indexed by constants.
+    whole = dimension is None or dimension[1] in ("0", "1")
+    return "registers" if whole and (kind is None or kind[1].lower() == "complete") else None
