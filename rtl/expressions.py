@@ -332,15 +332,25 @@ class Graph:
         low = _undecided_bits(predicate, a, b)
         if low:
             return self.compare(predicate, self.slice(a, low, a.width - low), self.slice(b, low, b.width - low))
-        if predicate == "ult" and a.op == "const" and a.number == 0:
-            return self._binary("ne", 1, b, a)
-        if predicate == "ule" and b.op == "const" and b.number == 0:
-            return self._binary("eq", 1, a, b)
+        zero = self._against_zero(predicate, a, b)
+        if zero is not None:
+            return zero
         if predicate == "slt" and b.op == "const" and b.number == 0:
             return self.slice(a, a.width - 1, 1)
         if predicate in ("eq", "ne") and a.op == "const":
             a, b = b, a
         return self._binary(predicate, 1, a, b)
+
+    def _against_zero(self, predicate: str, a: Node, b: Node) -> Node | None:
+        """A comparison that only asks whether an unsigned number is 0; None for others."""
+        nothing = self.const(a.width, 0)
+        known = a.number if a.op == "const" else b.number if b.op == "const" else None
+        match predicate, a.op == "const", known:
+            case ("ult", True, 0) | ("ule", True, 1):
+                return self._binary("ne", 1, b, nothing)
+            case ("ult", False, 1) | ("ule", False, 0):
+                return self._binary("eq", 1, a, nothing)
+        return None
 
     def arithmetic(self, op: str, a: Node, b: Node) -> Node:
         """`add`, `sub`, `mul`, `udiv`, `sdiv`, `urem`, `srem` at the operands' width."""

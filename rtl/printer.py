@@ -169,8 +169,8 @@ class Printer:
         if op == "const":
             return _literal(node)
         if op in _INFIX:
-            if op == "mul" and all(arg.op == "sext" for arg in args):
-                return " * ".join(f"{node.width}'($signed({self.text(arg.args[0])}))" for arg in args)
+            if op == "mul":
+                return " * ".join(self._factor(arg) for arg in args)
             return f"{self._operand(args[0])} {_INFIX[op]} {self._operand(args[1])}"
         if op in _SIGNED_INFIX:
             return f"$signed({self.text(args[0])}) {_SIGNED_INFIX[op]} $signed({self.text(args[1])})"
@@ -197,6 +197,18 @@ class Printer:
                     self._see(name, (1 << node.width) - 1)
                 return name if single else f"{name}[{self.text(args[0])}]"
         raise AssertionError(op)
+
+    def _factor(self, node: Node) -> str:
+        """A factor as a signed number of no more bits than it needs: a DSP slice multiplies 27 by 18 signed bits.
+
+        The product's bits below its width are the same whatever sign the factors are read with.
+        """
+        if node.op == "sext":
+            return f"{node.width}'($signed({self.text(node.args[0])}))"
+        if node.op == "cat" and node.args[-1].op == "const" and not node.args[-1].number:
+            parts = ", ".join(self.text(part) for part in reversed(node.args[:-1]))
+            return f"{node.width}'($signed({{1'b0, {parts}}}))"
+        return f"$signed({self.text(node)})"
 
     def _render_slice(self, node: Node) -> str:
         return self._bits(node.args[0], node.number, node.width)

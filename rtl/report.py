@@ -20,6 +20,7 @@ from rtl.memories import Memory
 from rtl.memory_ports import read_ports, write_ports
 from rtl.pragmas import Pragma
 from rtl.process import Process
+from rtl.resources import Resources, estimate_fifo, estimate_process
 from rtl.timing_analysis import Chain, longest_chains
 
 _STATE = "state"  # as rtl.pipeline names the number of the step
@@ -89,6 +90,7 @@ class ProcessReport(BaseModel):
     limits: list[str]
     meets_clock: bool
     chain: ChainReport
+    resources: Resources = Field(description="of one instance, estimated")
 
 
 class ArrayReport(BaseModel):
@@ -120,6 +122,7 @@ class Report(BaseModel):
     loops: list[LoopReport]
     processes: list[ProcessReport]
     arrays: list[ArrayReport]
+    resources: Resources = Field(description="of the whole design, its FIFOs included, estimated")
 
     def summary(self) -> str:
         """One line: whether every loop reaches its II at the clock, and what is slowest."""
@@ -192,7 +195,8 @@ def build_report(
         own = [_loop_row(process, loop, chains, source.loops, period) for loop in found]
         loops += sorted(own, key=lambda row: (row.file, row.line))
         asked = _asked(source.pipelined.get((process.place.file, process.place.line)))
-        rows.append(_process_row(process, modules[symbol], instances, chains, found, asked, period))
+        resources = estimate_process(process, network.depths(process, modules[symbol]))
+        rows.append(_process_row(process, modules[symbol], instances, chains, found, asked, period, resources))
     both: list[LoopReport | ProcessReport] = [*loops, *rows]
     slowest = max(rows, key=lambda row: row.chain.delay_ns)
     return Report(
@@ -206,6 +210,10 @@ def build_report(
         loops=loops,
         processes=rows,
         arrays=[row for process in processes.values() for row in _arrays(process)],
+        resources=sum(
+            [estimate_fifo(fifo.depth, fifo.bits) for fifo in network.fifos],
+            sum((row.resources.times(len(row.instances)) for row in rows), Resources()),
+        ),
     )
 
 
@@ -294,6 +302,7 @@ def _process_row(
     loops: Sequence[Loop],
     asked: int | None,
     period: float,
+    resources: Resources,
 ) -> ProcessReport:
     chain = _chain_row(process, chains, range(len(process.steps)))
     limits = _accesses(process, range(len(process.steps))) if asked is not None else []
@@ -314,6 +323,7 @@ def _process_row(
         limits=limits,
         meets_clock=chain.delay_ns <= period,
         chain=chain,
+        resources=resources,
     )
 
 

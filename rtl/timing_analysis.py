@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rtl import delays
+from rtl.delays import Cost
 from rtl.expressions import Node
 from rtl.ir import Place
 from rtl.kept import Kept, StepEnd
@@ -24,6 +25,7 @@ __all__ = [
     "WIRES",
     "Arrivals",
     "Chain",
+    "Control",
     "Link",
     "Luts",
     "is_clocked_read",
@@ -108,7 +110,7 @@ def longest_chains(process: Process, depths: Mapping[str, int]) -> list[Chain]:
         process: it is to be emitted already: the analysis adds expressions to its graph.
         depths: words of the FIFO behind each port, by the port's name.
     """
-    kept, control = Kept(process), _Control(process)
+    kept, control = Kept(process), Control(process)
     found = [
         (stage, number, end, control.takes_effect(stage, number, end))
         for stage, part in enumerate(process.stages)
@@ -166,7 +168,7 @@ def register_values(process: Process) -> dict[object, list[Node]]:
     return values
 
 
-class _Control:
+class Control:
     """When stages move and steps take effect, as expressions; `rtl.emit` writes the same as text."""
 
     def __init__(self, process: Process) -> None:
@@ -275,7 +277,11 @@ class NodeDelays:
             return delays.register_output().delay_ns
         if node.op in WIRES:
             return 0.0
-        return delays.logic(2).delay_ns if self.is_gate(node) else self._operator_delay(node)
+        return delays.logic(2).delay_ns if self.is_gate(node) else self.operator(node).delay_ns
+
+    def bits(self, node: Node) -> int:
+        """Of its lowest bits how many matter and may be set."""
+        return min(self._looked_at[node.serial], max(self._widths[node.serial].unsigned, 1))
 
     def _source_delay(self, node: Node) -> float:
         if isinstance(node.key, tuple) and isinstance(node.key[-1], Port):
@@ -286,40 +292,43 @@ class NodeDelays:
             return delays.block_ram_read(node.key.memory.depth, node.key.memory.width).delay_ns
         return delays.register_output().delay_ns
 
-    def _operator_delay(self, node: Node) -> float:
+    def operator(self, node: Node) -> Cost:
+        """What an operator costs that is neither gate nor wire."""
         args = node.args
         bits = max(self._widths[arg.serial].least for arg in args)
         width = min(self._looked_at[node.serial], bits + 1)
         match node.op:
             case "add" | "sub":
-                return delays.add(width).delay_ns
+                return delays.add(width)
             case "mul":
-                return self._product_delay(node)
+                return self._product(node)
             case "ult" | "ule" | "slt" | "sle":
-                return delays.compare(bits).delay_ns
+                return delays.compare(bits)
             case "eq" | "ne":
                 number = next((arg for arg in args if arg.op == "const"), None)
-                return (delays.equal(bits) if number is None else delays.logic(bits)).delay_ns
+                return delays.equal(bits) if number is None else delays.logic(bits)
             case "shl" | "lshr" | "ashr":
-                return delays.variable_shift(self._looked_at[node.serial], args[1].width).delay_ns
+                return delays.variable_shift(self._looked_at[node.serial], args[1].width)
             case "udiv" | "sdiv" | "urem" | "srem":
-                return delays.divide(self._widths[args[0].serial].least).delay_ns
+                return delays.divide(self._widths[args[0].serial].least)
             case "ones":
-                return delays.population_count(args[0].width).delay_ns
+                return delays.population_count(args[0].width)
             case "parity":
-                return delays.parity(args[0].width).delay_ns
+                return delays.parity(args[0].width)
             case "read":
                 assert isinstance(node.key, Memory)
-                return delays.lut_ram_read(node.key.depth, node.key.width).delay_ns
+                return delays.lut_ram_read(node.key.depth, node.key.width)
         raise AssertionError(node.op)
 
-    def _product_delay(self, node: Node) -> float:
+    def _product(self, node: Node) -> Cost:
         looked_at = self._looked_at[node.serial]
         first, second = (self._widths[arg.serial] for arg in node.args)
         if node.args[1].op == "const":
-            return delays.multiply_constant(min(looked_at, first.least + second.least), node.args[1].number).delay_ns
+            return delays.multiply_constant(min(looked_at, first.least + second.least), node.args[1].number)
         bits = min(looked_at, first.least), min(looked_at, second.least)
-        return delays.multiply(*bits, signed=first.is_signed or second.is_signed).delay_ns
+        # Of a product that is cut to its factors' width the sign does not matter.
+        signed = first.is_signed or second.is_signed or looked_at <= min(bits)
+        return delays.multiply(*bits, signed=signed)
 
 
 class Arrivals:
@@ -399,6 +408,10 @@ class Luts:
             inputs = joined
         self._inputs[node.serial] = inputs
         return max((arg for arg, _ in inputs.values()), key=time, default=None)
+
+    def inputs(self, node: Node) -> list[Node]:
+        """What goes into the LUT that makes a gate, after `packed`."""
+        return [arg for arg, _ in self._inputs[node.serial].values()]
 
     def alone(self, node: Node) -> None:
         """`node` is made in a LUT of its own after all."""

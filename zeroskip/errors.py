@@ -4,6 +4,7 @@ import golden
 import rtl
 from compression.errors import CompressionError
 from generator import BoardError, BuildError, EngineError
+from rtl.synthesis import SynthesisError
 from testbench.build import BuildFileError
 from testbench.regress.coverage_points import CoverageError
 from testbench.regress.suite import SuiteError
@@ -25,6 +26,7 @@ BAD_INPUT = (
     EngineError,
     OSError,
     SuiteError,
+    SynthesisError,
     golden.DescriptionError,
     rtl.CompileError,
     rtl.OptionError,

@@ -14,6 +14,7 @@ from zeroskip.commands.regress import regress
 from zeroskip.commands.report import report
 from zeroskip.commands.rtl import rtl
 from zeroskip.commands.run import run
+from zeroskip.commands.synth import synth
 from zeroskip.commands.verify import verify
 from zeroskip.errors import BAD_INPUT, sentence
 
@@ -28,7 +29,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (compress, compress_report, inspect, run, generate, verify, regress, report, rtl):
+for command in (compress, compress_report, inspect, run, generate, verify, regress, synth, report, rtl):
     app.command()(command)
 
 
