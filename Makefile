@@ -16,7 +16,7 @@ JOBS ?= 2
 STAMP := $(VENV)/.setup-$(shell cat requirements.lock pyproject.toml | sha256sum | cut -c1-16)
 TORCH_STAMP := $(VENV)/.compression-$(shell sha256sum < requirements-compression.lock | cut -c1-16)
 PACKAGES := golden generator rtl compression testbench zeroskip
-CXX_FILES = $(shell find hls_templates testbench rtl/include tests \( -name '*.h' -o -name '*.hpp' -o -name '*.cpp' \) 2>/dev/null | sort)
+CXX_FILES = $(shell find examples hls_templates testbench rtl/include tests \( -name '*.h' -o -name '*.hpp' -o -name '*.cpp' \) 2>/dev/null | sort)
 
 .PHONY: help setup setup-compression test lint format demo regress data lock clean
 

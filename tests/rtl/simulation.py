@@ -45,18 +45,17 @@ class Program:
 
 @dataclass
 class Outcome:
-    """What came out: words per port, and the clock of every word (RTL only)."""
+    """What came out: words per port; in RTL the clock of every word, and of the first word taken at each input."""
 
     words: dict[str, list[int]]
     clocks: dict[str, list[int]] = field(default_factory=dict)
-    high_water: dict[str, int] = field(default_factory=dict)
+    first_taken: dict[str, int] = field(default_factory=dict)
 
 
 def run_cpp(programs: Sequence[Program], designs: Mapping[str, Design], folder: Path) -> dict[str, Outcome]:
     """The programs' outputs as g++ and Xilinx' ap_types compute them."""
     folder.mkdir(parents=True, exist_ok=True)
-    lines = ["#define AP_INT_MAX_W 4096", '#include "ap_int.h"', '#include "hls_stream.h"', "#include <string>"]
-    lines.append("template <int W> ap_uint<W> parse(const char* text) { return ap_uint<W>(text, 16); }")
+    lines = [_CPP_HEAD]
     for program in programs:
         path = folder / f"{program.top}.cpp"
         path.write_text(program.source)
@@ -75,24 +74,50 @@ def run_cpp(programs: Sequence[Program], designs: Mapping[str, Design], folder: 
     return found
 
 
+_CPP_HEAD = r"""#define AP_INT_MAX_W 4096
+#include <initializer_list>
+#include <string>
+#include <tuple>
+#include <type_traits>
+
+#include "ap_fixed.h"
+#include "ap_int.h"
+#include "hls_stream.h"
+
+template <typename F> struct Ports;
+template <typename... S> struct Ports<void(S&...)> { typedef std::tuple<S...> All; };
+template <typename T> void send(hls::stream<T>& port, const char* text) {
+  T word;
+  if constexpr (std::is_integral_v<T>) word = T(std::stoull(text, nullptr, 16));
+  else word.range(T::width - 1, 0) = ap_uint<T::width>(text, 16);
+  port.write(word);
+}
+template <typename T> auto bits_of(const T& word) {
+  if constexpr (std::is_integral_v<T>) return ap_uint<8 * sizeof(T)>(word);
+  else return ap_uint<T::width>(word.range(T::width - 1, 0));
+}
+template <typename T> void show(hls::stream<T>& port, const char* name) {
+  while (!port.empty()) {
+    std::string hex = bits_of(port.read()).to_string(16);
+    if (hex.rfind("0x", 0) == 0) hex = hex.substr(2);
+    std::printf("WORD %s 0x%s\n", name, ("0" + hex).c_str());
+  }
+}
+"""
+
+
 def _cpp_driver(program: Program, design: Design) -> list[str]:
-    ports = {port.name: port for port in design.ports}
-    lines = ["  {"]
-    for port in design.ports:
-        lines.append(f"    hls::stream<ap_uint<{port.bits}>> {port.name};")
+    head = re.search(rf"\bvoid\s+{program.top}\s*\(([^)]*)\)\s*{{", program.source)
+    assert head, f"no definition of {program.top}"
+    parameters = re.findall(r"&\s*(\w+)", head[1])
+    assert sorted(parameters) == sorted(port.name for port in design.ports)
+    lines = [f"  {{ Ports<decltype({program.top})>::All all;"]
+    lines += [f"    auto& {name} = std::get<{number}>(all);" for number, name in enumerate(parameters)]
     for name, words in program.inputs.items():
-        bits = ports[name].bits
-        lines += [f'    {name}.write(parse<{bits}>("{word:x}"));' for word in words]
-    arguments = ", ".join(
-        port.name for port in sorted(design.ports, key=lambda port: program.source.index(f"& {port.name}"))
-    )
-    lines.append(f"    for (int call = 0; call < {program.calls}; ++call) {program.top}({arguments});")
-    for name in program.outputs:
-        print_word = f'std::printf("WORD {program.top} {name} %s\\n", ("0x" + hex).c_str());'
-        strip = 'std::string hex = word.to_string(16); if (hex.rfind("0x", 0) == 0) hex = hex.substr(2);'
-        lines.append(
-            f"    while (!{name}.empty()) {{ ap_uint<{ports[name].bits}> word = {name}.read(); {strip} {print_word} }}"
-        )
+        texts = ", ".join(f'"{word:x}"' for word in words)
+        lines.append(f"    for (const char* text : std::initializer_list<const char*>{{{texts}}}) send({name}, text);")
+    lines.append(f"    for (int call = 0; call < {program.calls}; ++call) {program.top}({', '.join(parameters)});")
+    lines += [f'    show({name}, "{program.top} {name}");' for name in program.outputs]
     return [*lines, "  }"]
 
 
@@ -163,6 +188,8 @@ def _parse(programs: Sequence[Program], text: str) -> dict[str, Outcome]:
     for top, port, clock, word in re.findall(r"^WORD (\w+) (\w+) (\d+) ([0-9a-f]+)$", text, re.MULTILINE):
         found[top].words[port].append(int(word, 16))
         found[top].clocks[port].append(int(clock))
+    for top, port, clock in re.findall(r"^FIRST (\w+) (\w+) (\d+)$", text, re.MULTILINE):
+        found[top].first_taken[port] = int(clock)
     return found
 
 
@@ -213,13 +240,17 @@ template <std::size_t N> void show(const VlWide<N>& port) {
   for (size_t i = N; i-- > 0;) std::printf("%08x", port[i]);
 }
 struct Source {
-  std::vector<std::string> words; size_t sent = 0; bool valid = false;
+  const char* name; std::vector<const char*> words; size_t sent = 0; bool valid = false;
   template <typename D> void drive(D& data, CData& tvalid) {
     if (!valid && sent < words.size() && !stalled()) valid = true;
     tvalid = valid;
     if (valid) put(data, words[sent]);
   }
-  void clocked(CData tready) { if (valid && tready) { ++sent; valid = false; } }
+  void clocked(CData tready) {
+    if (!(valid && tready)) return;
+    if (sent == 0) std::printf("FIRST %s %llu\\n", name, (unsigned long long)clocks);
+    ++sent; valid = false;
+  }
 };
 struct Sink {
   const char* top; const char* port; size_t wanted; size_t got = 0; bool ready = false;
@@ -253,7 +284,10 @@ def _bench_driver(
             name = f"{program.top}_{port.name}"
             if port.direction == "in":
                 words = ", ".join(f'"{word:x}"' for word in program.inputs[port.name])
-                setup.append(f"  Source s_{name}; s_{name}.words = {{{words}}};")
+                # A table, since g++ takes gigabytes for a std::vector of thousands of strings.
+                setup.append(f"  static const char* const t_{name}[] = {{{words or 'nullptr'}}};")
+                size = len(program.inputs[port.name])
+                setup.append(f'  Source s_{name}{{"{program.top} {port.name}", {{t_{name}, t_{name} + {size}}}}};')
                 drive.append(f"    s_{name}.drive(b.{name}_TDATA, b.{name}_TVALID);")
                 clocked.append(f"    s_{name}.clocked(b.{name}_TREADY);")
             else:
