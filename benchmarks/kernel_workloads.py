@@ -103,6 +103,21 @@ def _fir_filter() -> Workload:
     return Workload(text, len(counts), inputs, {"out": _words(result, 16)}, sum(1 + n for n in counts))
 
 
+def _fir_reloadable() -> Workload:
+    sizes = [(31, 60), (1, 5), (64, 20), (6, 0), (10, 17)]  # taps that the factor of 4 divides and does not
+    inputs: Words = {"size": [], "taps": [], "in": []}
+    out: list[int] = []
+    for number, (taps, samples) in enumerate(sizes):
+        weights, signal = _random(50 + number, -32768, 32768, taps), _random(60 + number, -32768, 32768, samples)
+        inputs["size"] += [taps, samples]
+        inputs["taps"] += _words(weights, 16)
+        inputs["in"] += _words(signal, 16)
+        out += _words(np.convolve(signal, weights)[:samples], 38) if samples else []
+    steps = sum(2 + taps + 64 // 4 + samples * (1 + -(-taps // 4)) for taps, samples in sizes)
+    text = "60, 5, 20, 0 and 17 samples with 31, 1, 64, 6 and 10 taps"
+    return Workload(text, len(sizes), inputs, {"out": out}, steps)
+
+
 def _convolution_3x3() -> Workload:
     kernels = [
         ([1, 2, 1, 2, 4, 2, 1, 2, 1], 4),
@@ -203,6 +218,28 @@ def _crc32() -> Workload:
     return Workload("messages of 1003, 9, 0, 3 and 4 bytes", len(messages), inputs, {"out": out}, steps)
 
 
+def _packet_checksum() -> Workload:
+    """The sum of RFC 1071 over whole packets; bytes that TKEEP leaves out are not zero."""
+    lengths = [1500, 1, 8, 9, 64, 1023, 20]
+    packets = [bytes(_random(70 + number, 0, 256, length).tolist()) for number, length in enumerate(lengths)]
+    beats, out = [], []
+    for number, packet in enumerate(packets):
+        tag = (number % 8) << 1 | (number * 5 % 16) << 4  # TLAST below TID below TDEST
+        starts = range(0, len(packet), 8)
+        for start in starts:
+            part = packet[start : start + 8]
+            keep = (1 << len(part)) - 1
+            data = int.from_bytes(part.ljust(8, b"\x5a"), "little")
+            beats.append(data | keep << 64 | keep << 72 | (tag | (start == starts[-1])) << 80)
+        even = packet + bytes(len(packet) % 2)
+        total = int(np.frombuffer(even, ">u2").sum(dtype=np.int64))
+        checksum = 65535 - (total % 65535 or 65535)
+        out.append(checksum | 0b1111 << 16 | (tag | 1) << 20)
+    steps = sum(1 + -(-length // 8) for length in lengths)
+    text = "packets of 1500, 1, 8, 9, 64, 1023 and 20 bytes"
+    return Workload(text, len(lengths), {"in": beats}, {"out": out}, steps)
+
+
 def _cordic_atan2() -> Workload:
     """Vectors all round, longer than an eighth, those on the axes and the most negative one included."""
     angles, lengths = np.random.default_rng(10).uniform([[-math.pi], [0.13]], [[math.pi], [0.99]], (2, 400))
@@ -231,9 +268,11 @@ WORKLOADS: dict[str, Callable[[], Workload]] = {
     "crc32": _crc32,
     "dataflow_diamond": _dataflow_diamond,
     "fir_filter": _fir_filter,
+    "fir_reloadable": _fir_reloadable,
     "histogram": _histogram,
     "matrix_multiply": _matrix_multiply,
     "merge_sorted": _merge_sorted,
+    "packet_checksum": _packet_checksum,
     "prefix_sum": _prefix_sum,
     "stream_copy": _stream_copy,
     "vector_add": _vector_add,

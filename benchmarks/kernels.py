@@ -43,6 +43,7 @@ class LoopFigures(BaseModel):
     ii_reached: int | None = Field(description="clocks from one iteration to the next; None: not constant")
     depth: int | None = Field(description="clocks from an iteration's start to its end; None: not constant")
     trip_count: int | None = Field(description="iterations; None: set at run time")
+    unrolled_by: int = Field(description="UNROLL's factor: iterations of the C++ that are one here")
 
 
 class KernelFigures(BaseModel):
@@ -103,6 +104,7 @@ def _figures(name: str, workload: Workload, design: Design, report: Report, run:
             ii_reached=loop.ii_reached,
             depth=loop.depth,
             trip_count=loop.trip_count,
+            unrolled_by=loop.unrolled_by,
         )
         for loop in report.loops
     ]

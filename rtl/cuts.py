@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from rtl.errors import CompileError
 from rtl.ir import Block, Branch, Function, Instruction
 
 __all__ = ["cut_at_loops", "cut_before", "step_region"]
 
 
 def cut_at_loops(function: Function) -> None:
-    """Splits at the marks that `rtl.frontend` set, and at loops (made of gotos) that have none."""
+    """Splits at the marks that `rtl.frontend` set, and at loops (made of gotos) that have none.
+
+    Raises:
+        CompileError: a loop that was to be unrolled by a factor and was not.
+    """
     work = list(function.blocks)
     while work:
         block = work.pop(0)
@@ -20,6 +25,7 @@ def cut_at_loops(function: Function) -> None:
             rest.loop = mark.loop
             work.insert(0, rest)
     function.blocks[0].is_cut = True
+    _check_iterations(function)
     while header := _uncut_cycle(function):
         _split(function, header, len(list(header.phis())))
 
@@ -41,6 +47,19 @@ def _split(function: Function, block: Block, at: int) -> Block:
             phi.incoming = [rest if source is block else source for source in phi.incoming]
     function.blocks.insert(function.blocks.index(block) + 1, rest)
     return rest
+
+
+def _check_iterations(function: Function) -> None:
+    """Each iteration of a loop with a factor stands by itself: none comes round to itself without a cut."""
+    for block in function.blocks:
+        mark = next((item for item in block.instructions if item.op == "iteration"), None)
+        if mark is None:
+            continue
+        reached = {id(other) for target in block.branch.targets if not target.is_cut for other in step_region(target)}
+        if id(block) in reached:
+            message = "the loop cannot be unrolled by its factor; unroll it fully, or write the iterations out"
+            raise CompileError(mark.place.file, mark.place.line, message)
+        block.instructions = [item for item in block.instructions if item.op != "iteration"]
 
 
 def _uncut_cycle(function: Function) -> Block | None:

@@ -177,7 +177,11 @@ def _network(
         )
         if stream.is_port:
             direction = "in" if True in stream.ends else "out"
-            network.ports.append(TopPort(name=identifier(stream.name), direction=direction, bits=stream.bits))
+            port = next(iter(stream.ends.values()))[1]
+            data = stream.bits - sum(bits for _, bits in port.sides)
+            network.ports.append(
+                TopPort(name=identifier(stream.name), direction=direction, bits=data, sides=dict(port.sides))
+            )
         for instance, port in stream.ends.values():
             network.wiring[instance][port.name] = fifo
     return network
@@ -206,9 +210,11 @@ def _padded(bits: int) -> int:
 
 
 def _axis_declarations(port: TopPort) -> list[str]:
-    data = f"wire [{_padded(port.bits) - 1}:0] {port.name}_TDATA"
     ways = ("input  ", "output ") if port.direction == "in" else ("output ", "input  ")
-    return [f"    {ways[0]}{data}", f"    {ways[0]}wire {port.name}_TVALID", f"    {ways[1]}wire {port.name}_TREADY"]
+    sizes = {"TDATA": f"[{_padded(port.bits) - 1}:0] ", "TVALID": ""}
+    sizes |= {signal: f"[{bits - 1}:0] " if bits > 1 else "" for signal, bits in port.sides.items()}
+    lines = [f"    {ways[0]}wire {size}{port.name}_{signal}" for signal, size in sizes.items()]
+    return [*lines, f"    {ways[1]}wire {port.name}_TREADY"]
 
 
 def _fifo_lines(fifo: Fifo, network: Network) -> list[str]:
@@ -216,7 +222,7 @@ def _fifo_lines(fifo: Fifo, network: Network) -> list[str]:
     port = next((port for port in network.ports if port.name in (fifo.producer, fifo.consumer)), None)
     outside: dict[str, str] = {}
     if port and port.direction == "in":
-        outside = {"din": f"{port.name}_TDATA[{port.bits - 1}:0]", "write": f"{port.name}_TVALID"}
+        outside = {"din": _word_of_pins(port), "write": f"{port.name}_TVALID"}
         outside["full_n"] = f"{port.name}_TREADY"
     elif port:
         outside = {"read": f"{port.name}_TREADY", "empty_n": f"{port.name}_TVALID"}
@@ -227,13 +233,30 @@ def _fifo_lines(fifo: Fifo, network: Network) -> list[str]:
             lines.append(f"  wire {width}{signal};")
     signals.update(outside)
     if port and port.direction == "out":
-        zeros = _padded(port.bits) - port.bits
-        value = signals["dout"] if not zeros else f"{{{zeros}'d0, {signals['dout']}}}"
-        lines.append(f"  assign {port.name}_TDATA = {value};")
+        lines += _pins_of_word(port, signals["dout"])
     lines.append(f"  rtl_fifo #(.WIDTH({fifo.bits}), .DEPTH({fifo.depth})) {fifo.name} (")
     pins = [".clk(ap_clk)", ".rst_n(ap_rst_n)", *(f".{name}({signal})" for name, signal in signals.items())]
     half = len(pins) - 3
     return [*lines, "      " + ", ".join(pins[:half]) + ",", "      " + ", ".join(pins[half:]) + ");"]
+
+
+def _word_of_pins(port: TopPort) -> str:
+    """A FIFO's word: the data's bits, and the side channels above them."""
+    parts = [f"{port.name}_TDATA[{port.bits - 1}:0]", *(f"{port.name}_{signal}" for signal in port.sides)]
+    return parts[0] if len(parts) == 1 else f"{{{', '.join(reversed(parts))}}}"
+
+
+def _pins_of_word(port: TopPort, word: str) -> list[str]:
+    zeros = _padded(port.bits) - port.bits
+    data = f"{word}[{port.bits - 1}:0]" if port.sides else word
+    value = f"{{{zeros}'d0, {data}}}" if zeros else data
+    lines = [f"  assign {port.name}_TDATA = {value};"]
+    at = port.bits
+    for signal, bits in port.sides.items():
+        place = f"{at + bits - 1}:{at}" if bits > 1 else str(at)
+        lines.append(f"  assign {port.name}_{signal} = {word}[{place}];")
+        at += bits
+    return lines
 
 
 def _instance_lines(instance: Instance, process: Process, wiring: Mapping[str, str]) -> list[str]:

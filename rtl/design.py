@@ -13,7 +13,16 @@ class TopPort(BaseModel):
 
     name: str = Field(description="C++ parameter; signals are NAME_TDATA, NAME_TVALID, NAME_TREADY")
     direction: Literal["in", "out"]
-    bits: int = Field(description="bits of a word; TDATA is padded with zeros to whole bytes")
+    bits: int = Field(description="bits of the data; TDATA is padded with zeros to whole bytes")
+    sides: dict[str, int] = Field(
+        default_factory=dict,
+        description="bits of an hls::axis' side channels NAME_TKEEP and so on; above the data in the FIFO's words",
+    )
+
+    @property
+    def word_bits(self) -> int:
+        """Bits of data and side channels."""
+        return self.bits + sum(self.sides.values())
 
 
 class Fifo(BaseModel):

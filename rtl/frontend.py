@@ -2,7 +2,8 @@
 
 The number of steps must not hang on what LLVM's passes feel like doing. So a cut is an *observable effect*: a call of
 `@rtl.cut` at the start of every loop body, inserted before any pass runs. LLVM may then do whatever the as-if rule
-allows, and the calls are still executed exactly once per iteration. `#pragma HLS UNROLL` loops get no mark.
+allows, and the calls are still executed exactly once per iteration. `#pragma HLS UNROLL` loops get no mark; those with
+a factor get one for so many iterations (`rtl.strip_mining`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from pathlib import Path
 import llvmlite.binding as llvm
 
 from rtl.errors import CompileError
-from rtl.pragmas import Pragma, check_pragmas, read_pragmas
+from rtl.pragmas import Pragma, check_pragmas, read_pragmas, unroll_factor
+from rtl.strip_mining import PartialLoop, strip_mine
 
 __all__ = ["INCLUDE_DIR", "SourceLoop", "SourceModule", "lower"]
 
@@ -54,7 +56,11 @@ _LATCH = re.compile(r"^  br label %([\w.$-]+), .*!llvm\.loop !(\d+)|^  br i1 .*!
 _CONDITIONAL_LATCH = re.compile(r"^  br i1 [^,]+, label %([\w.$-]+), label %([\w.$-]+)")
 _METADATA = re.compile(r"^!(\d+) = (.*)$")
 _CALL = re.compile(r"^  call void @([\w$.]+)\(")
-_STREAM_INTRINSIC = re.compile(r"^declare .*@(_ZN3rtl1[12]stream_(read|write)ILi(\d+)ELi(\d+)E\w*)\(")
+_STREAM_INTRINSIC = re.compile(
+    r"^declare .*@(_ZN3rtl1[12]stream_(?P<op>read|write)ILi(?P<bits>\d+)ELi(?P<bytes>\d+)E"
+    r"(?:NS_5sidesI(?P<sides>(?:Li\d+E)+)E)?\w*)\("
+)
+_STREAM_CALL = re.compile(r"@(rtl\.(?:read|write)\.i(\d+)[\d.]*)\(")
 _BODY = re.compile(r"^(for|while)\.body\d*$")
 _CLANG_ERROR = re.compile(r"^(.+?):(\d+):\d+: (?:fatal )?error: (.*)$", re.MULTILINE)
 
@@ -68,12 +74,14 @@ class SourceLoop:
         line: first line.
         last_line: last line.
         pipeline: the PIPELINE pragma that stands in it and in no loop inside it.
+        factor: iterations that UNROLL makes one step of.
     """
 
     file: str
     line: int
     last_line: int
     pipeline: Pragma | None
+    factor: int = 1
 
 
 @dataclass
@@ -151,9 +159,12 @@ class _LoopRange:
 
 @dataclass(frozen=True)
 class _Loops:
-    """Loops with cuts, in the order of the numbers that the cuts name (a template's instances share one); all loops."""
+    """Loops with cuts and UNROLL's factor, in the order of the numbers that the cuts name; all loops.
 
-    marked: list[_LoopRange | None]
+    A template's instances share a number.
+    """
+
+    marked: dict[_LoopRange | None, int]
     all: list[_LoopRange]
 
 
@@ -233,22 +244,32 @@ def _called_processes(lines: Sequence[str], top: str) -> list[str]:
 
 def _mark_loops(lines: list[str], metadata: _Metadata, unrolls: Sequence[Pragma]) -> _Loops:
     """Puts a cut at the start of every loop's body, except where the loop is to be unrolled; sets loop metadata."""
+    bodies: dict[int, tuple[str, str, str]] = {}  # symbol of the function, header, where an iteration begins
     inserts: dict[int, str] = {}
     loops: dict[int, _LoopRange | None] = {}
-    for _, start, end in _functions(lines):
+    for symbol, start, end in _functions(lines):
         for header, node in _loops_of(lines, start, end):
             loops[node] = metadata.loop_range(node)
-            inserts[node] = _body_label(lines, start, end, header)
+            label = _body_label(lines, start, end, header)
+            inserts[node] = f"{start}:{label}"
+            bodies[node] = (symbol, header, label)
     unrolled = _unrolled_loops(loops, unrolls)
+    factors = {node: factor for node, pragma in unrolled.items() if (factor := unroll_factor(pragma))}
+    marked = [node for node in loops if node not in unrolled or node in factors]
     ranges: dict[_LoopRange | None, int] = {}
-    places = {
-        label: ranges.setdefault(loops[node], len(ranges)) for node, label in inserts.items() if node not in unrolled
-    }
     free = max(metadata.nodes, default=0) + 3  # _set_loop_metadata takes two numbers
-    _insert_cuts(lines, {label: free + number for label, number in places.items()})
-    _set_loop_metadata(lines, loops, unrolled)
-    lines += [f'!{free + number} = !{{!"rtl.loop.{number}"}}' for number in ranges.values()]
-    return _Loops(list(ranges), [place for place in loops.values() if place])
+    marks = {node: free + ranges.setdefault(loops[node], len(ranges)) for node in marked}
+    _insert_cuts(lines, {inserts[node]: mark for node, mark in marks.items() if node not in factors})
+    free += len(ranges)
+    for outer, (node, factor) in enumerate(factors.items(), start=free):
+        symbol, header, body = bodies[node]
+        start, end = next((start, end) for name, start, end in _functions(lines) if name == symbol)
+        lines[start:end] = strip_mine(lines[start:end], PartialLoop(header, body, node, outer, marks[node], factor))
+    disable = _set_loop_metadata(lines, loops, unrolled)
+    lines += [f"!{outer} = distinct !{{!{outer}, !{disable}}}" for outer in range(free, free + len(factors))]
+    lines += [f'!{free - len(ranges) + number} = !{{!"rtl.loop.{number}"}}' for number in ranges.values()]
+    steps = dict.fromkeys(ranges, 1) | {loops[node]: factor for node, factor in factors.items()}
+    return _Loops(steps, [place for place in loops.values() if place])
 
 
 def _loops_of(lines: Sequence[str], start: int, end: int) -> Iterator[tuple[str, int]]:
@@ -278,15 +299,15 @@ def _body_label(lines: Sequence[str], start: int, end: int, header: str) -> str:
             break
         match = _BODY.match(label)
         if match and header.startswith(f"{match[1]}.cond"):
-            return f"{start}:{label}"
-    return f"{start}:{header}"
+            return label
+    return header
 
 
 def _unrolled_loops(loops: Mapping[int, _LoopRange | None], unrolls: Sequence[Pragma]) -> dict[int, Pragma]:
     """Loops that are the innermost around an UNROLL pragma. Template instances give several loops one range."""
     chosen: dict[int, Pragma] = {}
     for pragma in unrolls:
-        if re.search(r"\boff\b", pragma.arguments, re.IGNORECASE):
+        if re.search(r"\boff\b", pragma.arguments, re.IGNORECASE) or unroll_factor(pragma) == 1:
             continue
         around = {node: place for node, place in loops.items() if place and place.holds(pragma)}
         if around:
@@ -310,10 +331,10 @@ def _pipelines(
         if above:
             functions[above[-1]] = pragma
     known = [
-        SourceLoop(place.file, place.start[0], place.last_line, inside.get(place))
+        SourceLoop(place.file, place.start[0], place.last_line, inside.get(place), factor)
         if place
         else SourceLoop("", 0, 0, None)
-        for place in loops.marked
+        for place, factor in loops.marked.items()
     ]
     return known, functions
 
@@ -332,7 +353,8 @@ def _insert_cuts(lines: list[str], places: Mapping[str, int]) -> None:
     lines[:] = result
 
 
-def _set_loop_metadata(lines: list[str], loops: Mapping[int, object], unrolled: Mapping[int, Pragma]) -> None:
+def _set_loop_metadata(lines: list[str], loops: Mapping[int, object], unrolled: Mapping[int, Pragma]) -> int:
+    """Says of each loop whether LLVM unrolls it; returns the number of the node that forbids it."""
     highest = max((int(match[1]) for match in map(_METADATA.match, lines) if match), default=0)
     lines.append(f'!{highest + 1} = !{{!"llvm.loop.unroll.full"}}')
     lines.append(f'!{highest + 2} = !{{!"llvm.loop.unroll.disable"}}')
@@ -344,6 +366,7 @@ def _set_loop_metadata(lines: list[str], loops: Mapping[int, object], unrolled: 
             kept = [f"!{ref}" for ref in own if _is_location(lines, int(ref), highest)]
             wish = highest + 1 if node in unrolled else highest + 2
             lines[number] = f"!{node} = distinct !{{!{node}, {', '.join([*kept, f'!{wish}'])}}}"
+    return highest + 2
 
 
 def _is_location(lines: Sequence[str], number: int, highest: int) -> bool:
@@ -364,33 +387,35 @@ def _set_inlining(lines: Sequence[str], kept: set[str]) -> str:
             wish = "noinline" if define[1] in kept else "alwaysinline"
             result.append(re.sub(r" #(\d+)(?= |$)", f" {wish} #\\1", line, count=1))
         elif stream:
-            result += _stream_definition(stream[1], stream[2] == "read", int(stream[3]), 8 * int(stream[4]))
+            sides = "".join(f".{number}" for number in re.findall(r"\d+", stream["sides"] or ""))
+            called = f"rtl.{stream['op']}.i{stream['bits']}{sides}"
+            result += _stream_definition(stream[1], called, int(stream["bits"]), 8 * int(stream["bytes"]))
         elif line.startswith("attributes #"):
             result.append(re.sub(r"\b(noinline|alwaysinline|optnone|inlinehint)\b ?", "", line))
         else:
             result.append(line)
-    result.append(f"declare void @rtl.cut() {_EFFECT}")
-    widths = sorted({int(width) for line in result for width in re.findall(r"@rtl\.(?:read|write)\.i(\d+)\(", line)})
-    for width in widths:
-        result.append(f"declare i{width} @rtl.read.i{width}(ptr captures(none)) {_EFFECT}")
-        result.append(f"declare void @rtl.write.i{width}(ptr captures(none), i{width}) {_EFFECT}")
+    result += [f"declare void @rtl.{mark}() {_EFFECT}" for mark in ("cut", "iteration")]
+    calls = {match[1]: match[2] for line in result for match in _STREAM_CALL.finditer(line)}
+    for name, width in sorted(calls.items()):
+        kind, word = (f"i{width}", "") if name.startswith("rtl.read") else ("void", f", i{width}")
+        result.append(f"declare {kind} @{name}(ptr captures(none){word}) {_EFFECT}")
     return "\n".join(result) + "\n"
 
 
-def _stream_definition(symbol: str, reads: bool, width: int, memory: int) -> list[str]:
+def _stream_definition(symbol: str, called: str, width: int, memory: int) -> list[str]:
     """Body of rtl::stream_read / stream_write, with the word in the form in which clang keeps _BitInts in memory."""
     arguments = "(ptr captures(none) %stream, ptr captures(none) %word) alwaysinline nounwind {"
     narrow = memory == width
-    if reads:
+    if called.startswith("rtl.read"):
         store = [f"  store i{width} %value, ptr %word, align 1"]
         if not narrow:
             store = [f"  %wide = zext i{width} %value to i{memory}", f"  store i{memory} %wide, ptr %word, align 1"]
-        body = [f"  %value = call i{width} @rtl.read.i{width}(ptr %stream)", *store]
+        body = [f"  %value = call i{width} @{called}(ptr %stream)", *store]
     else:
         load = [f"  %value = load i{width}, ptr %word, align 1"]
         if not narrow:
             load = [f"  %wide = load i{memory}, ptr %word, align 1", f"  %value = trunc i{memory} %wide to i{width}"]
-        body = [*load, f"  call void @rtl.write.i{width}(ptr %stream, i{width} %value)"]
+        body = [*load, f"  call void @{called}(ptr %stream, i{width} %value)"]
     return [f"define internal void @{symbol}{arguments}", *body, "  ret void", "}"]
 
 

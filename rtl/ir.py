@@ -106,7 +106,8 @@ class Instruction(Value):
     """An operation. Its result is itself.
 
     Attributes:
-        op: LLVM's opcode, or the intrinsic's name without `llvm.` and type; also `read`, `write`, `cut`.
+        op: LLVM's opcode, or the intrinsic's name without `llvm.` and type; also `read`, `write`, `cut`,
+            `iteration`.
         operands: values; for `phi` in the order of `incoming`.
         name: LLVM's name for the result.
         predicate: of icmp.
@@ -114,6 +115,7 @@ class Instruction(Value):
         pointer: of load, store, read, write.
         derived: it stands in no block; it is made from its operands wherever it is used.
         loop: of cut, the number of the loop of the source whose body it starts.
+        sides: of read and write, the side channels of a word that is an hls::axis: AXI signal and bits.
     """
 
     op: str
@@ -125,6 +127,7 @@ class Instruction(Value):
     pointer: Pointer | None = None
     derived: bool = False
     loop: int | None = None
+    sides: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(eq=False)

@@ -372,10 +372,10 @@ class _FunctionReader:
         if callee.startswith(_IGNORED):
             return None
         width = kind.width if isinstance(kind, IntType) else 0
-        if callee == "rtl.cut":
-            return self._new("cut", 0, result)
+        if callee in ("rtl.cut", "rtl.iteration"):
+            return self._new(callee.removeprefix("rtl."), 0, result)
         if callee.startswith(("rtl.read.", "rtl.write.")):
-            return self._stream_call(callee.split(".")[1], width, result, cursor)
+            return self._stream_call(callee, width, result, cursor)
         name = re.sub(r"^llvm\.|\.i\d+$", "", callee)
         if callee.startswith("llvm.") and name in _INTRINSICS.split():
             return self._intrinsic(name, width, result, cursor)
@@ -401,8 +401,10 @@ class _FunctionReader:
             cursor.take(",")
         return instruction
 
-    def _stream_call(self, op: str, width: int, result: str, cursor: Cursor) -> Instruction:
+    def _stream_call(self, callee: str, width: int, result: str, cursor: Cursor) -> Instruction:
+        _, op, _, *sides = callee.split(".")
         instruction = self._new(op, width, result)
+        instruction.sides = _side_channels(*map(int, sides)) if sides else ()
         cursor.take("(")
         cursor.type()
         cursor.skip_flags("noundef", "nonnull")
@@ -627,3 +629,10 @@ def _source_name(symbol: str) -> str:
     if match and len(match[2]) >= int(match[1]):
         return match[2][: int(match[1])]
     return symbol
+
+
+def _side_channels(data: int, user: int, number: int, destination: int) -> tuple[tuple[str, int], ...]:
+    """The signals of an hls::axis beside TDATA, as rtl/include/ap_axi_sdata.h puts them above the data's bits."""
+    octets = -(-data // 8)
+    found = {"TKEEP": octets, "TSTRB": octets, "TUSER": user, "TLAST": 1, "TID": number, "TDEST": destination}
+    return tuple((name, bits) for name, bits in found.items() if bits)

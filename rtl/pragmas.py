@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rtl.errors import CompileError
 
-__all__ = ["Pragma", "check_pragmas", "read_pragmas"]
+__all__ = ["Pragma", "check_pragmas", "read_pragmas", "unroll_factor"]
 
 _LINE = re.compile(r'^\s*(?:#\s*pragma|_Pragma\s*\(\s*")\s*HLS\s+(\w+)([^"\n]*)', re.IGNORECASE)
 
@@ -51,10 +51,21 @@ def check_pragmas(pragmas: Iterable[Pragma]) -> None:
     for pragma in pragmas:
         if pragma.name == "STREAM":
             message = "give the depth as hls::stream's template argument; #pragma HLS STREAM is not read"
-        elif pragma.name == "UNROLL" and re.search(r"\bfactor\b", pragma.arguments, re.IGNORECASE):
-            message = "partial unrolling is not supported; unroll the loop fully or write the inner loop out"
+        elif pragma.name == "UNROLL" and _written_factor(pragma) and not unroll_factor(pragma):
+            message = f"UNROLL's factor is a number of 1 or more, not '{_written_factor(pragma)}'"
         elif pragma.name not in _ACCEPTED.split():
             message = f"#pragma HLS {pragma.name} is not supported"
         else:
             continue
         raise CompileError(pragma.file, pragma.line, message)
+
+
+def unroll_factor(pragma: Pragma) -> int | None:
+    """Iterations that an UNROLL pragma puts side by side; None for all of them."""
+    written = _written_factor(pragma)
+    return int(written) if written.isdecimal() and int(written) else None
+
+
+def _written_factor(pragma: Pragma) -> str:
+    match = re.search(r"\bfactor\b(?:\s*=\s*(\S+))?", pragma.arguments, re.IGNORECASE)
+    return match[1] or "nothing" if match else ""

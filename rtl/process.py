@@ -21,6 +21,7 @@ class Port:
         offset: bytes from the parameter's start.
         bits: width of a word.
         reads: the process reads the stream; otherwise it writes it.
+        sides: AXI signals of an hls::axis and their bits, in the order in which they lie above the data; else none.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Port:
     offset: int
     bits: int
     reads: bool
+    sides: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)

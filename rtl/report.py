@@ -70,6 +70,9 @@ class LoopReport(BaseModel):
     ii_reached: int | None = Field(description="clocks of an iteration when nothing stalls; None: not constant")
     depth: int | None = Field(description="clocks from an iteration's start to its end, all stages; None: not constant")
     trip_count: int | None = Field(description="iterations; None: not constant, or too many to be counted")
+    unrolled_by: int = Field(
+        default=1, description="UNROLL's factor: iterations of the C++ that are one iteration here"
+    )
     limits: list[str] = Field(description="what stands against a smaller II or a faster clock; empty: nothing does")
     meets_clock: bool
     chain: ChainReport = Field(description="the longest chain of its steps, those of loops inside it included")
@@ -278,6 +281,7 @@ def _loop_row(
         ii_reached=loop.iteration_clocks,
         depth=None if loop.iteration_clocks is None else loop.iteration_clocks + _last_stage(process, loop.steps),
         trip_count=loop.trip_count,
+        unrolled_by=known.factor,
         limits=limits,
         meets_clock=chain.delay_ns <= period,
         chain=chain,

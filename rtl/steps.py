@@ -61,7 +61,7 @@ def _ports(function: Function) -> dict[tuple[int, int], Port]:
         bits = item.width if item.op == "read" else item.operands[0].width
         name = function.parameters[parameter].name
         element = f"{name}_{offset // math.gcd(*offsets[parameter])}" if len(offsets[parameter]) > 1 else name
-        port = Port(element, parameter, offset, bits, item.op == "read")
+        port = Port(element, parameter, offset, bits, item.op == "read", item.sides)
         if ports.setdefault((parameter, offset), port).reads != port.reads:
             raise CompileError(item.place.file, item.place.line, f"'{name}' is both read and written here")
     return dict(sorted(ports.items()))

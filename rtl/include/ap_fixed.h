@@ -601,6 +601,7 @@ struct transport;
 template <typename T>
 struct fixed_transport {
   static constexpr int bits = T::width;
+  using Sides = plain;
   using Word = unsigned _BitInt(T::width);
   static Word pack(const T& value) { return value.V.V; }
   static void unpack(Word word, T& value) { value.V.V = word; }

