@@ -1,8 +1,8 @@
 // Sorts up to 64 keys of 32 bits in an array.
 //
 // size: one word a call, the number of keys (0 to 64). in: so many keys. out: the same, ascending.
-// The largest key so far travels in a register, so that a comparison takes one read and one write of the array:
-// II = 1, and n (n + 1) / 2 - 1 clocks between loading and sending n keys.
+// The largest key so far travels in a register, so that a comparison takes one read and one write of the array: II = 1,
+// and (n - 1) (n + 4) / 2 clocks between loading and sending n keys.
 #include "ap_int.h"
 #include "hls_stream.h"
 
@@ -22,14 +22,13 @@ passes:
   for (Count last = count; last > 1; --last) {
     Key largest = keys[0];
   compare:
-    for (Count i = 1; i < last; ++i) {
+    for (Count i = 1; i <= last; ++i) {
 #pragma HLS PIPELINE II = 1
-#pragma HLS LOOP_TRIPCOUNT min = 1 max = 63
-      const Key key = keys[i];
+#pragma HLS LOOP_TRIPCOUNT min = 2 max = 64
+      const Key key = i < last ? keys[i] : largest;
       keys[i - 1] = key < largest ? key : largest;
       if (key > largest) largest = key;
     }
-    keys[last - 1] = largest;
   }
 send:
   for (Count i = 0; i < count; ++i) {

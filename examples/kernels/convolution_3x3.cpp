@@ -28,9 +28,9 @@ static Pixel weighted(const Pixel window[3][3], const Weight weights[3][3], ap_u
 
 static void convolve(hls::stream<Size>& size, hls::stream<Weight>& weights, hls::stream<Pixel>& in,
                      hls::stream<Pixel>& out) {
-  Pixel lines[2][kMostColumns];
-#pragma HLS ARRAY_PARTITION variable = lines complete dim = 1
-#pragma HLS BIND_STORAGE variable = lines type = ram_2p
+  Pixel upper[kMostColumns], lower[kMostColumns];  // the two rows above the newest pixel's
+#pragma HLS BIND_STORAGE variable = upper type = ram_2p impl = bram
+#pragma HLS BIND_STORAGE variable = lower type = ram_2p impl = bram
   Pixel window[3][3];
 #pragma HLS ARRAY_PARTITION variable = window complete dim = 0
   Weight kernel[3][3];
@@ -63,14 +63,15 @@ each_row:
   each_column:
     for (Size column = 0; column <= columns; ++column) {
 #pragma HLS PIPELINE II = 1
-#pragma HLS DEPENDENCE variable = lines inter false
+#pragma HLS DEPENDENCE variable = upper inter false
+#pragma HLS DEPENDENCE variable = lower inter false
       Pixel fresh[3] = {0, 0, 0};
       if (column < columns) {
-        if (row > 1) fresh[0] = lines[0][column];
-        if (row > 0) fresh[1] = lines[1][column];
+        if (row > 1) fresh[0] = upper[column];
+        if (row > 0) fresh[1] = lower[column];
         if (row < rows) fresh[2] = in.read();
-        lines[0][column] = fresh[1];
-        lines[1][column] = fresh[2];
+        upper[column] = fresh[1];
+        lower[column] = fresh[2];
       }
     shift_window:
       for (int i = 0; i < 3; ++i) {

@@ -25,18 +25,14 @@ load_taps:
 #pragma HLS PIPELINE II = 1
     coefficients[Place(k)] = taps.read();
   }
-clear:
-  for (int k = 0; k < kMostTaps; ++k) {
-#pragma HLS UNROLL factor = 4
-    kept[k] = 0;
-  }
   Place newest = 0;
 each_sample:
   for (Count i = 0; i < samples; ++i) {
     kept[newest] = in.read();
+    const Count reach = i < count ? Count(i + 1) : count;  // there are no samples before the first
     Sum sum = 0;
   each_tap:
-    for (Count k = 0; k < count; ++k) {
+    for (Count k = 0; k < reach; ++k) {
 #pragma HLS PIPELINE II = 1
 #pragma HLS UNROLL factor = 4
       sum += kept[Place(newest - k)] * coefficients[Place(k)];

@@ -595,6 +595,7 @@ constexpr ap_int_base<W, S>& operator^=(ap_int_base<W, S>& number, const T& valu
 // How hls_stream.h sends the numbers: as their bits.
 namespace rtl {
 
+struct plain;
 template <typename T, typename>
 struct transport;
 
