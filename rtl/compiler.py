@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rtl.dataflow import Network, build_network, emit_top
+from rtl.dataflow import Network, build_network, calling, emit_top
 from rtl.design import Design, Fifo
 from rtl.emit import emit_process
 from rtl.errors import CompileError
@@ -106,13 +106,15 @@ def _compile(
     if not source.is_file():
         raise CompileError(str(source), 0, "no such file")
     lowered = lower(source, top, include, defines)
-    module = parse_module(lowered.text, INCLUDE_DIR, lowered.top, lowered.processes)
+    module = parse_module(lowered.text, INCLUDE_DIR, [*lowered.regions, *lowered.processes])
     _check_shared([module.functions[symbol] for symbol in lowered.processes])
     names = Namespace()
     names.unique(top)
     processes = {symbol: build_process(module.functions[symbol]) for symbol in lowered.processes}
     modules = {symbol: names.unique(f"{identifier(top)}_{process.name}") for symbol, process in processes.items()}
-    network = build_network(module.functions[lowered.top], top, processes, modules)
+    regions = {symbol: module.functions[symbol] for symbol in lowered.regions}
+    outermost = regions.get(lowered.top) or calling(module.functions[lowered.top])
+    network = build_network(regions, outermost, top, processes, modules)
     if clock_mhz is not None:
         for symbol, process in processes.items():
             bind_storage(process.memories, lowered.pragmas, lowered.functions, _lines(module.functions[symbol]))

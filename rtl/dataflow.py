@@ -1,24 +1,66 @@
-"""The top function: process calls become instances, streams become FIFOs."""
+"""Dataflow regions: process calls become instances, streams become FIFOs. Regions inside the top are taken apart."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from rtl.design import Fifo, Instance, TopPort
 from rtl.emit import port_signals
 from rtl.errors import CompileError
-from rtl.ir import Address, Function, Instruction, MemoryObject, Place, Pointer, StreamParameter
+from rtl.ir import Address, Block, Function, MemoryObject, Place, Pointer, StreamParameter, Value
 from rtl.names import Namespace, identifier
 from rtl.parser import CallInstruction
 from rtl.process import Port, Process
 
-__all__ = ["Network", "build_network", "emit_top"]
+__all__ = ["Network", "build_network", "calling", "emit_top"]
+
+
+def calling(process: Function) -> Function:
+    """A dataflow region that does nothing but call `process`, with its own parameters."""
+    parameters = [replace(parameter) for parameter in process.parameters]
+    call = CallInstruction(0, process.symbol, [], "", process.place)
+    call.operands = [Pointer(0, ((None, Address(parameter, 0)),)) for parameter in parameters]
+    return Function(f"{process.symbol}.call", process.name, process.place, parameters, [Block("", [call])], [])
+
+
+@dataclass(eq=False)
+class _Region:
+    """One call of a dataflow region; the top function is called by nobody.
+
+    Attributes:
+        function: the region.
+        path: instance names of the regions around it and of itself; empty for the top.
+        arguments: what each parameter stands for; None where it is a port of the top.
+    """
+
+    function: Function
+    path: str = ""
+    arguments: list[_Element] | None = None
+
+    def named(self, name: str, by: str = ".") -> str:
+        """A name inside the region, as it is in the flat design."""
+        return f"{self.path}{by}{name}" if self.path else name
+
+
+@dataclass(frozen=True)
+class _Element:
+    """What a pointer in a region points at: a byte of a region's local stream or of a parameter of the top."""
+
+    region: _Region
+    base: MemoryObject | StreamParameter
+    offset: int
+
+
+@dataclass(frozen=True)
+class _ProcessCall:
+    call: CallInstruction
+    region: _Region
 
 
 @dataclass
 class _Stream:
-    """A stream of the top function while its ends are being found."""
+    """A stream while its ends are being found."""
 
     name: str
     bits: int
@@ -45,64 +87,96 @@ class Network:
         return {port.name: max(words[wire[port.name]] for wire in wires) for port in process.ports}
 
 
-def build_network(top: Function, name: str, processes: Mapping[str, Process], modules: Mapping[str, str]) -> Network:
-    """Connects the calls of `top`.
+def build_network(
+    regions: Mapping[str, Function],
+    top: Function,
+    name: str,
+    processes: Mapping[str, Process],
+    modules: Mapping[str, str],
+) -> Network:
+    """Connects all calls of processes, those in dataflow regions inside the top included.
 
     Args:
-        top: the top function.
+        regions: dataflow regions by symbol.
+        top: the outermost of them.
         name: its name.
         processes: by symbol.
         modules: module name of each process, by symbol.
 
     Raises:
-        CompileError: a stream without exactly one producer and one consumer, or a top function with logic of its own.
+        CompileError: a stream without exactly one producer and one consumer, or a region with logic of its own.
     """
-    streams: dict[tuple[int, int], _Stream] = {}
+    streams: dict[_Element, _Stream] = {}
     names = Namespace()
     instances = []
-    for call in _calls(top):
-        process = processes[call.op]
-        instance = names.unique(f"{process.name} u")
+    outermost = _Region(top)
+    reached = [outermost, *_inner_regions(outermost, regions, Namespace())]
+    calls = [
+        _ProcessCall(call, region) for region in reached for call in _calls(region.function) if call.op in processes
+    ]
+    for item in calls:
+        process, call = processes[item.call.op], item.call
+        instance = names.unique(f"{item.region.named(process.name, '_')} u")
         module = modules[call.op]
         instances.append(Instance(name=instance, module=module, function=process.name, states=len(process.steps)))
         for port in process.ports:
-            _attach(streams, _stream_of(streams, call, port), instance, port, call.place)
-    _check_ends(top, streams)
-    _check_state(top, processes)
+            _attach(streams, _stream_of(streams, item, port), instance, port, call.place)
+    _check_ends(reached, streams)
+    _check_state(calls, processes)
     return _network(name, streams, instances, names)
 
 
-def _calls(top: Function) -> list[CallInstruction]:
-    if len(top.blocks) != 1:
-        raise CompileError(top.place.file, top.place.line, "the top function holds only calls: no loops, no conditions")
+def _inner_regions(region: _Region, regions: Mapping[str, Function], names: Namespace) -> Iterator[_Region]:
+    """The regions that a region calls, and all that those call."""
+    for call in _calls(region.function):
+        if call.op in regions:
+            function = regions[call.op]
+            inner = _Region(function, names.unique(region.named(function.name, "_")))
+            inner.arguments = [_element(region, operand, call.place) for operand in call.operands]
+            yield inner
+            yield from _inner_regions(inner, regions, names)
+
+
+def _calls(region: Function) -> list[CallInstruction]:
+    if len(region.blocks) != 1:
+        message = "the top function and dataflow regions hold only calls: no loops, no conditions"
+        raise CompileError(region.place.file, region.place.line, message)
     calls = []
-    for item in top.blocks[0].instructions:
+    for item in region.blocks[0].instructions:
         if isinstance(item, CallInstruction):
             calls.append(item)
         elif item.op in ("read", "write", "load", "store"):
-            raise CompileError(item.place.file, item.place.line, "the top function holds only calls of processes")
+            message = "the top function and dataflow regions hold only calls of processes"
+            raise CompileError(item.place.file, item.place.line, message)
     return calls
 
 
-def _stream_of(streams: dict[tuple[int, int], _Stream], call: Instruction, port: Port) -> tuple[int, int]:
-    """Key of the stream that `port` of the called process is connected to."""
-    pointer = call.operands[port.parameter]
+def _element(region: _Region, pointer: Value, place: Place) -> _Element:
+    """What a pointer in a region points at, seen from outside all regions."""
     address = pointer.only if isinstance(pointer, Pointer) else None
     if address is None or address.terms:
-        raise CompileError(call.place.file, call.place.line, "streams are passed by name or with constant indices")
-    key, stream = _described(address, port, call.place)
-    streams.setdefault(key, stream)
+        raise CompileError(place.file, place.line, "streams are passed by name or with constant indices")
+    if isinstance(address.base, StreamParameter) and region.arguments is not None:
+        outer = region.arguments[address.base.index]
+        return _Element(outer.region, outer.base, outer.offset + address.offset)
+    return _Element(region, address.base, address.offset)
+
+
+def _stream_of(streams: dict[_Element, _Stream], item: _ProcessCall, port: Port) -> _Element:
+    """Key of the stream that `port` of the called process is connected to."""
+    place = item.call.place
+    outer = _element(item.region, item.call.operands[port.parameter], place)
+    key = _Element(outer.region, outer.base, outer.offset + port.offset)
+    streams.setdefault(key, _described(key, port, place))
     return key
 
 
-def _described(address: Address, port: Port, place: Place) -> tuple[tuple[int, int], _Stream]:
-    base = address.base
-    offset = address.offset + port.offset
+def _described(key: _Element, port: Port, place: Place) -> _Stream:
+    base, offset = key.base, key.offset
     if isinstance(base, StreamParameter):
         if offset:
             raise CompileError(place.file, place.line, f"arrays of streams ('{base.name}') cannot be ports of the top")
-        return (id(base), 0), _Stream(base.name, port.bits, 2, place, True)
-    assert isinstance(base, MemoryObject)
+        return _Stream(base.name, port.bits, 2, place, True)
     if base.shape is None or base.shape.bits != port.bits:
         raise CompileError(place.file, place.line, f"'{base.name}' is no stream of {port.bits}-bit words")
     size = base.shape.size
@@ -110,12 +184,10 @@ def _described(address: Address, port: Port, place: Place) -> tuple[tuple[int, i
     if offset % size or offset // size >= count:
         raise CompileError(place.file, place.line, f"'{base.name}' has no element at this index")
     name = base.name if count == 1 else f"{base.name}[{offset // size}]"
-    return (id(base), offset), _Stream(name, base.shape.bits, base.shape.depth, place, False)
+    return _Stream(key.region.named(name), base.shape.bits, base.shape.depth, place, False)
 
 
-def _attach(
-    streams: dict[tuple[int, int], _Stream], key: tuple[int, int], instance: str, port: Port, place: Place
-) -> None:
+def _attach(streams: Mapping[_Element, _Stream], key: _Element, instance: str, port: Port, place: Place) -> None:
     stream = streams[key]
     if port.reads in stream.ends:
         verb = "read" if port.reads else "written"
@@ -123,7 +195,7 @@ def _attach(
     stream.ends[port.reads] = (instance, port)
 
 
-def _check_ends(top: Function, streams: Mapping[tuple[int, int], _Stream]) -> None:
+def _check_ends(regions: Sequence[_Region], streams: Mapping[_Element, _Stream]) -> None:
     for stream in streams.values():
         if stream.is_port and len(stream.ends) != 1:
             raise CompileError(
@@ -132,24 +204,23 @@ def _check_ends(top: Function, streams: Mapping[tuple[int, int], _Stream]) -> No
         if not stream.is_port and len(stream.ends) != 2:
             missing = "read" if True not in stream.ends else "written"
             raise CompileError(stream.place.file, stream.place.line, f"stream '{stream.name}' is never {missing}")
-    used = {key[0] for key in streams}
-    for item in top.objects:
-        if item.shape is None:
-            continue
-        count = sum(1 for key in streams if key[0] == id(item))
-        if id(item) not in used or count != item.size // item.shape.size:
-            raise CompileError(
-                top.place.file, top.place.line, f"stream '{item.name}' (or an element of it) is not used"
-            )
+    for region in regions:
+        place = region.function.place
+        for item in region.function.objects:
+            count = sum(1 for key in streams if key.base is item and key.region is region)
+            if item.shape is not None and count != item.size // item.shape.size:
+                message = f"stream '{region.named(item.name)}' (or an element of it) is not used"
+                raise CompileError(place.file, place.line, message)
+    top = regions[0].function
     for parameter in top.parameters:
-        if id(parameter) not in used:
+        if not any(key.base is parameter for key in streams):
             raise CompileError(top.place.file, top.place.line, f"port '{parameter.name}' is not used")
 
 
-def _check_state(top: Function, processes: Mapping[str, Process]) -> None:
+def _check_state(calls: Sequence[_ProcessCall], processes: Mapping[str, Process]) -> None:
     """C++ shares static variables between the calls of a function; hardware instances would not."""
     seen: set[str] = set()
-    for call in _calls(top):
+    for call in (item.call for item in calls):
         kept = [item for item in processes[call.op].memories if item.initial is not None and not item.constant]
         if call.op in seen and kept:
             message = f"'{processes[call.op].name}' is called twice and has the static variable '{kept[0].name}'"
@@ -157,12 +228,10 @@ def _check_state(top: Function, processes: Mapping[str, Process]) -> None:
         seen.add(call.op)
 
 
-def _network(
-    name: str, streams: Mapping[tuple[int, int], _Stream], instances: list[Instance], names: Namespace
-) -> Network:
+def _network(name: str, streams: Mapping[_Element, _Stream], instances: list[Instance], names: Namespace) -> Network:
     network = Network(name, [], [], instances, {instance.name: {} for instance in instances})
     for stream in streams.values():
-        fifo = names.unique(f"fifo_{stream.name}")
+        fifo = names.unique(f"fifo_{stream.name.replace('.', '_')}")
         producer = stream.ends[False][0] if False in stream.ends else identifier(stream.name)
         consumer = stream.ends[True][0] if True in stream.ends else identifier(stream.name)
         network.fifos.append(

@@ -19,7 +19,8 @@ from pathlib import Path
 import llvmlite.binding as llvm
 
 from rtl.errors import CompileError
-from rtl.pragmas import Pragma, check_pragmas, read_pragmas, unroll_factor
+from rtl.hierarchy import Hierarchy, find_hierarchy
+from rtl.pragmas import Pragma, check_pragmas, function_of, read_pragmas, unroll_factor
 from rtl.strip_mining import PartialLoop, strip_mine
 
 __all__ = ["INCLUDE_DIR", "SourceLoop", "SourceModule", "lower"]
@@ -55,7 +56,6 @@ _LABEL = re.compile(r"^([\w.$-]+|\"[^\"]*\"):")
 _LATCH = re.compile(r"^  br label %([\w.$-]+), .*!llvm\.loop !(\d+)|^  br i1 .*!llvm\.loop !(\d+)")
 _CONDITIONAL_LATCH = re.compile(r"^  br i1 [^,]+, label %([\w.$-]+), label %([\w.$-]+)")
 _METADATA = re.compile(r"^!(\d+) = (.*)$")
-_CALL = re.compile(r"^  call void @([\w$.]+)\(")
 _STREAM_INTRINSIC = re.compile(
     r"^declare .*@(_ZN3rtl1[12]stream_(?P<op>read|write)ILi(?P<bits>\d+)ELi(?P<bytes>\d+)E"
     r"(?:NS_5sidesI(?P<sides>(?:Li\d+E)+)E)?\w*)\("
@@ -89,9 +89,10 @@ class SourceModule:
     """Optimised LLVM IR of one translation unit.
 
     Attributes:
-        text: the IR, as text; every function but `top` and the processes is inlined.
+        text: the IR, as text; every function but the regions and the processes is inlined.
         top: symbol of the top function.
-        processes: symbols of the functions that `top` calls, in order of first call.
+        regions: symbols of the dataflow regions, callers first; `top` is the first, unless it is a process itself.
+        processes: symbols of the functions that regions call, in order of first call.
         pragmas: HLS pragmas of all source files involved.
         loops: the loops that are not unrolled, by the number that cuts name.
         pipelined: PIPELINE pragmas outside loops, by file and first line of the function that they stand in.
@@ -100,6 +101,7 @@ class SourceModule:
 
     text: str
     top: str
+    regions: list[str]
     processes: list[str]
     pragmas: list[Pragma] = field(default_factory=list)
     loops: list[SourceLoop] = field(default_factory=list)
@@ -118,15 +120,16 @@ def lower(source: Path, top: str, include: Sequence[Path], defines: Mapping[str,
     pragmas = read_pragmas(metadata.files())
     check_pragmas(pragmas)
     symbol = _find_top(lines, metadata, top, source)
-    processes = _called_processes(lines, symbol)
+    hierarchy = _hierarchy(lines, metadata, pragmas, symbol)
     found = _mark_loops(lines, metadata, [pragma for pragma in pragmas if pragma.name == "UNROLL"])
     loops, pipelined = _pipelines(
         found, metadata.function_starts(), [pragma for pragma in pragmas if pragma.name == "PIPELINE"]
     )
-    text = _set_inlining(lines, {symbol, *processes})
+    text = _set_inlining(lines, {*hierarchy.regions, *hierarchy.processes})
     optimised = _optimise(text)
     _check_unrolled(optimised)
-    return SourceModule(optimised, symbol, processes, pragmas, loops, pipelined, metadata.function_starts())
+    starts = metadata.function_starts()
+    return SourceModule(optimised, symbol, hierarchy.regions, hierarchy.processes, pragmas, loops, pipelined, starts)
 
 
 def _clang(source: Path, include: Sequence[Path], defines: Mapping[str, str]) -> str:
@@ -183,6 +186,11 @@ class _Metadata:
         match = re.search(r'name: "([^"]*)"', self.nodes[number])
         return match[1] if match else ""
 
+    def function_start(self, number: int) -> tuple[str, int]:
+        """File and first line of the DISubprogram `number`."""
+        line = re.search(r"\bline: (\d+)", self.nodes[number])
+        return self._scope_file(number), int(line[1]) if line else 0
+
     def function_starts(self) -> list[tuple[str, int]]:
         """File and first line of every function."""
         nodes = [node for node in self.nodes.values() if "DISubprogram(" in node and 'name: "operator()"' not in node]
@@ -234,12 +242,15 @@ def _find_top(lines: Sequence[str], metadata: _Metadata, top: str, source: Path)
     return found[0]
 
 
-def _called_processes(lines: Sequence[str], top: str) -> list[str]:
-    """Functions that top calls, constructors of streams apart."""
-    start, end = next((start, end) for symbol, start, end in _functions(lines) if symbol == top)
-    calls = [match[1] for match in map(_CALL.match, lines[start:end]) if match]
-    wanted = [name for name in calls if not name.startswith(("llvm.", "_ZN3hls6stream"))]
-    return list(dict.fromkeys(wanted))
+def _hierarchy(lines: Sequence[str], metadata: _Metadata, pragmas: Sequence[Pragma], top: str) -> Hierarchy:
+    bodies, starts = {}, {}
+    for symbol, start, end in _functions(lines):
+        debug = _SUBPROGRAM.search(lines[start])
+        bodies[symbol] = lines[start:end]
+        starts[symbol] = metadata.function_start(int(debug[1])) if debug else ("", 0)
+    known = metadata.function_starts()
+    dataflow = {function_of(pragma, known) for pragma in pragmas if pragma.name == "DATAFLOW"}
+    return find_hierarchy(bodies, starts, {start for start in dataflow if start}, top)
 
 
 def _mark_loops(lines: list[str], metadata: _Metadata, unrolls: Sequence[Pragma]) -> _Loops:
@@ -327,9 +338,9 @@ def _pipelines(
         if around:
             inside[max(around, key=lambda place: place.start)] = pragma
             continue
-        above = [start for start in starts if start[0] == pragma.file and start[1] <= pragma.line]
-        if above:
-            functions[above[-1]] = pragma
+        start = function_of(pragma, starts)
+        if start:
+            functions[start] = pragma
     known = [
         SourceLoop(place.file, place.start[0], place.last_line, inside.get(place), factor)
         if place

@@ -44,16 +44,15 @@ _IGNORED = ("llvm.lifetime.", "llvm.assume", "llvm.experimental.noalias", "llvm.
 
 
 class CallInstruction(Instruction):
-    """A call that is left: in the top function, of a process."""
+    """A call that is left: in a dataflow region, of a process or of another region."""
 
 
-def parse_module(text: str, own_headers: Path, top: str, processes: Collection[str]) -> Module:
-    """Reads the definitions of the top function and the processes.
+def parse_module(text: str, own_headers: Path, wanted: Collection[str]) -> Module:
+    """Reads the definitions of the dataflow regions and the processes.
 
     Args:
         text: LLVM IR as printed by LLVM.
-        top: symbol of the top function.
-        processes: symbols of the functions that it calls; all others should have been inlined.
+        wanted: their symbols; all other functions should have been inlined.
         own_headers: folder whose lines are never shown to the user.
 
     Raises:
@@ -69,16 +68,16 @@ def parse_module(text: str, own_headers: Path, top: str, processes: Collection[s
     for number, line in enumerate(lines):
         if line.startswith("define "):
             start = number
-        elif line == "}" and _wanted(lines[start], top, processes):
-            reader = _FunctionReader(lines[start:number], locations, structs, initial, globals_, processes)
+        elif line == "}" and _wanted(lines[start], wanted):
+            reader = _FunctionReader(lines[start:number], locations, structs, initial, globals_, wanted)
             function = reader.read()
             functions[function.symbol] = function
     return Module(functions)
 
 
-def _wanted(header: str, top: str, processes: Collection[str]) -> bool:
+def _wanted(header: str, wanted: Collection[str]) -> bool:
     match = _DEFINE.match(header)
-    return match is None or match[1] == top or match[1] in processes
+    return match is None or match[1] in wanted
 
 
 class _FunctionReader:

@@ -1,13 +1,13 @@
 """`#pragma HLS` lines of the source files: clang drops them, so they are read from the text."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rtl.errors import CompileError
 
-__all__ = ["Pragma", "check_pragmas", "read_pragmas", "unroll_factor"]
+__all__ = ["Pragma", "check_pragmas", "function_of", "read_pragmas", "unroll_factor"]
 
 _LINE = re.compile(r'^\s*(?:#\s*pragma|_Pragma\s*\(\s*")\s*HLS\s+(\w+)([^"\n]*)', re.IGNORECASE)
 
@@ -69,3 +69,7 @@ def unroll_factor(pragma: Pragma) -> int | None:
 def _written_factor(pragma: Pragma) -> str:
     match = re.search(r"\bfactor\b(?:\s*=\s*(\S+))?", pragma.arguments, re.IGNORECASE)
     return match[1] or "nothing" if match else ""
+def function_of(pragma: Pragma, starts: Sequence[tuple[str, int]]) -> tuple[str, int] | None:
+    """Of the functions that begin at `starts` (file and line, sorted) the one that a pragma stands in."""
+    above = [start for start in starts if start[0] == pragma.file and start[1] <= pragma.line]
+    return above[-1] if above else None

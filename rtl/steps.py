@@ -151,7 +151,7 @@ class _Builder:
                 self._store(instruction, block)
                 return
             case _ if isinstance(instruction, CallInstruction):
-                message = "a process calls another process; only the top function does"
+                message = "a process calls another process; only the top function and #pragma HLS DATAFLOW functions do"
                 raise CompileError(instruction.place.file, instruction.place.line, message)
             case _:
                 node = evaluate(self._graph, instruction, [self._value(item, block) for item in instruction.operands])
