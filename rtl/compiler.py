@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rtl.dataflow import Network, build_network, calling, emit_top
-from rtl.design import Design, Fifo
+from rtl.arguments import Arguments, add_arguments, read_in_next_step
+from rtl.control import argument_kinds, build_control
+from rtl.dataflow import Network, build_network, emit_top
+from rtl.design import ControlPorts, Design, Fifo
 from rtl.emit import emit_process
 from rtl.errors import CompileError
+from rtl.flatten import ProcessCall, calling, find_calls
 from rtl.frontend import INCLUDE_DIR, SourceModule, lower
-from rtl.ir import Function
+from rtl.interfaces import Interface, read_interface
+from rtl.ir import Function, ScalarParameter
 from rtl.names import Namespace, identifier
 from rtl.parser import parse_module
-from rtl.pipeline import pipeline
+from rtl.pipeline import circular_answers, pipeline
 from rtl.process import Process
 from rtl.report import Report, build_report, check_clock
 from rtl.steps import build_process
@@ -36,6 +41,7 @@ class _Compiled:
     modules: dict[str, str]
     network: Network
     texts: dict[str, str]
+    control: ControlPorts | None
 
 
 def compile_cpp(
@@ -107,22 +113,62 @@ def _compile(
         raise CompileError(str(source), 0, "no such file")
     lowered = lower(source, top, include, defines)
     module = parse_module(lowered.text, INCLUDE_DIR, [*lowered.regions, *lowered.processes])
-    _check_shared([module.functions[symbol] for symbol in lowered.processes])
+    functions = module.functions
+    _check_shared([functions[symbol] for symbol in lowered.processes])
+    outermost = functions[lowered.top] if lowered.top in lowered.regions else calling(functions[lowered.top])
+    regions, calls = find_calls(outermost, functions, lowered.regions)
+    interface = _interface(lowered, outermost, functions)
+    arguments = _arguments(calls, functions, interface) if interface else {}
     names = Namespace()
     names.unique(top)
-    processes = {symbol: build_process(module.functions[symbol]) for symbol in lowered.processes}
+    processes = {symbol: _process(functions[symbol]) for symbol in lowered.processes}
     modules = {symbol: names.unique(f"{identifier(top)}_{process.name}") for symbol, process in processes.items()}
-    regions = {symbol: module.functions[symbol] for symbol in lowered.regions}
-    outermost = regions.get(lowered.top) or calling(module.functions[lowered.top])
-    network = build_network(regions, outermost, top, processes, modules)
-    if clock_mhz is not None:
-        for symbol, process in processes.items():
-            bind_storage(process.memories, lowered.pragmas, lowered.functions, _lines(module.functions[symbol]))
-            pipeline(process, network.depths(process, modules[symbol]), 1000 / clock_mhz)
-    texts = {top: emit_top(network, list(processes.values()), modules)}
+    others = [number for number, item in enumerate(interface.arguments if interface else []) if item.kind != "stream"]
+    network = build_network(regions, calls, top, processes, modules, others)
+    for symbol, process in processes.items():
+        if clock_mhz is not None or any(port.answers for port in process.ports):
+            bind_storage(process.memories, lowered.pragmas, lowered.functions, _lines(functions[symbol]))
+            period = 1000 / clock_mhz if clock_mhz is not None else math.inf
+            pipeline(process, network.depths(process, modules[symbol]), period)
+    control = build_control(top, interface, calls, processes, arguments) if interface else None
+    texts = {top: emit_top(network, list(processes.values()), modules, control)}
     texts |= {modules[symbol]: emit_process(process, modules[symbol]) for symbol, process in processes.items()}
-    texts["rtl_fifo"] = (_LIBRARY / "rtl_fifo.sv").read_text()
-    return _Compiled(lowered, processes, modules, network, {f"{name}.sv": text for name, text in texts.items()})
+    texts |= control.texts if control else {}
+    for name in dict.fromkeys([*(control.library if control else []), "rtl_fifo"]):
+        texts[name] = (_LIBRARY / f"{name}.sv").read_text()
+    files = {f"{name}.sv": text for name, text in texts.items()}
+    return _Compiled(lowered, processes, modules, network, files, control.described if control else None)
+
+
+def _interface(lowered: SourceModule, top: Function, functions: Mapping[str, Function]) -> Interface | None:
+    """What the top's pragmas say; None for a top without a start, whose processes take streams alone."""
+    if lowered.interface:
+        return read_interface(lowered.described, [item.name for item in top.parameters], lowered.interface)
+    for function in functions.values():
+        if any(isinstance(item, ScalarParameter) for item in function.parameters):
+            message = (
+                "a process takes streams only, unless the top function has a start (#pragma HLS INTERFACE s_axilite)"
+            )
+            raise CompileError(function.place.file, function.place.line, message)
+    return None
+
+
+def _arguments(
+    calls: Sequence[ProcessCall], functions: Mapping[str, Function], interface: Interface
+) -> dict[str, Arguments]:
+    """Turns the numbers and memory of all processes into streams."""
+    kinds = argument_kinds(calls, interface)
+    return {symbol: add_arguments(functions[symbol], kinds[symbol]) for symbol in kinds}
+
+
+def _process(function: Function) -> Process:
+    """A process; what it reads from memory is read in the next step where later requests hang on it."""
+    process = build_process(function)
+    while circular := circular_answers(process):
+        for port in circular:
+            read_in_next_step(function, port.name)
+        process = build_process(function)
+    return process
 
 
 def _design(compiled: _Compiled, output: Path) -> Design:
@@ -137,6 +183,7 @@ def _design(compiled: _Compiled, output: Path) -> Design:
             instance.model_copy(update={"stages": len(processes[instance.name].stages)})
             for instance in network.instances
         ],
+        control=compiled.control,
         files=[output / name for name in compiled.texts],
     )
 

@@ -2,60 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
+from rtl.control import Control
 from rtl.design import Fifo, Instance, TopPort
 from rtl.emit import port_signals
 from rtl.errors import CompileError
-from rtl.ir import Address, Block, Function, MemoryObject, Place, Pointer, StreamParameter, Value
+from rtl.flatten import Element, ProcessCall, Region
+from rtl.ir import Place, StreamParameter
 from rtl.names import Namespace, identifier
-from rtl.parser import CallInstruction
 from rtl.process import Port, Process
 
-__all__ = ["Network", "build_network", "calling", "emit_top"]
-
-
-def calling(process: Function) -> Function:
-    """A dataflow region that does nothing but call `process`, with its own parameters."""
-    parameters = [replace(parameter) for parameter in process.parameters]
-    call = CallInstruction(0, process.symbol, [], "", process.place)
-    call.operands = [Pointer(0, ((None, Address(parameter, 0)),)) for parameter in parameters]
-    return Function(f"{process.symbol}.call", process.name, process.place, parameters, [Block("", [call])], [])
-
-
-@dataclass(eq=False)
-class _Region:
-    """One call of a dataflow region; the top function is called by nobody.
-
-    Attributes:
-        function: the region.
-        path: instance names of the regions around it and of itself; empty for the top.
-        arguments: what each parameter stands for; None where it is a port of the top.
-    """
-
-    function: Function
-    path: str = ""
-    arguments: list[_Element] | None = None
-
-    def named(self, name: str, by: str = ".") -> str:
-        """A name inside the region, as it is in the flat design."""
-        return f"{self.path}{by}{name}" if self.path else name
-
-
-@dataclass(frozen=True)
-class _Element:
-    """What a pointer in a region points at: a byte of a region's local stream or of a parameter of the top."""
-
-    region: _Region
-    base: MemoryObject | StreamParameter
-    offset: int
-
-
-@dataclass(frozen=True)
-class _ProcessCall:
-    call: CallInstruction
-    region: _Region
+__all__ = ["Network", "build_network", "emit_top"]
 
 
 @dataclass
@@ -84,94 +43,58 @@ class Network:
         """Words of the deepest FIFO behind each port of a process, over all its instances."""
         words = {fifo.name: fifo.depth for fifo in self.fifos}
         wires = [self.wiring[instance.name] for instance in self.instances if instance.module == module]
-        return {port.name: max(words[wire[port.name]] for wire in wires) for port in process.ports}
+        return {port.name: max(words.get(wire[port.name], 2) for wire in wires) for port in process.ports}
 
 
 def build_network(
-    regions: Mapping[str, Function],
-    top: Function,
+    regions: Sequence[Region],
+    calls: Sequence[ProcessCall],
     name: str,
     processes: Mapping[str, Process],
     modules: Mapping[str, str],
+    others: Collection[int] = (),
 ) -> Network:
-    """Connects all calls of processes, those in dataflow regions inside the top included.
+    """Connects the streams of all calls of processes.
 
     Args:
-        regions: dataflow regions by symbol.
-        top: the outermost of them.
-        name: its name.
+        regions: all calls of dataflow regions, the top first.
+        calls: all calls of processes.
+        name: of the top function.
         processes: by symbol.
         modules: module name of each process, by symbol.
+        others: indices of the top's parameters that are no streams.
 
     Raises:
-        CompileError: a stream without exactly one producer and one consumer, or a region with logic of its own.
+        CompileError: a stream without exactly one producer and one consumer.
     """
-    streams: dict[_Element, _Stream] = {}
-    names = Namespace()
+    streams: dict[Element, _Stream] = {}
     instances = []
-    outermost = _Region(top)
-    reached = [outermost, *_inner_regions(outermost, regions, Namespace())]
-    calls = [
-        _ProcessCall(call, region) for region in reached for call in _calls(region.function) if call.op in processes
-    ]
     for item in calls:
-        process, call = processes[item.call.op], item.call
-        instance = names.unique(f"{item.region.named(process.name, '_')} u")
-        module = modules[call.op]
-        instances.append(Instance(name=instance, module=module, function=process.name, states=len(process.steps)))
+        process = processes[item.call.op]
+        module = modules[item.call.op]
+        instances.append(Instance(name=item.name, module=module, function=process.name, states=len(process.steps)))
         for port in process.ports:
-            _attach(streams, _stream_of(streams, item, port), instance, port, call.place)
-    _check_ends(reached, streams)
+            if port.role == "stream":
+                _attach(streams, _stream_of(streams, item, port), item.name, port, item.call.place)
+    _check_ends(regions, streams, others)
     _check_state(calls, processes)
-    return _network(name, streams, instances, names)
+    network = _network(name, streams, instances)
+    for item in calls:
+        added = [port for port in processes[item.call.op].ports if port.role != "stream"]
+        network.wiring[item.name] |= {port.name: f"{item.name}_{port.name}" for port in added}
+    return network
 
 
-def _inner_regions(region: _Region, regions: Mapping[str, Function], names: Namespace) -> Iterator[_Region]:
-    """The regions that a region calls, and all that those call."""
-    for call in _calls(region.function):
-        if call.op in regions:
-            function = regions[call.op]
-            inner = _Region(function, names.unique(region.named(function.name, "_")))
-            inner.arguments = [_element(region, operand, call.place) for operand in call.operands]
-            yield inner
-            yield from _inner_regions(inner, regions, names)
-
-
-def _calls(region: Function) -> list[CallInstruction]:
-    if len(region.blocks) != 1:
-        message = "the top function and dataflow regions hold only calls: no loops, no conditions"
-        raise CompileError(region.place.file, region.place.line, message)
-    calls = []
-    for item in region.blocks[0].instructions:
-        if isinstance(item, CallInstruction):
-            calls.append(item)
-        elif item.op in ("read", "write", "load", "store"):
-            message = "the top function and dataflow regions hold only calls of processes"
-            raise CompileError(item.place.file, item.place.line, message)
-    return calls
-
-
-def _element(region: _Region, pointer: Value, place: Place) -> _Element:
-    """What a pointer in a region points at, seen from outside all regions."""
-    address = pointer.only if isinstance(pointer, Pointer) else None
-    if address is None or address.terms:
-        raise CompileError(place.file, place.line, "streams are passed by name or with constant indices")
-    if isinstance(address.base, StreamParameter) and region.arguments is not None:
-        outer = region.arguments[address.base.index]
-        return _Element(outer.region, outer.base, outer.offset + address.offset)
-    return _Element(region, address.base, address.offset)
-
-
-def _stream_of(streams: dict[_Element, _Stream], item: _ProcessCall, port: Port) -> _Element:
+def _stream_of(streams: dict[Element, _Stream], item: ProcessCall, port: Port) -> Element:
     """Key of the stream that `port` of the called process is connected to."""
     place = item.call.place
-    outer = _element(item.region, item.call.operands[port.parameter], place)
-    key = _Element(outer.region, outer.base, outer.offset + port.offset)
+    outer = item.element(port.parameter)
+    key = Element(outer.region, outer.base, outer.offset + port.offset)
     streams.setdefault(key, _described(key, port, place))
     return key
 
 
-def _described(key: _Element, port: Port, place: Place) -> _Stream:
+def _described(key: Element, port: Port, place: Place) -> _Stream:
     base, offset = key.base, key.offset
     if isinstance(base, StreamParameter):
         if offset:
@@ -187,7 +110,7 @@ def _described(key: _Element, port: Port, place: Place) -> _Stream:
     return _Stream(key.region.named(name), base.shape.bits, base.shape.depth, place, False)
 
 
-def _attach(streams: Mapping[_Element, _Stream], key: _Element, instance: str, port: Port, place: Place) -> None:
+def _attach(streams: Mapping[Element, _Stream], key: Element, instance: str, port: Port, place: Place) -> None:
     stream = streams[key]
     if port.reads in stream.ends:
         verb = "read" if port.reads else "written"
@@ -195,7 +118,7 @@ def _attach(streams: Mapping[_Element, _Stream], key: _Element, instance: str, p
     stream.ends[port.reads] = (instance, port)
 
 
-def _check_ends(regions: Sequence[_Region], streams: Mapping[_Element, _Stream]) -> None:
+def _check_ends(regions: Sequence[Region], streams: Mapping[Element, _Stream], others: Collection[int]) -> None:
     for stream in streams.values():
         if stream.is_port and len(stream.ends) != 1:
             raise CompileError(
@@ -213,11 +136,13 @@ def _check_ends(regions: Sequence[_Region], streams: Mapping[_Element, _Stream])
                 raise CompileError(place.file, place.line, message)
     top = regions[0].function
     for parameter in top.parameters:
+        if parameter.index in others:
+            continue
         if not any(key.base is parameter for key in streams):
             raise CompileError(top.place.file, top.place.line, f"port '{parameter.name}' is not used")
 
 
-def _check_state(calls: Sequence[_ProcessCall], processes: Mapping[str, Process]) -> None:
+def _check_state(calls: Sequence[ProcessCall], processes: Mapping[str, Process]) -> None:
     """C++ shares static variables between the calls of a function; hardware instances would not."""
     seen: set[str] = set()
     for call in (item.call for item in calls):
@@ -228,7 +153,10 @@ def _check_state(calls: Sequence[_ProcessCall], processes: Mapping[str, Process]
         seen.add(call.op)
 
 
-def _network(name: str, streams: Mapping[_Element, _Stream], instances: list[Instance], names: Namespace) -> Network:
+def _network(name: str, streams: Mapping[Element, _Stream], instances: list[Instance]) -> Network:
+    names = Namespace()
+    for item in instances:
+        names.unique(item.name)
     network = Network(name, [], [], instances, {instance.name: {} for instance in instances})
     for stream in streams.values():
         fifo = names.unique(f"fifo_{stream.name.replace('.', '_')}")
@@ -256,21 +184,28 @@ def _network(name: str, streams: Mapping[_Element, _Stream], instances: list[Ins
     return network
 
 
-def emit_top(network: Network, processes: Sequence[Process], modules: Mapping[str, str]) -> str:
-    """Text of the top module."""
+def emit_top(
+    network: Network,
+    processes: Sequence[Process],
+    modules: Mapping[str, str],
+    control: Control | None = None,
+) -> str:
+    """Text of the top module, with start, registers and memory if it has any."""
     by_module = {modules[process.symbol]: process for process in processes}
     lines = [f"// {network.top}: processes and the FIFOs between them.", "`default_nettype none"]
     lines.append(f"module {network.top} (")
     ports = ["    input  wire ap_clk", "    input  wire ap_rst_n"]
     for port in network.ports:
         ports += _axis_declarations(port)
+    ports += [f"    {port}" for port in control.ports] if control else []
     lines.append(",\n".join(ports))
     lines.append(");")
+    lines += control.lines if control else []
     for fifo in network.fifos:
         lines += _fifo_lines(fifo, network)
     for instance in network.instances:
         lines += _instance_lines(instance, by_module[instance.module], network.wiring[instance.name])
-    lines += _padding_lines(network)
+    lines += _unused_lines(network, control.unused if control else [])
     return "\n".join([*lines, "endmodule", "`default_nettype wire", ""])
 
 
@@ -339,13 +274,14 @@ def _instance_lines(instance: Instance, process: Process, wiring: Mapping[str, s
     return [*lines, ",\n".join(pins) + ");"]
 
 
-def _padding_lines(network: Network) -> list[str]:
+def _unused_lines(network: Network, others: Sequence[str]) -> list[str]:
     """Input bits above the word's width are ignored."""
     parts = [
         f"{port.name}_TDATA[{_padded(port.bits) - 1}:{port.bits}]"
         for port in network.ports
         if port.direction == "in" and port.bits % 8
     ]
-    if not parts:
+    if not parts and not others:
         return []
-    return ["", "  // Padding of input words to whole bytes.", f"  wire unused = &{{1'b0, {', '.join(parts)}}};"]
+    what = "Padding of input words to whole bytes" if parts and not others else "What nothing looks at"
+    return ["", f"  // {what}.", f"  wire unused = &{{1'b0, {', '.join([*parts, *others])}}};"]

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-__all__ = ["Design", "Fifo", "Instance", "TopPort"]
+__all__ = ["ControlPorts", "Design", "Fifo", "Instance", "MemoryPort", "Register", "TopPort"]
 
 
 class TopPort(BaseModel):
@@ -48,6 +48,32 @@ class Instance(BaseModel):
     stages: int = Field(default=1, description="clocks that a step takes from its start to its end")
 
 
+class Register(BaseModel):
+    """A number in the register map, in words of 32 bits, the lowest first."""
+
+    name: str = Field(description="C++ parameter; NAME_i and NAME_o for one that goes both ways")
+    offset: int = Field(description="byte address of its first word")
+    bits: int
+    direction: Literal["in", "out"] = Field(description="written or read by the host; `out` has a valid bit behind it")
+
+
+class MemoryPort(BaseModel):
+    """An AXI4 master port `m_axi_NAME_*`."""
+
+    name: str
+    bits: int = Field(description="of the data bus")
+    pointers: list[str] = Field(description="C++ parameters")
+
+
+class ControlPorts(BaseModel):
+    """Start, numbers and memory of a design that waits for a start."""
+
+    start: Literal["registers", "wires"] = Field(description="ap_start and the like in the register map, or as ports")
+    bundle: str = Field(description="the AXI4-Lite port is `s_axi_BUNDLE_*`; empty: there is none")
+    registers: list[Register]
+    memories: list[MemoryPort]
+
+
 class Design(BaseModel):
     """A compiled design. `design.json` in the output folder is this, serialised."""
 
@@ -55,6 +81,7 @@ class Design(BaseModel):
     ports: list[TopPort]
     fifos: list[Fifo]
     processes: list[Instance]
+    control: ControlPorts | None = Field(default=None, description="None: every process begins again when it returns")
     files: list[Path] = Field(description="SystemVerilog files, top first")
 
     def stream_stages(self) -> dict[str, tuple[int, int]]:

@@ -20,6 +20,7 @@ import llvmlite.binding as llvm
 
 from rtl.errors import CompileError
 from rtl.hierarchy import Hierarchy, find_hierarchy
+from rtl.interfaces import describe_source, has_start
 from rtl.pragmas import Pragma, check_pragmas, function_of, read_pragmas, unroll_factor
 from rtl.strip_mining import PartialLoop, strip_mine
 
@@ -97,6 +98,8 @@ class SourceModule:
         loops: the loops that are not unrolled, by the number that cuts name.
         pipelined: PIPELINE pragmas outside loops, by file and first line of the function that they stand in.
         functions: file and first line of every function, in order; lambdas belong to the one that they stand in.
+        interface: the INTERFACE pragmas in the top function, when they ask for a start.
+        described: IR of what `rtl.interfaces` wants to know of the top function then.
     """
 
     text: str
@@ -107,6 +110,8 @@ class SourceModule:
     loops: list[SourceLoop] = field(default_factory=list)
     pipelined: dict[tuple[str, int], Pragma] = field(default_factory=dict)
     functions: list[tuple[str, int]] = field(default_factory=list)
+    interface: list[Pragma] = field(default_factory=list)
+    described: str = ""
 
 
 def lower(source: Path, top: str, include: Sequence[Path], defines: Mapping[str, str]) -> SourceModule:
@@ -128,8 +133,32 @@ def lower(source: Path, top: str, include: Sequence[Path], defines: Mapping[str,
     text = _set_inlining(lines, {*hierarchy.regions, *hierarchy.processes})
     optimised = _optimise(text)
     _check_unrolled(optimised)
+    module = SourceModule(optimised, symbol, hierarchy.regions, hierarchy.processes, pragmas, loops, pipelined)
+    module.functions = metadata.function_starts()
+    module.interface = _interface(lines, metadata, pragmas, symbol)
+    if module.interface:
+        module.described = _described(source, top, include, defines)
+    return module
+
+
+def _interface(lines: Sequence[str], metadata: _Metadata, pragmas: Sequence[Pragma], top: str) -> list[Pragma]:
+    header = next(lines[start] for symbol, start, _ in _functions(lines) if symbol == top)
+    debug = _SUBPROGRAM.search(header)
+    place = metadata.function_start(int(debug[1])) if debug else None
     starts = metadata.function_starts()
-    return SourceModule(optimised, symbol, hierarchy.regions, hierarchy.processes, pragmas, loops, pipelined, starts)
+    found = [item for item in pragmas if item.name == "INTERFACE" and function_of(item, starts) == place]
+    return found if has_start(found) else []
+
+
+def _described(source: Path, top: str, include: Sequence[Path], defines: Mapping[str, str]) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        question = Path(folder) / "parameters.cpp"
+        question.write_text(describe_source(str(source.resolve()), top))
+        try:
+            return _clang(question, [source.parent, *include], defines)
+        except CompileError as error:
+            message = f"the types of the parameters of '{top}' cannot be told: {error.message}"
+            raise CompileError(str(source), 1, message) from error
 
 
 def _clang(source: Path, include: Sequence[Path], defines: Mapping[str, str]) -> str:

@@ -16,6 +16,7 @@ __all__ = ["Hierarchy", "find_hierarchy"]
 
 _CALL = re.compile(r"^  call void @([\w$.]+)\(")
 _NO_PROCESS = ("llvm.", "_ZN3hls6stream")
+_MEMBER = re.compile(r"^define .*%this[,)]")
 _LOCAL_STREAM = re.compile(r'^  %\S+ = alloca .*%"class\.hls::stream')
 _LOGIC = re.compile(r"^  (?:br|switch) |@_ZN3hls6stream\w*(?:read|write|rs|ls)E")
 
@@ -51,24 +52,25 @@ def find_hierarchy(
         CompileError: a region that calls itself.
     """
     found = Hierarchy()
-    if starts[top] not in dataflow and _has_logic(bodies[top]):
+    if starts[top] not in dataflow and _has_logic(bodies[top], bodies):
         found.processes.append(top)
     else:
         _follow(found, bodies, {symbol for symbol, start in starts.items() if start in dataflow}, [top], starts)
     return found
 
 
-def _has_logic(body: Sequence[str]) -> bool:
+def _has_logic(body: Sequence[str], bodies: Mapping[str, Sequence[str]]) -> bool:
     """It is no mere list of calls: loops, conditions or stream accesses, or nothing called, and no local stream."""
     if any(_LOCAL_STREAM.match(line) for line in body):
         return False
-    return any(_LOGIC.search(line) for line in body) or not _calls(body)
+    return any(_LOGIC.search(line) for line in body) or not _calls(body, bodies)
 
 
-def _calls(body: Sequence[str]) -> list[str]:
-    """Functions that a region calls, constructors of streams apart, each once."""
+def _calls(body: Sequence[str], bodies: Mapping[str, Sequence[str]]) -> list[str]:
+    """Functions that a region calls, each once; no constructors of streams and arguments."""
     names = [match[1] for match in map(_CALL.match, body) if match]
-    return list(dict.fromkeys(name for name in names if not name.startswith(_NO_PROCESS)))
+    found = dict.fromkeys(name for name in names if not name.startswith(_NO_PROCESS))
+    return [name for name in found if name not in bodies or not _MEMBER.match(bodies[name][0])]
 
 
 def _follow(
@@ -81,7 +83,7 @@ def _follow(
     """Adds the region at the end of `path`, and all that it calls."""
     if path[-1] not in found.regions:
         found.regions.append(path[-1])
-    for symbol in _calls(bodies[path[-1]]):
+    for symbol in _calls(bodies[path[-1]], bodies):
         if symbol in path:
             raise CompileError(*starts[symbol], "a dataflow region calls itself")
         if symbol in regions:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Literal
 
 __all__ = [
     "Address",
@@ -16,9 +17,14 @@ __all__ = [
     "Module",
     "Place",
     "Pointer",
+    "Role",
+    "ScalarParameter",
     "StreamParameter",
     "Value",
 ]
+
+
+Role = Literal["stream", "start", "done", "request", "data", "store", "stored"]
 
 
 @dataclass(frozen=True)
@@ -74,10 +80,21 @@ class StreamShape:
 
 @dataclass(eq=False)
 class StreamParameter(Value):
-    """A pointer parameter of a process; it points at a stream or at an array of streams."""
+    """A pointer parameter of a process; it points at a stream or at an array of streams, or, in a design with a start,
+    at memory or at a result.
+
+    Attributes:
+        role: what a stream that the compiler adds is for (see `rtl.arguments`).
+        of: index of the pointer parameter that such a stream belongs to.
+        answers: index of the stream that asks for what comes here; a step reads here `latency` stages later.
+    """
 
     name: str
     index: int
+    role: Role = "stream"
+    of: int = -1
+    answers: int = -1
+    latency: int = 0
 
 
 @dataclass(eq=False)
@@ -131,6 +148,13 @@ class Instruction(Value):
 
 
 @dataclass(eq=False)
+class ScalarParameter(Instruction):
+    """A number that a process or region is called with; `op` is `parameter` until `rtl.arguments` replaces it."""
+
+    index: int = 0
+
+
+@dataclass(eq=False)
 class Branch:
     """The end of a block.
 
@@ -169,7 +193,7 @@ class Function:
     symbol: str
     name: str
     place: Place
-    parameters: list[StreamParameter]
+    parameters: list[StreamParameter | ScalarParameter]
     blocks: list[Block]
     objects: list[MemoryObject]
 

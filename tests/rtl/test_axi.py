@@ -1,0 +1,244 @@
+"""Kernels with a start, registers and memory, against g++; cocotbext-axi starts them and is their memory."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rtl import Design, compile_cpp
+from testbench.rtl.simulator import build_model, lint, run_module
+from tests.rtl.axi_kernels import Kernel, Pointer, bench_module, job_of, run_reference
+
+_VADD = """
+#pragma once
+#include "ap_int.h"
+void vadd(const ap_uint<32>* a, const ap_uint<32>* b, ap_uint<32>* c, int n) {
+#pragma HLS INTERFACE m_axi port = a offset = slave bundle = gmem0 depth = 1024
+#pragma HLS INTERFACE m_axi port = b offset = slave bundle = gmem1 depth = 1024
+#pragma HLS INTERFACE m_axi port = c offset = slave bundle = gmem2 depth = 1024
+#pragma HLS INTERFACE s_axilite port = n
+#pragma HLS INTERFACE s_axilite port = return
+  for (int i = 0; i < n; ++i) {
+#pragma HLS PIPELINE II = 1
+    c[i] = a[i] + b[i];
+  }
+}
+"""
+
+# Reads whose addresses hang on other reads, on one port with the writes; a number that goes both ways.
+_GATHER = """
+#include "ap_int.h"
+void gather(const int* index, const int* table, int* out, int n, int& sum, unsigned* last) {
+#pragma HLS INTERFACE m_axi port = index bundle = gmem max_read_burst_length = 4
+#pragma HLS INTERFACE m_axi port = table bundle = gmem latency = 9 num_read_outstanding = 2
+#pragma HLS INTERFACE m_axi port = out bundle = gmem max_write_burst_length = 8
+#pragma HLS INTERFACE s_axilite port = n
+#pragma HLS INTERFACE s_axilite port = sum
+#pragma HLS INTERFACE s_axilite port = last
+#pragma HLS INTERFACE s_axilite port = return
+  for (int i = 0; i < n; ++i) {
+    const int found = table[index[i]];
+    if (found & 1) out[i] = found;
+    sum += found;
+    *last = found ^ i;
+  }
+}
+"""
+
+# Every address hangs on the word before it.
+_CHASE = """
+#include "ap_int.h"
+void chase(const unsigned short* next, int start, int limit, int& steps) {
+#pragma HLS INTERFACE m_axi port = next bundle = list
+#pragma HLS INTERFACE s_axilite port = start
+#pragma HLS INTERFACE s_axilite port = limit
+#pragma HLS INTERFACE s_axilite port = steps
+#pragma HLS INTERFACE s_axilite port = return
+  int at = start, count = 0;
+  while (at != 0 && count < limit) {
+    at = next[at];
+    ++count;
+  }
+  steps = count * 65536 + at;
+}
+"""
+
+# Reads and writes of one memory, fields of its elements, in both directions.
+_IN_PLACE = """
+#include "ap_int.h"
+struct Cell { short value; unsigned char kind, hits; };
+void in_place(Cell* cells, int n) {
+#pragma HLS INTERFACE m_axi port = cells
+#pragma HLS INTERFACE s_axilite port = n
+#pragma HLS INTERFACE s_axilite port = return
+  for (int i = 1; i < n; ++i) {
+    cells[i].value += cells[i - 1].value * 3;
+    if (cells[i].kind & 1) cells[i].hits = i;
+    if (i + 1 < n) cells[i + 1].kind ^= cells[i].hits;
+  }
+}
+"""
+
+# Loads, work and stores as processes, one of them in a region of its own; a number by value of an odd width.
+_REGIONS = """
+#include "ap_int.h"
+#include "hls_stream.h"
+typedef hls::stream<ap_uint<64>> Words;
+void load_words(const ap_uint<64>* from, Words& out, short n) {
+  for (int i = 0; i < n; ++i) out.write(from[i]);
+}
+void scale_words(Words& in, Words& out, ap_uint<5> factor, short n) {
+  for (int i = 0; i < n; ++i) out.write(in.read() * factor + n);
+}
+void store_words(Words& in, ap_uint<64>* to, short n) {
+  for (int i = 0; i < n; ++i) to[n - 1 - i] = in.read();
+}
+void load_and_scale(const ap_uint<64>* from, Words& out, ap_uint<5> factor, short n) {
+#pragma HLS DATAFLOW
+  Words read;
+  load_words(from, read, n);
+  scale_words(read, out, factor, n);
+}
+void regions(const ap_uint<64>* from, ap_uint<64>* to, ap_uint<5> factor, short n) {
+#pragma HLS INTERFACE m_axi port = from bundle = in
+#pragma HLS INTERFACE m_axi port = to bundle = out
+#pragma HLS INTERFACE s_axilite port = factor bundle = ctrl
+#pragma HLS INTERFACE s_axilite port = n bundle = ctrl
+#pragma HLS INTERFACE s_axilite port = return bundle = ctrl
+#pragma HLS DATAFLOW
+  Words scaled;
+  load_and_scale(from, scaled, factor, n);
+  store_words(scaled, to, n);
+}
+"""
+
+# Wide words; a block that is copied into an array first; bursts that meet the 4 KiB border; a loop that data ends.
+_WIDE = """
+#include "ap_int.h"
+void wide(const ap_uint<256>* from, ap_uint<256>* to, const int* stop, int blocks) {
+#pragma HLS INTERFACE m_axi port = from bundle = big max_read_burst_length = 256
+#pragma HLS INTERFACE m_axi port = to bundle = big max_write_burst_length = 256
+#pragma HLS INTERFACE m_axi port = stop bundle = small
+#pragma HLS INTERFACE s_axilite port = blocks
+#pragma HLS INTERFACE s_axilite port = return
+  ap_uint<256> block[16];
+  for (int k = 0; k < blocks; ++k) {
+    if (stop[k] == 5) break;
+    for (int i = 0; i < 16; ++i) block[i] = from[16 * k + i];
+    for (int i = 0; i < 16; ++i) to[16 * k + i] = block[15 - i] ^ block[i & 3];
+  }
+}
+"""
+
+KERNELS = [
+    Kernel(
+        "vadd",
+        _VADD,
+        {
+            "a": Pointer("ap_uint<32>", 4, 0x0F40, 1024),
+            "b": Pointer("ap_uint<32>", 4, 0x2004, 1024),
+            "c": Pointer("ap_uint<32>", 4, 0x4FFC, 1024),
+            "n": "int",
+        },
+        [{"n": 1000}, {"n": 0}, {"n": 1}, {"n": 37}],
+    ),
+    Kernel(
+        "gather",
+        _GATHER,
+        {
+            "index": Pointer("int", 4, 0x100, 200, below=300),
+            "table": Pointer("int", 4, 0x1000, 300),
+            "out": Pointer("int", 4, 0x3000, 200),
+            "n": "int",
+            "sum": "int&",
+            "last": "unsigned*",
+        },
+        [{"n": 200, "sum": 7}, {"n": 3, "sum": 0}],
+    ),
+    Kernel(
+        "chase",
+        _CHASE,
+        {"next": Pointer("unsigned short", 2, 0x22, 500, below=500), "start": "int", "limit": "int", "steps": "int&"},
+        [{"start": 3, "limit": 60}, {"start": 0, "limit": 9}, {"start": 77, "limit": 20}],
+    ),
+    Kernel("in_place", _IN_PLACE, {"cells": Pointer("Cell", 4, 0x80, 50), "n": "int"}, [{"n": 50}, {"n": 20}]),
+    Kernel(
+        "regions",
+        _REGIONS,
+        {
+            "from": Pointer("ap_uint<64>", 8, 0x1008, 200),
+            "to": Pointer("ap_uint<64>", 8, 0x4010, 200),
+            "factor": "ap_uint<5>",
+            "n": "short",
+        },
+        [{"factor": 29, "n": 200}, {"factor": 3, "n": 0}, {"factor": 2, "n": 11}],
+    ),
+    Kernel(
+        "wide",
+        _WIDE,
+        {
+            "from": Pointer("ap_uint<256>", 32, 0x0F20, 128),
+            "to": Pointer("ap_uint<256>", 32, 0x3F60, 128),
+            "stop": Pointer("int", 4, 0x10, 8, below=7),
+            "blocks": "int",
+        },
+        [{"blocks": 8}, {"blocks": 1}],
+    ),
+]
+CLOCKS = (None, 200.0)  # MHz; all kernels as they are and pipelined
+CASES = [(0, 0.0), (20, 0.0), (5, 0.4), (3, 0.75)]  # clocks until memory answers, share of clocks in which it pauses
+Outcome = dict[str, list[dict[str, Any]]]
+
+
+def _designs(folder: Path, clock_mhz: float | None) -> dict[str, Design]:
+    designs = {}
+    for kernel in KERNELS:
+        source = folder / f"{kernel.top}.cpp"
+        source.parent.mkdir(parents=True, exist_ok=True)
+        source.write_text(kernel.source)
+        designs[kernel.top] = compile_cpp(source, kernel.top, [], folder / kernel.top, clock_mhz=clock_mhz)
+    return designs
+
+
+@pytest.fixture(scope="module", params=CLOCKS)
+def outcomes(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[dict[str, list[tuple[list[int], str]]], list[Outcome]]:
+    """What the C++ gives, and what the hardware gives in every case."""
+    folder = tmp_path_factory.mktemp("axi")
+    designs = _designs(folder / "rtl", request.param)
+    files = {path.name: path for design in designs.values() for path in design.files}
+    for top, design in designs.items():
+        assert lint(design.files, top) == ""
+    bench = folder / "bench.sv"
+    bench.write_text(bench_module(designs))
+    driven = ["latency", *(f"{top}_*" for top in designs)]
+    model = build_model([bench, *files.values()], "bench", folder / "model", driven=driven)
+    jobs = {kernel.top: job_of(kernel, designs[kernel.top], 1) for kernel in KERNELS}
+    found: list[Outcome] = []
+    for number, (latency, pauses) in enumerate(CASES):
+        job = {"kernels": jobs, "latency": latency, "pauses": pauses, "seed": number}
+        result = run_module(model, "tests.rtl.axi_bench", job, folder / f"run_{number}", seed=number + 1)
+        found.append(json.loads(json.dumps(result)))
+    return run_reference(KERNELS, folder / "cpp", 1), found
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.top)
+def test_rtl_equals_cpp(kernel: Kernel, outcomes: tuple[dict[str, list[tuple[list[int], str]]], list[Outcome]]) -> None:
+    """Memory and results behind every run, whatever memory's latency and pauses."""
+    wanted, found = outcomes
+    for outcome in found:
+        for run, (results, image) in zip(outcome[kernel.top], wanted[kernel.top], strict=True):
+            assert run["results"] == [[value, 1] for value in results]
+            assert run["image"] == image
+
+
+def test_one_word_a_clock(outcomes: tuple[dict[str, list[tuple[list[int], str]]], list[Outcome]]) -> None:
+    """Memory's latency costs a loop no clock between its words, as long as it is shorter than `latency`."""
+    _, found = outcomes
+    for (_, pauses), outcome in zip(CASES, found, strict=True):
+        if not pauses:
+            assert 1000 < outcome["vadd"][0]["clocks"] < 1000 + 100
