@@ -56,6 +56,9 @@ def argument_kinds(calls: Sequence[ProcessCall], interface: Interface) -> dict[s
         kinds = found.setdefault(item.call.op, {})
         for index in item.pointers():
             base = item.element(index).base
+            if not isinstance(base, StreamParameter) and base.shape is None and base.element_bytes != base.size:
+                place, message = item.call.place, f"the array '{base.name}' is between processes; use a stream"
+                raise CompileError(place.file, place.line, message)
             if isinstance(base, StreamParameter):
                 kind = interface.arguments[base.index]
             else:

@@ -16,7 +16,7 @@ __all__ = ["Hierarchy", "find_hierarchy"]
 
 _CALL = re.compile(r"^  call void @([\w$.]+)\(")
 _NO_PROCESS = ("llvm.", "_ZN3hls6stream")
-_MEMBER = re.compile(r"^define .*%this[,)]")
+_NO_PROCESS_HEADER = re.compile(r"^define .*(?:%this[,)]| sret\()")
 _LOCAL_STREAM = re.compile(r'^  %\S+ = alloca .*%"class\.hls::stream')
 _LOGIC = re.compile(r"^  (?:br|switch) |@_ZN3hls6stream\w*(?:read|write|rs|ls)E")
 
@@ -67,10 +67,10 @@ def _has_logic(body: Sequence[str], bodies: Mapping[str, Sequence[str]]) -> bool
 
 
 def _calls(body: Sequence[str], bodies: Mapping[str, Sequence[str]]) -> list[str]:
-    """Functions that a region calls, each once; no constructors of streams and arguments."""
+    """Functions that a region calls, each once; no constructors and operators of streams and arguments."""
     names = [match[1] for match in map(_CALL.match, body) if match]
     found = dict.fromkeys(name for name in names if not name.startswith(_NO_PROCESS))
-    return [name for name in found if name not in bodies or not _MEMBER.match(bodies[name][0])]
+    return [name for name in found if name not in bodies or not _NO_PROCESS_HEADER.match(bodies[name][0])]
 
 
 def _follow(

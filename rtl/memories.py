@@ -151,9 +151,10 @@ def _uses(function: Function) -> Iterator[_Use]:
             if instruction.op in ("load", "store") and instruction.pointer:
                 for _, address in instruction.pointer.choices:
                     if not isinstance(address.base, MemoryObject):
-                        raise CompileError(
-                            instruction.place.file, instruction.place.line, "the inside of a stream is not accessible"
+                        message = (
+                            "no access of a stream, and memory needs #pragma HLS INTERFACE m_axi in the top function"
                         )
+                        raise CompileError(instruction.place.file, instruction.place.line, message)
                     offset, terms = linear_terms(address)
                     yield _Use(instruction, address, offset, terms)
 

@@ -39,4 +39,10 @@ constexpr parameter_table<3 * sizeof...(Parameters)> describe(void (*)(Parameter
   return {{parameter<Parameters>::kind..., parameter<Parameters>::bits..., parameter<Parameters>::bytes..., 1}};
 }
 
+template <typename Result, typename... Parameters>
+__attribute__((unavailable("it returns a value; give results by reference"))) constexpr parameter_table<0> describe(
+    Result (*)(Parameters...)) {
+  return {};
+}
+
 }  // namespace rtl

@@ -43,27 +43,54 @@ class Kernel:
                     channel.set_pause_generator(_pauses(f"{seed} {top} {bundle} {number}", share))
         self._rams[0].write(0, bytes(image))
         self._size = len(image)
-        bus = AxiLiteBus.from_prefix(bench, f"{top}_s_axi_{job['control']}")
-        self._control = AxiLiteMaster(bus, bench.ap_clk, bench.ap_rst_n, reset_active_level=False)
+        if job["control"]:
+            bus = AxiLiteBus.from_prefix(bench, f"{top}_s_axi_{job['control']}")
+            self._control = AxiLiteMaster(bus, bench.ap_clk, bench.ap_rst_n, reset_active_level=False)
+        else:
+            self._wire("ap_start").value = 0
+
+    def _wire(self, name: str) -> Any:
+        return getattr(self._bench, f"{self._top}_{name}")
+
+    async def _by_registers(self, run: dict[str, Any]) -> list[list[int]]:
+        for offset, value, size in run["inputs"]:
+            await self._control.write(offset, value.to_bytes(size, "little"))
+        await self._control.write(0, b"\1\0\0\0")
+        for _ in range(_POLLS):
+            status = (await self._control.read(0, 4)).data[0]
+            if status & 2:
+                break
+        else:
+            raise TimeoutError(f"{self._top} is not done")
+        assert status & 4, "idle when done"
+        results = []
+        for offset, size in run["outputs"]:
+            word = await self._control.read(offset, size + 4)
+            results.append([int.from_bytes(word.data[:size], "little"), word.data[size] & 1])
+        return results
+
+    async def _by_wires(self, run: dict[str, Any]) -> list[list[int]]:
+        for name, value in run["inputs"]:
+            self._wire(name).value = value
+        self._wire("ap_start").value = 1
+        for _ in range(_POLLS):
+            await RisingEdge(self._bench.ap_clk)
+            if self._wire("ap_done").value:
+                break
+            assert not self._wire("ap_idle").value
+        else:
+            raise TimeoutError(f"{self._top} is not done")
+        results = [[int(self._wire(name).value), int(self._wire(f"{name}_ap_vld").value)] for name in run["outputs"]]
+        self._wire("ap_start").value = 0
+        await ClockCycles(self._bench.ap_clk, 2)
+        assert self._wire("ap_idle").value
+        return results
 
     async def run(self) -> list[dict[str, Any]]:
         """All runs, one after another: per run its clocks, its results and the memory behind it."""
         done = []
         for run in self._job["runs"]:
-            for offset, value, size in run["inputs"]:
-                await self._control.write(offset, value.to_bytes(size, "little"))
-            await self._control.write(0, b"\1\0\0\0")
-            for _ in range(_POLLS):
-                status = (await self._control.read(0, 4)).data[0]
-                if status & 2:
-                    break
-            else:
-                raise TimeoutError(f"{self._top} is not done")
-            assert status & 4, "idle when done"
-            results = []
-            for offset, size in run["outputs"]:
-                word = await self._control.read(offset, size + 4)
-                results.append([int.from_bytes(word.data[:size], "little"), word.data[size] & 1])
+            results = await (self._by_registers(run) if self._job["control"] else self._by_wires(run))
             clocks = int(getattr(self._bench, f"{self._top}_clocks").value)
             image = bytes(self._rams[0].read(0, self._size)).hex()
             done.append({"clocks": clocks, "results": results, "image": image})

@@ -65,8 +65,15 @@ def job_of(kernel: Kernel, design: Design, seed: int) -> dict[str, object]:
     runs = []
     for run in kernel.runs:
         values = {name: item.at for name, item in kernel.arguments.items() if isinstance(item, Pointer)} | dict(run)
-        inputs, outputs = [], []
-        for name in kernel.arguments:
+        inputs: list[list[object]] = []
+        outputs: list[object] = []
+        for name, item in kernel.arguments.items():
+            if not design.control.bundle:
+                if isinstance(item, str) and item.endswith("&"):
+                    outputs.append(name)
+                else:
+                    inputs.append([name, values[name]])
+                continue
             given = registers.get(f"{name}_i") or registers[name]
             size = -(-given.bits // 32) * 4
             if given.direction == "in":
@@ -113,6 +120,9 @@ template <typename T> struct Array {
   ~Array() { for (size_t i = 0; i < words.size(); ++i) Bytes<T>::store(words[i], &image[at + i * size], size); }
   T* begin() { return words.data(); }
 };
+static unsigned long long number(int x) { return (unsigned)x; }
+static unsigned long long number(unsigned x) { return x; }
+template <int W> unsigned long long number(const ap_uint<W>& x) { return x.to_uint64(); }
 static void show() { for (unsigned char byte : image) std::printf("%02x", byte); std::printf("\\n"); }
 static void read(const char* name) {
   FILE* file = std::fopen(name, "rb");
@@ -157,9 +167,9 @@ def _call(kernel: Kernel, run: Mapping[str, int]) -> list[str]:
         elif item.endswith(("&", "*")):
             setup.append(f"    {item[:-1]} {name} = {run.get(name, 0)};")
             call.append(name if item.endswith("&") else f"&{name}")
-            results.append(f'    std::printf(" %llu", (unsigned long long)(unsigned)({name}));')
+            results.append(f'    std::printf(" %llu", number({name}));')
         else:
-            call.append(f"{item}({run[name]})")
+            call.append(f"{item}({run[name]}ull)")
     done = f"    {kernel.top}({', '.join(call)});"
     return ["  {", *setup, done, '    std::printf("RESULTS");', *results, '    std::printf("\\n");', "  }", "  show();"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rtl import Design, compile_cpp
+from rtl import CompileError, Design, compile_cpp
 from testbench.rtl.simulator import build_model, lint, run_module
 from tests.rtl.axi_kernels import Kernel, Pointer, bench_module, job_of, run_reference
 
@@ -133,6 +133,22 @@ void wide(const ap_uint<256>* from, ap_uint<256>* to, const int* stop, int block
 }
 """
 
+# No register map: start, numbers and base addresses as wires. Wide numbers; two reads of a pointer in an iteration.
+_WIRES = """
+#include "ap_int.h"
+void wires(const int* a, int* out, ap_uint<100> key, int n, ap_uint<40>& table) {
+#pragma HLS INTERFACE m_axi port = a offset = direct bundle = one
+#pragma HLS INTERFACE m_axi port = out offset = direct bundle = one
+#pragma HLS INTERFACE ap_ctrl_hs port = return
+  ap_uint<40> sum = key >> 60;
+  for (int i = 0; i < n; ++i) {
+    sum += a[2 * i] * a[2 * i + 1];
+    out[i] = (key ^ sum).to_uint();
+  }
+  table = sum;
+}
+"""
+
 KERNELS = [
     Kernel(
         "vadd",
@@ -186,6 +202,18 @@ KERNELS = [
             "blocks": "int",
         },
         [{"blocks": 8}, {"blocks": 1}],
+    ),
+    Kernel(
+        "wires",
+        _WIRES,
+        {
+            "a": Pointer("int", 4, 0x1F00, 240),
+            "out": Pointer("int", 4, 0x4000, 120),
+            "key": "ap_uint<100>",
+            "n": "int",
+            "table": "ap_uint<40>&",
+        },
+        [{"key": 0xFEDCBA9876543210, "n": 120}, {"key": 5, "n": 0}],
     ),
 ]
 CLOCKS = (None, 200.0)  # MHz; all kernels as they are and pipelined
@@ -242,3 +270,129 @@ def test_one_word_a_clock(outcomes: tuple[dict[str, list[tuple[list[int], str]]]
     for (_, pauses), outcome in zip(CASES, found, strict=True):
         if not pauses:
             assert 1000 < outcome["vadd"][0]["clocks"] < 1000 + 100
+
+
+_HEAD = '#include "ap_int.h"\n#include "hls_stream.h"\ntypedef hls::stream<int> S;\n'
+_RETURN = "#pragma HLS INTERFACE s_axilite port=return\n"
+_MEMORY = "#pragma HLS INTERFACE m_axi port=a\n"
+_TWO = "void p(int* a, S& s) { a[0] = 1; s.write(1); }\nvoid q(int* a, S& s, S& out) { out.write(a[0] + s.read()); }\n"
+_CALLS = "  p(a, s);\n  q(a, s, out);\n}\n"
+
+# name: (source after _HEAD, line in the file, part of the message)
+REFUSED = {
+    "no_such_parameter": (
+        f"void top(int n, S& out) {{\n#pragma HLS INTERFACE s_axilite port=m\n{_RETURN}  out.write(n);\n}}\n",
+        5,
+        "no parameter 'm'",
+    ),
+    "ap_ctrl_chain": (
+        "void top(int n, S& out) {\n#pragma HLS INTERFACE s_axilite port=n\n"
+        "#pragma HLS INTERFACE ap_ctrl_chain port=return\n  out.write(n);\n}\n",
+        6,
+        "'ap_ctrl_chain' is not supported",
+    ),
+    "array_in_registers": (
+        f"void top(int* a, S& out) {{\n#pragma HLS INTERFACE s_axilite port=a\n{_RETURN}"
+        "  for (int i = 0; i < 4; ++i) out.write(a[i]);\n}\n",
+        7,
+        "'a' is an array",
+    ),
+    "float": (
+        f"void top(float f, S& out) {{\n#pragma HLS INTERFACE s_axilite port=f\n{_RETURN}  out.write(f > 2);\n}}\n",
+        4,
+        "integers",
+    ),
+    "constant_is_written": (
+        f"void top(const int* a, int n) {{\n{_MEMORY}{_RETURN}  ((int*)a)[n] = 1;\n}}\n",
+        7,
+        "constant elements",
+    ),
+    "element_of_12_bytes": (
+        f"struct T {{ int a, b, c; }};\nvoid top(T* a, int n) {{\n{_MEMORY}{_RETURN}  a[n].b = 1;\n}}\n",
+        6,
+        "12 bytes",
+    ),
+    "either_pointer": (
+        "void top(int* a, int* b, int n) {\n#pragma HLS INTERFACE m_axi port=b\n"
+        f"{_MEMORY}{_RETURN}  int* c = n & 1 ? a : b;\n  c[n] = n;\n}}\n",
+        9,
+        "chosen at run time",
+    ),
+    "sizes_in_a_bundle": (
+        "void top(int* a, char* b, int n) {\n#pragma HLS INTERFACE m_axi port=b\n"
+        f"{_MEMORY}{_RETURN}  a[n] = n;\n  b[n] = n;\n}}\n",
+        4,
+        "different sizes",
+    ),
+    "burst_too_long": (
+        "void top(int* a, int n) {\n#pragma HLS INTERFACE m_axi port=a max_read_burst_length=300\n"
+        f"{_RETURN}  a[n] = n;\n}}\n",
+        5,
+        "from 1 to 256",
+    ),
+    "memory_between_processes": (
+        f"{_TWO}void top(int* a, S& out) {{\n#pragma HLS DATAFLOW\n{_MEMORY}{_RETURN}  S s;\n{_CALLS}",
+        11,
+        "used by another",
+    ),
+    "array_between_processes": (
+        f"{_TWO}void top(S& out) {{\n#pragma HLS DATAFLOW\n{_RETURN}  S s;\n  int a[4];\n{_CALLS}",
+        11,
+        "between processes",
+    ),
+    "returns": (
+        f"int top(int n) {{\n#pragma HLS INTERFACE s_axilite port=n\n{_RETURN}  return n;\n}}\n",
+        1,
+        "by reference",
+    ),
+    "memory_without_pragma": ("void top(int* a, S& out) {\n  out.write(a[3]);\n}\n", 5, "m_axi"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused_with_file_and_line(name: str, tmp_path: Path) -> None:
+    """The error names the place, and no output appears."""
+    text, line, message = REFUSED[name]
+    source = tmp_path / "design.cpp"
+    source.write_text(_HEAD + text)
+    with pytest.raises(CompileError) as caught:
+        compile_cpp(source, "top", [], tmp_path / "out")
+    assert message in caught.value.message
+    assert (caught.value.file, caught.value.line) == (str(source), line)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["design.cpp"]
+
+
+def test_register_map_is_that_of_vitis(tmp_path: Path) -> None:
+    """Offsets as in the driver headers that Vitis HLS writes."""
+    source = tmp_path / "design.cpp"
+    source.write_text(
+        _HEAD + "void top(int* a, ap_uint<7> k, int& both, int& back, long n, S& out) {\n"
+        f"{_MEMORY}{_RETURN}"
+        + "".join(f"#pragma HLS INTERFACE s_axilite port={name}\n" for name in ("k", "both", "back", "n"))
+        + "  both += a[n];\n  back = k;\n  out.write(n);\n}\n"
+    )
+    control = compile_cpp(source, "top", [], tmp_path / "out").control
+    assert control is not None and (control.start, control.bundle) == ("registers", "control")
+    assert [(item.name, item.offset, item.bits, item.direction) for item in control.registers] == [
+        ("a", 0x10, 64, "in"),
+        ("k", 0x1C, 7, "in"),
+        ("both_i", 0x24, 32, "in"),
+        ("both_o", 0x2C, 32, "out"),
+        ("back", 0x34, 32, "out"),
+        ("n", 0x44, 64, "in"),
+    ]
+    assert [(port.name, port.bits, port.pointers) for port in control.memories] == [("gmem", 32, ["a"])]
+
+
+def test_numbers_are_computed_on_the_way(tmp_path: Path) -> None:
+    """A region may pass on constants and expressions of its own numbers."""
+    source = tmp_path / "design.cpp"
+    source.write_text(
+        _HEAD + "void p(S& in, S& out, ap_uint<8> k, int m) { out.write(in.read() + k * m); }\n"
+        "void top(S& in, S& out, ap_uint<8> k, int m) {\n#pragma HLS DATAFLOW\n"
+        "#pragma HLS INTERFACE s_axilite port=k\n#pragma HLS INTERFACE s_axilite port=m\n"
+        f"{_RETURN}  S s;\n  p(in, s, k + 1, 3);\n  p(s, out, 7, m * 2);\n}}\n"
+    )
+    design = compile_cpp(source, "top", [], tmp_path / "out")
+    assert lint(design.files, "top") == ""
+    assert "{32'd3, arg_k + 8'd1}" in design.files[0].read_text()
