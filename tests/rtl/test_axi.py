@@ -136,7 +136,7 @@ void wide(const ap_uint<256>* from, ap_uint<256>* to, const int* stop, int block
 # No register map: start, numbers and base addresses as wires. Wide numbers; two reads of a pointer in an iteration.
 _WIRES = """
 #include "ap_int.h"
-void wires(const int* a, int* out, ap_uint<100> key, int n, ap_uint<40>& table) {
+void wires(const int* a, int* out, ap_uint<100> key, int n, ap_uint<40>& total) {
 #pragma HLS INTERFACE m_axi port = a offset = direct bundle = one
 #pragma HLS INTERFACE m_axi port = out offset = direct bundle = one
 #pragma HLS INTERFACE ap_ctrl_hs port = return
@@ -145,7 +145,7 @@ void wires(const int* a, int* out, ap_uint<100> key, int n, ap_uint<40>& table) 
     sum += a[2 * i] * a[2 * i + 1];
     out[i] = (key ^ sum).to_uint();
   }
-  table = sum;
+  total = sum;
 }
 """
 
@@ -211,7 +211,7 @@ KERNELS = [
             "out": Pointer("int", 4, 0x4000, 120),
             "key": "ap_uint<100>",
             "n": "int",
-            "table": "ap_uint<40>&",
+            "total": "ap_uint<40>&",
         },
         [{"key": 0xFEDCBA9876543210, "n": 120}, {"key": 5, "n": 0}],
     ),
