@@ -28,6 +28,7 @@ class Memory:
         depth: words.
         initial: every word at power-on, or None when the contents are undefined then.
         constant: it is never written.
+        flat: the array has one dimension.
         storage: what it is made of; `auto` until the process is pipelined, and where it is not.
     """
 
@@ -36,6 +37,7 @@ class Memory:
     depth: int
     initial: list[int] | None
     constant: bool
+    flat: bool = True
     storage: Storage = "auto"
 
     @property
@@ -117,9 +119,8 @@ class MemoryMap:
             initial = [_word(item, start + step * index, size) for index in range(depth)]
         width = self._width(uses, initial)
         name = item.name if alone else f"{item.name}_{start // size if start % size == 0 else start}"
-        memory = Memory(
-            name, width, depth, [word % (1 << width) for word in initial] if initial else None, item.constant
-        )
+        words = [word % (1 << width) for word in initial] if initial else None
+        memory = Memory(name, width, depth, words, item.constant, flat=item.element_bytes <= size)
         self.memories.append(memory)
         for use in uses:
             terms = tuple((factor // step, value) for factor, value in use.terms)

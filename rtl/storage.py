@@ -58,7 +58,8 @@ def bind_storage(
         wish, name = _wish(pragma), _variable(pragma)
         if wish and name and _function(functions, (pragma.file, pragma.line)) in inside:
             for memory in memories:
-                if _is_called(memory, name):
+                whole = pragma.name != "ARRAY_PARTITION" or memory.flat or _partition(pragma)[1] == 0
+                if whole and _is_called(memory, name):
                     _check(pragma, wish, memory)
                     memory.storage = wish
 
@@ -100,7 +101,7 @@ def _is_called(memory: Memory, variable: str) -> bool:
 def _wish(pragma: Pragma) -> Storage | None:
     if pragma.name == "BIND_STORAGE":
         return _bound(pragma)
-    return _partitioned(pragma) if pragma.name == "ARRAY_PARTITION" else None
+    return "registers" if pragma.name == "ARRAY_PARTITION" and _partition(pragma)[0] == "complete" else None
 
 
 def _bound(pragma: Pragma) -> Storage | None:
@@ -114,9 +115,8 @@ def _bound(pragma: Pragma) -> Storage | None:
     return found
 
 
-def _partitioned(pragma: Pragma) -> Storage | None:
+def _partition(pragma: Pragma) -> tuple[str, int]:
+    """Kind and dimension of an ARRAY_PARTITION; 0 is all of them, and 1 what Vitis takes when none is named."""
     kind = re.search(r"\b(complete|cyclic|block)\b", pragma.arguments, re.IGNORECASE)
     dimension = re.search(r"\bdim\s*=\s*(\d+)", pragma.arguments, re.IGNORECASE)
-    # One dimension of several: the compiler takes apart by itself what is indexed by constants.
-    whole = dimension is None or dimension[1] in ("0", "1")
-    return "registers" if whole and (kind is None or kind[1].lower() == "complete") else None
+    return kind[1].lower() if kind else "complete", int(dimension[1]) if dimension else 1

@@ -56,6 +56,17 @@ def test_by_size_and_pragma(
     assert (array.words, array.bits, array.read_ports, array.write_ports) == (words, 18, 1, 1)
 
 
+def test_one_dimension_of_two_is_no_reason_for_registers(tmp_path: Path) -> None:
+    """The compiler takes apart what constants index, by itself; the rest stays a memory."""
+    source = PASSES.format(
+        declaration="Word lines[2][512], words[1];\n#pragma HLS ARRAY_PARTITION variable=lines complete dim={dim}",
+        words=512,
+        reads="lines[0][511 - i] ^ lines[1][i]",
+    ).replace("words[i] = in.read()", "lines[i & 1][i] = in.read()")
+    assert compiled(source.replace("{dim}", "1"), tmp_path)[0]["lines"].storage == "block RAM"
+    assert compiled(source.replace("{dim}", "0"), tmp_path)[0]["lines"].storage == "registers"
+
+
 def test_a_port_for_every_read_of_a_clock(tmp_path: Path) -> None:
     """Two addresses at once take two copies; two loops that read one address each share a port."""
     array, text = compiled(passes(512, reads="words[i] + words[511 - i]"), tmp_path)
