@@ -103,8 +103,11 @@ class Context:
     @cached_property
     def rtl_files(self) -> tuple[Path, ...]:
         """Verilog that the user names in place of ours."""
+        return self._exported(".v", ".sv")
+
+    def _exported(self, *suffixes: str) -> tuple[Path, ...]:
         folder = self.options.rtl
-        return tuple(sorted(path for path in folder.rglob("*") if path.suffix in {".v", ".sv"})) if folder else ()
+        return tuple(sorted(path for path in folder.rglob("*") if path.suffix in suffixes)) if folder else ()
 
     @cached_property
     def images(self) -> NDArray[np.generic]:
@@ -136,7 +139,7 @@ class Context:
             rtl.CompileError: the compiler refuses the C++.
         """
         if self.options.rtl is not None:
-            return RtlDesign(self.rtl_files)
+            return RtlDesign(self.rtl_files, tables=self._exported(".dat", ".mem"))
         return compile_design(self.build, self.work / "rtl")
 
     @cached_property

@@ -1,5 +1,6 @@
 """Runs a build's RTL: compiles the emitted C++ to SystemVerilog, simulates it, says which pixel is wrong."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ class RtlDesign:
         depths: of the FIFOs, by name.
         stages: where pipelined processes touch their streams, as the manifest has it; None for a step a clock.
         timing: how the processes meet the clock, in one line; empty for a step a clock.
+        tables: files that the RTL reads with $readmemh; they are put into the folder in which it runs.
     """
 
     sources: tuple[Path, ...]
@@ -34,6 +36,7 @@ class RtlDesign:
     depths: Mapping[str, int] | None = None
     stages: Mapping[str, tuple[int, int]] | None = None
     timing: str = ""
+    tables: tuple[Path, ...] = ()
 
 
 def compile_design(build: Build, output: Path) -> RtlDesign:
@@ -137,12 +140,16 @@ class RtlExecutor:
             SimulationFailed: the design does not build, or the simulation broke off.
         """
         runs = [self._group(group, weights or self._build.weights_file) for group in images]
+        folder = self._work / name
+        folder.mkdir(parents=True, exist_ok=True)
+        for table in self._design.tables:
+            shutil.copy(table, folder)
         job = PhasedJob(runs=runs, pauses=dict(pauses or {}), gauges=list(self._design.gauges))
         raw = run_module(
             self.model(),
             _MODULE,
             job.model_dump(mode="json"),
-            self._work / name,
+            folder,
             seed=seed,
             waves=self._waves,
             time_limit=time_limit,

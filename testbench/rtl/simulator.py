@@ -264,7 +264,8 @@ def _verilate(sources: Sequence[Path], control: Path, top: str, folder: Path, op
     command = [
         str(_verilator()),
         *("--cc", "--exe", "--vpi", "--prefix", "Vtop", "--top-module", top, "-o", top, "-Mdir", str(folder)),
-        *("--timescale", "1ns/1ps", "-Wno-fatal", "--output-split", "20000"),
+        # Vitis HLS writes `#0` into initial blocks.
+        *("--timescale", "1ns/1ps", "--no-timing", "-Wno-fatal", "--output-split", "20000"),
         *options,
         *("-LDFLAGS", f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator"),
         str(cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp"),
