@@ -14,9 +14,9 @@ class Expressions(Palette):
 
     # Integers ---------------------------------------------------------------------------------------------------
 
-    def integer_expression(self, scope: Scope, depth: int = 3) -> str:
+    def integer_expression(self, scope: Scope, depth: int = 2) -> str:
         """An ap_int or ap_uint."""
-        if depth == 0 or self.chance(0.15):
+        if depth == 0 or self.chance(0.2):
             return self.integer_leaf(scope)
         kinds = (
             *(self._binary, self._cast, self._unary, self._shift, self._choice, self._slice, self._divide),
@@ -262,7 +262,7 @@ class Expressions(Palette):
 
     # Any kind ---------------------------------------------------------------------------------------------------
 
-    def value(self, scope: Scope, kind: Integer | Native | Fixed, depth: int = 3) -> str:
+    def value(self, scope: Scope, kind: Integer | Native | Fixed, depth: int = 2) -> str:
         """An expression that is converted to `kind`."""
         if isinstance(kind, Fixed):
             return self.fixed_expression(scope, min(depth, 2))

@@ -127,7 +127,7 @@ class Processes(Statements):
         kind, name, scope = kind or self.word(), self.fresh("transform"), self.scope()
         setup = self.state(scope)
         body = self.taken(scope, source.kind)
-        body += self.statements(scope, self.random.randint(2, 5)) + self.written(scope, kind)
+        body += self.statements(scope, self.random.randint(1, 4)) + self.written(scope, kind)
         loop = f"for (int t = 0; t < {source.words}; ++t) {{"
         text = [self.head(name, source.kind, kind), *setup, loop, *body, "}", "}"]
         return Part(kind, source.words, text, [], [(f"{name}({source.name}, {sink});", 1)])

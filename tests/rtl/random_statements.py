@@ -190,7 +190,8 @@ class Statements(Expressions):
 
     def _switch(self, scope: Scope) -> list[str]:
         self.note("switch")
-        lines = [f"switch (ap_uint<3>({self.integer_expression(scope, 1)}).to_int()) {{"]
+        # In brackets, or g++ may take the condition for a declaration.
+        lines = [f"switch ((ap_uint<3>({self.integer_expression(scope, 1)})).to_int()) {{"]
         for case in self.random.sample(range(8), self.random.randint(2, 4)):
             lines += [f"case {case}:", "{", *self.statements(scope.inner(), 1), "}"]
             if self.chance(0.7):

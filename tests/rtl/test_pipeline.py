@@ -7,11 +7,9 @@ from pathlib import Path
 import pytest
 
 from rtl import Design, compile_with_report
-from tests.rtl.random_programs import random_program
 from tests.rtl.simulation import Program, compile_programs, random_words, run_cpp, run_rtl
 
 CLOCKS = (200.0, 500.0)  # MHz; the second one cuts nearly everywhere
-PROGRAMS = 8
 STALLS = (0, 40, 75)
 
 
@@ -149,10 +147,10 @@ def _bodies() -> list[Program]:
 def test_words_are_those_of_the_cpp(
     clock_mhz: float, storage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every word of the bodies above and of random programs, without pauses and with random ones."""
+    """Every word of the bodies above, without pauses and with random ones; test_random_programs.py has more."""
     if storage == "block RAM":  # whatever is not written twice in a clock
         monkeypatch.setattr("rtl.pipeline.worth_block_ram", lambda memory, circular: True)
-    programs = _bodies() + [random_program(int(clock_mhz) * 1000 + number) for number in range(PROGRAMS)]
+    programs = _bodies()
     designs = compile_programs(programs, tmp_path / "rtl", clock_mhz)
     assert all(any(item.stages > 1 for item in designs[name].processes) for name in BODIES)
     in_block_ram = {name for name in BODIES if 'ram_style = "block"' in _text(designs[name])}

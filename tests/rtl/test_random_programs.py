@@ -9,8 +9,8 @@ from tests.rtl.campaign import clock_of
 from tests.rtl.comparison import compare_programs
 from tests.rtl.random_programs import RandomProgram, random_program
 
-CLOCKS = (None, 200.0, 350.0)
-SAMPLE = 10
+CLOCKS = (None, 200.0, 350.0, 500.0)
+SAMPLE = 12
 # Seeds whose programs differed once, or that the compiler broke on; all must stay equal.
 ONCE_FAILED = (
     70,  # `switch` over a bool, as LLVM's passes make it of neighbouring conditions
