@@ -208,7 +208,8 @@ def _trailing_zeros(value: Value, depth: int = 6) -> int:
         return (value.number & -value.number).bit_length() - 1 if value.number else value.width
     if not isinstance(value, Instruction) or not depth:
         return 0
-    zeros = [_trailing_zeros(operand, depth - 1) for operand in value.operands]
+    below = max(depth - (3 if value.op == "phi" else 1), 0)  # phis have many operands, and circles
+    zeros = [_trailing_zeros(operand, below) for operand in value.operands]
     amount = value.operands[1].number if len(zeros) > 1 and isinstance(value.operands[1], Constant) else None
     match value.op:
         case "shl" if amount is not None:
@@ -217,7 +218,7 @@ def _trailing_zeros(value: Value, depth: int = 6) -> int:
             return max(zeros[0] - amount, 0)
         case "and":
             return max(zeros)
-        case "add" | "sub" | "or" | "xor":
+        case "add" | "sub" | "or" | "xor" | "phi":
             return min(zeros)
         case "mul":
             return sum(zeros)

@@ -169,6 +169,21 @@ static ap_int<16> twice(ap_int<16> x) { return x + x; }
     out.write(n);
   }""",
     ),
+    "switch_over_a_bit": (
+        16,
+        16,
+        "",
+        """for (int t = 0; t < 4; ++t) {
+    ap_uint<16> x = in.read();
+    switch (ap_uint<1>(x[3]).to_int()) {
+      case 1: x += 5;
+      case 5: x *= 3; break;
+      case 0: x ^= 21; break;
+      default: x = 0;
+    }
+    out.write(x);
+  }""",
+    ),
     "pointer_chosen_by_a_condition": (
         16,
         16,

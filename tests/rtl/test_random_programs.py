@@ -10,10 +10,11 @@ from tests.rtl.comparison import compare_programs
 from tests.rtl.random_programs import RandomProgram, random_program
 
 CLOCKS = (None, 200.0, 350.0, 500.0)
-SAMPLE = 12
-# Seeds whose programs differed once, or that the compiler broke on; all must stay equal.
+SAMPLE = range(8, 18)
+# Seeds whose programs differed once, or that the compiler broke on or refused, and that have no smaller case in
+# test_features.py; all must stay equal.
 ONCE_FAILED = (
-    70,  # `switch` over a bool, as LLVM's passes make it of neighbouring conditions
+    7,  # a row chosen by a condition: its offset is a phi of constants and masked numbers
 )
 
 
@@ -26,7 +27,7 @@ def _check(programs: list[RandomProgram], folder: Path) -> None:
 
 def test_rtl_equals_cpp(tmp_path: Path) -> None:
     """Every word of a few programs and of those that failed once, without pauses and with random ones; lint-clean."""
-    _check([random_program(seed) for seed in (*range(SAMPLE), *ONCE_FAILED)], tmp_path)
+    _check([random_program(seed) for seed in (*SAMPLE, *ONCE_FAILED)], tmp_path)
 
 
 def test_every_construct_occurs() -> None:
