@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from rtl import CompileError, Design
 from tests.rtl.simulation import BuildError, Outcome, Program, compile_programs, run_cpp, run_rtl
 
-__all__ = ["STALLS", "Verdict", "compare_programs"]
+__all__ = ["STALLS", "Verdict", "compare_programs", "judge"]
 
 STALLS = (0, 30, 60, 90)  # per cent of clocks in which a port pauses; one run each
 _RUN_LIMIT_S = 60.0
@@ -66,7 +66,7 @@ def compare_programs(
         counts = {item.top: {name: len(words) for name, words in wanted[item.top].words.items()} for item in some}
         runs = run_rtl(some, designs, counts, where, STALLS, runtime=runtime)
         for item in some:
-            verdicts[item.top] = _judged(wanted[item.top], [run[item.top] for run in runs])
+            verdicts[item.top] = judge(wanted[item.top], [run[item.top] for run in runs])
 
     fair = _all_that_build(
         [item for item in programs if item.top in designs], run_reference, folder / "cpp", "invalid", verdicts
@@ -112,7 +112,8 @@ def _names(line: str) -> list[str]:
     return re.findall(r"\b(program\d+(?:c\d+)?)(?=[_./])", line)
 
 
-def _judged(wanted: Outcome, runs: Sequence[Outcome]) -> Verdict:
+def judge(wanted: Outcome, runs: Sequence[Outcome]) -> Verdict:
+    """The verdict about a program from what its C++ wrote and what its hardware did, for each of STALLS."""
     words = sum(len(found) for found in wanted.words.values())
     if not words:
         return Verdict(outcome="invalid", detail="the program writes nothing")

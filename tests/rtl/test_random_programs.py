@@ -6,8 +6,9 @@ from collections import Counter
 from pathlib import Path
 
 from tests.rtl.campaign import clock_of
-from tests.rtl.comparison import compare_programs
+from tests.rtl.comparison import STALLS, compare_programs, judge
 from tests.rtl.random_programs import RandomProgram, random_program
+from tests.rtl.simulation import Outcome, Program
 
 CLOCKS = (None, 200.0, 350.0, 500.0)
 SAMPLE = range(8, 18)
@@ -39,3 +40,20 @@ def test_every_construct_occurs() -> None:
     expected |= {"ROM, 2-dimensional", "array of streams", "lambda", "signed %", "width: 1 bit", "switch, fall through"}
     assert expected <= constructs.keys() and min(constructs[name] for name in expected) > 10
     assert programs[7] == random_program(7)
+
+
+def test_a_difference_is_told() -> None:
+    """A wrong, a missing and an additional word, in any of the runs."""
+    wanted = Outcome({"out": [1, 2, 3]})
+    assert judge(wanted, [wanted] * len(STALLS)).outcome == "equal"
+    for words, told in (([1, 5, 3], "word 1 is 0x5"), ([1, 2], "word 2 is nothing"), ([1, 2, 3, 4], "word 3 is 0x4")):
+        verdict = judge(wanted, [wanted] * (len(STALLS) - 1) + [Outcome({"out": words})])
+        assert verdict.outcome == "differs" and told in verdict.detail
+
+
+def test_a_refusal_is_no_difference(tmp_path: Path) -> None:
+    """It is told with its line, and the other programs go on without it."""
+    head = "void program1(hls::stream<ap_uint<8>>& in, hls::stream<ap_uint<8>>& out) {"
+    program = Program("program1", f"{head}\nout.write(in.read());\n}}\n", {"in": [1]})
+    verdict = compare_programs([program], [None], tmp_path, tmp_path)["program1"]
+    assert verdict.outcome == "refused" and verdict.detail.startswith("line ")
