@@ -4,13 +4,15 @@
     python -m tests.rtl.campaign --only 1000003                 one program: its source, and what differs
     python -m tests.rtl.campaign --only 1000003 --shrink        the same, made smaller as long as it differs
 
-Program n of campaign s has the seed 1,000,000 s + n, which alone determines it, its clock and its pauses. Exit code 1
-when a program differs. Many programs share a build; `--batch` says how many.
+Program n of campaign s has the seed 1,000,000 s + n, which determines it, its pauses, and with --clock how it is
+compiled. Exit code 1 when a program differs. Many programs share a build; `--batch` says how many. Finished batches
+count only for the compiler and the generator that made them.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import itertools
 import json
 import resource
@@ -25,11 +27,11 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from tests.rtl.comparison import Verdict, compare_programs
+from tests.rtl.comparison import Setting, Verdict, compare_programs
 from tests.rtl.random_programs import random_program
 from tests.rtl.shrinking import shrink
 
-__all__ = ["Batch", "Totals", "run_batch"]
+__all__ = ["Batch", "Totals", "run_batch", "setting_of"]
 
 _STATE = Path("build/random_programs")
 _CAMPAIGN = 1_000_000
@@ -86,18 +88,19 @@ class Totals(BaseModel):
                 self.invalid[seed] = verdict.detail
 
 
-def clock_of(seed: int, clocks: Sequence[float | None]) -> float | None:
-    """The clock that a program is pipelined for."""
-    return clocks[seed % len(clocks)]
+def setting_of(seed: int, clocks: Sequence[float | None]) -> Setting:
+    """The clock that a program is pipelined for, and whether its memories are block RAM."""
+    clock_mhz = clocks[seed % len(clocks)]
+    return Setting(clock_mhz, clock_mhz is not None and seed // len(clocks) % 2 == 1)
 
 
 def run_batch(first: int, count: int, clocks: Sequence[float | None], runtime: Path) -> Batch:
     """Compares the programs of `count` seeds from `first` on."""
     before = _processor_seconds()
     programs = [random_program(seed) for seed in range(first, first + count)]
-    speeds = [clock_of(program.seed, clocks) for program in programs]
+    settings = [setting_of(program.seed, clocks) for program in programs]
     with tempfile.TemporaryDirectory(prefix="random_programs_") as folder:
-        verdicts = compare_programs(programs, speeds, Path(folder), runtime)
+        verdicts = compare_programs(programs, settings, Path(folder), runtime)
     constructs = Counter(name for program in programs for name in program.constructs)
     found = {program.seed: verdicts[program.top] for program in programs}
     return Batch(first=first, verdicts=found, constructs=constructs, cpu_s=_processor_seconds() - before)
@@ -131,7 +134,7 @@ def _batches(arguments: argparse.Namespace) -> Iterator[tuple[int, int]]:
 def _campaign(arguments: argparse.Namespace) -> Totals:
     """Runs what is not there yet, and prints a line per batch."""
     clocks = _clocks(arguments.clock)
-    folder = arguments.state / f"seed{arguments.seed}_{arguments.clock.replace(',', '_')}"
+    folder = arguments.state / f"seed{arguments.seed}_{arguments.clock.replace(',', '_')}_{_version()}"
     runtime = _runtime(arguments.state)
     totals, begun, fresh = Totals(), time.monotonic(), 0
     with ProcessPoolExecutor(arguments.jobs) as pool:
@@ -153,6 +156,14 @@ def _campaign(arguments: argparse.Namespace) -> Totals:
                 totals.add(batch)
                 fresh += len(batch.verdicts)
                 print(_line(totals, 60 * fresh / (time.monotonic() - begun)), file=sys.stderr, flush=True)
+
+
+def _version() -> str:
+    """Of the compiler and the generator: a digest of their files."""
+    root = Path(__file__).parents[2]
+    files = sorted(path for folder in ("rtl", "tests/rtl") for path in (root / folder).rglob("*.*"))
+    texts = (path.read_bytes() for path in files if path.suffix in (".py", ".h", ".sv") and "test_" not in path.name)
+    return hashlib.sha256(b"".join(texts)).hexdigest()[:8]
 
 
 def _runtime(folder: Path) -> Path:
@@ -194,15 +205,15 @@ def _print(totals: Totals, as_json: bool) -> None:
 def _single(arguments: argparse.Namespace) -> bool:
     """Prints one program and what differs in it; True when nothing does."""
     program = random_program(arguments.only)
-    clock_mhz = clock_of(arguments.only, _clocks(arguments.clock))
+    setting = setting_of(arguments.only, _clocks(arguments.clock))
     with tempfile.TemporaryDirectory(prefix="random_programs_") as folder:
         runtime = _runtime(Path(folder))
-        verdict = compare_programs([program], [clock_mhz], Path(folder), runtime)[program.top]
+        verdict = compare_programs([program], [setting], Path(folder), runtime)[program.top]
         if arguments.shrink and verdict.outcome == "differs":
-            source, verdict = shrink(program, clock_mhz, Path(folder), runtime)
+            source, verdict = shrink(program, setting, Path(folder), runtime)
             program = replace(program, source=source)
     print(program.source)
-    print(f"// clock: {clock_mhz or 'none'}; words in: {', '.join(map(hex, program.inputs['in']))}")
+    print(f"// {setting}; words in: {', '.join(map(hex, program.inputs['in']))}")
     print(f"// {verdict.outcome}: {verdict.words} words; {verdict.detail}")
     return verdict.outcome != "differs"
 

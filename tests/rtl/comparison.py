@@ -5,18 +5,29 @@ from __future__ import annotations
 import re
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from unittest import mock
 
 from pydantic import BaseModel
 
 from rtl import CompileError, Design
 from tests.rtl.simulation import BuildError, Outcome, Program, compile_programs, run_cpp, run_rtl
 
-__all__ = ["STALLS", "Verdict", "compare_programs", "judge"]
+__all__ = ["STALLS", "Setting", "Verdict", "compare_programs", "judge"]
 
 STALLS = (0, 30, 60, 90)  # per cent of clocks in which a port pauses; one run each
 _RUN_LIMIT_S = 60.0
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a program is compiled: pipelined for a clock in MHz (None: a clock a step), and then with every memory that
+    may be one in block RAM, however small."""
+
+    clock_mhz: float | None = None
+    block_ram: bool = False
 
 
 class Verdict(BaseModel):
@@ -35,13 +46,13 @@ class Verdict(BaseModel):
 
 
 def compare_programs(
-    programs: Sequence[Program], clocks: Sequence[float | None], folder: Path, runtime: Path
+    programs: Sequence[Program], settings: Sequence[Setting], folder: Path, runtime: Path
 ) -> dict[str, Verdict]:
     """Builds all programs together and compares them word by word under pauses.
 
     Args:
         programs: with names of their own.
-        clocks: that each is pipelined for, in MHz; None: a clock a step.
+        settings: of each.
         folder: for the builds.
         runtime: folder in which Verilator's own objects are kept.
 
@@ -50,9 +61,9 @@ def compare_programs(
     """
     verdicts: dict[str, Verdict] = {}
     designs: dict[str, Design] = {}
-    for program, clock_mhz in zip(programs, clocks, strict=True):
+    for program, setting in zip(programs, settings, strict=True):
         try:
-            designs |= compile_programs([program], folder / "rtl", clock_mhz)
+            designs |= _compiled(program, setting, folder / "rtl")
         except CompileError as error:
             verdicts[program.top] = Verdict(outcome="refused", detail=f"line {error.line}: {error.message}")
         except Exception:
@@ -73,6 +84,13 @@ def compare_programs(
     )
     _all_that_build(fair, run_hardware, folder / "simulation", "differs", verdicts)
     return verdicts
+
+
+def _compiled(program: Program, setting: Setting, folder: Path) -> dict[str, Design]:
+    if not setting.block_ram:
+        return compile_programs([program], folder, setting.clock_mhz)
+    with mock.patch("rtl.pipeline.worth_block_ram", lambda memory, circular: True):
+        return compile_programs([program], folder, setting.clock_mhz)
 
 
 def _all_that_build(

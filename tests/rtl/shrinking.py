@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from tests.rtl.comparison import Verdict, compare_programs
+from tests.rtl.comparison import Setting, Verdict, compare_programs
 from tests.rtl.simulation import Program
 
 __all__ = ["shrink"]
@@ -17,12 +17,12 @@ _ROUNDS = 12
 _STAYS = re.compile(r"\.read\(|\.write\(|\bin >>|\bout <<|^return\b|^\+\+|^#|^for \(int k|hls::stream|buffer\[|\+\+t\b")
 
 
-def shrink(program: Program, clock_mhz: float | None, folder: Path, runtime: Path) -> tuple[str, Verdict]:
+def shrink(program: Program, setting: Setting, folder: Path, runtime: Path) -> tuple[str, Verdict]:
     """Drops lines and blocks, the largest first, many candidates to one build.
 
     Args:
         program: one that differs.
-        clock_mhz: the clock that it is pipelined for.
+        setting: in which it differs.
         folder, runtime: as for `compare_programs`.
 
     Returns:
@@ -38,24 +38,22 @@ def shrink(program: Program, clock_mhz: float | None, folder: Path, runtime: Pat
         tried |= set(fresh)
         if not fresh:
             break
-        found = _differing(program, fresh, clock_mhz, folder / f"round{number}", runtime)
+        found = _differing(program, fresh, setting, folder / f"round{number}", runtime)
         if not found:
             continue
         together = "\n".join(_without(lines, [candidates[text] for text in found]))
-        all_at_once = _differing(program, [together], clock_mhz, folder / f"round{number}_together", runtime)
+        all_at_once = _differing(program, [together], setting, folder / f"round{number}_together", runtime)
         best, verdict = next(iter((all_at_once or found).items()))
         lines = best.splitlines()
     return "\n".join([*lines, ""]), verdict
 
 
-def _differing(
-    program: Program, texts: list[str], clock_mhz: float | None, folder: Path, runtime: Path
-) -> dict[str, Verdict]:
+def _differing(program: Program, texts: list[str], setting: Setting, folder: Path, runtime: Path) -> dict[str, Verdict]:
     """The texts that differ, in order, with their verdicts."""
     names = [f"{program.top}c{number}" for number in range(len(texts))]
     renamed = [text.replace(program.top, name) for text, name in zip(texts, names, strict=True)]
     trials = [replace(program, top=name, source=text) for name, text in zip(names, renamed, strict=True)]
-    verdicts = compare_programs(trials, [clock_mhz] * len(trials), folder, runtime)
+    verdicts = compare_programs(trials, [setting] * len(trials), folder, runtime)
     pairs = ((text, verdicts[name]) for text, name in zip(texts, names, strict=True))
     return {text: verdict for text, verdict in pairs if verdict.outcome == "differs"}
 

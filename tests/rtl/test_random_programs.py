@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from tests.rtl.campaign import clock_of
-from tests.rtl.comparison import STALLS, compare_programs, judge
+from tests.rtl.campaign import setting_of
+from tests.rtl.comparison import STALLS, Setting, compare_programs, judge
 from tests.rtl.random_programs import RandomProgram, random_program
 from tests.rtl.simulation import Outcome, Program
 
 CLOCKS = (None, 200.0, 350.0, 500.0)
-SAMPLE = range(8, 18)
+SAMPLE = range(8, 30)
 # Seeds whose programs differed once, or that the compiler broke on or refused, and that have no smaller case in
 # test_features.py; all must stay equal.
 ONCE_FAILED = (
@@ -20,8 +20,8 @@ ONCE_FAILED = (
 
 
 def _check(programs: list[RandomProgram], folder: Path) -> None:
-    clocks = [clock_of(program.seed, CLOCKS) for program in programs]
-    verdicts = compare_programs(programs, clocks, folder, folder / "runtime")
+    settings = [setting_of(program.seed, CLOCKS) for program in programs]
+    verdicts = compare_programs(programs, settings, folder, folder / "runtime")
     assert {top: verdict.detail for top, verdict in verdicts.items() if verdict.outcome != "equal"} == {}
     assert all(verdict.words > 0 for verdict in verdicts.values())
 
@@ -55,5 +55,5 @@ def test_a_refusal_is_no_difference(tmp_path: Path) -> None:
     """It is told with its line, and the other programs go on without it."""
     head = "void program1(hls::stream<ap_uint<8>>& in, hls::stream<ap_uint<8>>& out) {"
     program = Program("program1", f"{head}\nout.write(in.read());\n}}\n", {"in": [1]})
-    verdict = compare_programs([program], [None], tmp_path, tmp_path)["program1"]
+    verdict = compare_programs([program], [Setting()], tmp_path, tmp_path)["program1"]
     assert verdict.outcome == "refused" and verdict.detail.startswith("line ")
