@@ -54,6 +54,6 @@ def test_a_difference_is_told() -> None:
 def test_a_refusal_is_no_difference(tmp_path: Path) -> None:
     """It is told with its line, and the other programs go on without it."""
     head = "void program1(hls::stream<ap_uint<8>>& in, hls::stream<ap_uint<8>>& out) {"
-    program = Program("program1", f"{head}\nout.write(in.read());\n}}\n", {"in": [1]})
+    program = Program("program1", f"{head}\nif (!in.empty()) out.write(in.read());\n}}\n", {"in": [1]})
     verdict = compare_programs([program], [Setting()], tmp_path, tmp_path)["program1"]
     assert verdict.outcome == "refused" and verdict.detail.startswith("line ")
