@@ -52,7 +52,7 @@ BODIES = {
     if (i == 58) kept = x * x * x * first;
   }""",
     # Whether there is another iteration hangs on a product.
-    "exit": """
+    "early_exit": """
   ap_uint<32> count = 0;
   ap_uint<32> x = 1;
   while (count < 60) {
