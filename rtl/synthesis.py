@@ -27,7 +27,7 @@ from rtl.errors import OptionError
 from rtl.report import Report
 from rtl.resources import Resources, estimate_fifo
 
-__all__ = ["ModuleResources", "Synthesis", "SynthesisError", "Yosys", "find_yosys", "synthesise"]
+__all__ = ["ModuleResources", "Synthesis", "SynthesisError", "Yosys", "count_cells", "find_yosys", "synthesise"]
 
 FAMILY = "xcup"
 _FIFO = "rtl_fifo"
@@ -204,7 +204,7 @@ def _resources(units: Sequence[_Unit], yosys: Yosys, cache: Path) -> dict[str, R
             missing.append((unit, kept))
     cells = _cells([unit for unit, _ in missing], yosys) if missing else []
     for (unit, kept), counts in zip(missing, cells, strict=True):
-        found[unit.label] = _counted(counts)
+        found[unit.label] = count_cells(counts)
         temporary = kept.with_name(f".{kept.name}.{os.getpid()}")
         temporary.write_text(found[unit.label].model_dump_json() + "\n")
         os.replace(temporary, kept)
@@ -231,7 +231,8 @@ def _cells(units: Sequence[_Unit], yosys: Yosys) -> list[dict[str, int]]:
     return [document["design"]["num_cells_by_type"] for document in documents]
 
 
-def _counted(cells: Mapping[str, int]) -> Resources:
+def count_cells(cells: Mapping[str, int]) -> Resources:
+    """Resources of primitives by type, as Yosys' `stat -json` counts them."""
     return Resources(
         lut=sum(count * cells.get(name, 0) for name, count in _LUT_CELLS.items()),
         ff=sum(cells.get(name, 0) for name in _REGISTERS),
