@@ -47,12 +47,13 @@ class Recipe:
 
 
 _CIFAR10_CNN = "--flip --precision bfloat16 --epochs 1 --codebook 16 --bias-correction"
+_VGG_SMALL = "--shift 3 --flip --precision bfloat16 --weight-decay 3e-4 --bias-correction"
 _VGG_SMALL_CUT = (
-    "--shift 3 --flip --precision bfloat16 --weight-decay 3e-4 --bias-correction --method feature-map --penalty 0.3"
-    " --theta-step 0.025 --epochs 16 --max-loss 6 --learning-rate 0.06"
+    f"{_VGG_SMALL} --method feature-map --penalty 0.3 --theta-step 0.025 --epochs 16 --max-loss 6 --learning-rate 0.06"
 )
 _LENET5 = "--batch 128 --epochs 1 --learning-rate 0.05"
-_RESNET20_CUT = f"{CIFAR} --method layerwise --flops-cut 42 --max-loss 10 --epochs 12 --learning-rate 0.05"
+_RESNET20 = f"{CIFAR} --weight-decay 5e-4 --distillation 0.5 --bias-correction --learning-rate 0.05"
+_RESNET20_CUT = f"{_RESNET20} --method layerwise --flops-cut 42 --max-loss 10 --epochs 12"
 
 RECIPES = {
     "lenet5_reversed": Recipe(
@@ -77,7 +78,12 @@ RECIPES = {
         ),
     ),
     "vgg_small_feature_map_2": Recipe(
-        "vgg-small", "cifar-10", (f"{_VGG_SMALL_CUT} --theta-low 0.445 --theta-high 0.485",)
+        "vgg-small",
+        "cifar-10",
+        (
+            f"{_VGG_SMALL_CUT} --theta-low 0.445 --theta-high 0.485",
+            f"{_VGG_SMALL} --distillation 0.5 --max-loss 1 --learning-rate 0.05 --final-epochs 16",
+        ),
     ),
     "vgg_small_feature_map_3": Recipe(
         "vgg-small", "cifar-10", (f"{_VGG_SMALL_CUT} --theta-low 0.433 --theta-high 0.473",)
@@ -86,23 +92,13 @@ RECIPES = {
         "vgg-small",
         "cifar-10",
         (
-            f"{CIFAR} --per-channel depthwise --method ikr --kernel-values 1 --patterns 16 --keep conv1 --epochs 1"
-            " --epoch-images 10000 --max-loss 15 --learning-rate 0.03 --final-epochs 60 --distillation 0.5",
+            f"{_VGG_SMALL} --distillation 0.5 --method feature-map --method ikr --penalty 0.3 --theta-low 0.51"
+            " --theta-high 0.55 --theta-step 0.025 --kernel-values 2 --patterns 16 --keep conv1 --epochs 1"
+            " --max-loss 20 --learning-rate 0.06 --final-epochs 40",
         ),
     ),
-    "resnet20_layerwise": Recipe(
-        "resnet20",
-        "cifar-10",
-        (f"{_RESNET20_CUT} --weight-decay 5e-4 --distillation 0.5 --bias-correction --allocation measured",),
-    ),
-    "resnet20_uniform": Recipe(
-        "resnet20",
-        "cifar-10",
-        (
-            f"{_RESNET20_CUT} --per-channel depthwise --epoch-images 25000 --distillation 0.5 --bias-correction"
-            " --allocation uniform",
-        ),
-    ),
+    "resnet20_layerwise": Recipe("resnet20", "cifar-10", (f"{_RESNET20_CUT} --allocation measured",)),
+    "resnet20_uniform": Recipe("resnet20", "cifar-10", (f"{_RESNET20_CUT} --allocation uniform",)),
 }
 """Description -> how it is made."""
 
