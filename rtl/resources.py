@@ -16,7 +16,7 @@ from rtl.kept import Kept, StepEnd
 from rtl.memories import Memory
 from rtl.memory_ports import read_ports, write_ports
 from rtl.process import Process
-from rtl.timing_analysis import WIRES, Control, Luts, NodeDelays, register_values
+from rtl.timing_analysis import WIRES, Luts, NodeDelays, StageControl, register_values
 
 __all__ = ["Resources", "estimate_fifo", "estimate_process"]
 
@@ -62,7 +62,7 @@ def estimate_process(process: Process, depths: Mapping[str, int]) -> Resources:
         process: pipelined or not, and emitted already: the estimate adds expressions to its graph.
         depths: words of the FIFO behind each port, by the port's name.
     """
-    kept, control = Kept(process), Control(process)
+    kept, control = Kept(process), StageControl(process)
     ends = [
         (end, control.takes_effect(stage, number, end))
         for stage, part in enumerate(process.stages)

@@ -25,7 +25,7 @@ __all__ = [
     "WIRES",
     "Arrivals",
     "Chain",
-    "Control",
+    "StageControl",
     "Link",
     "Luts",
     "is_clocked_read",
@@ -110,7 +110,7 @@ def longest_chains(process: Process, depths: Mapping[str, int]) -> list[Chain]:
         process: it is to be emitted already: the analysis adds expressions to its graph.
         depths: words of the FIFO behind each port, by the port's name.
     """
-    kept, control = Kept(process), Control(process)
+    kept, control = Kept(process), StageControl(process)
     found = [
         (stage, number, end, control.takes_effect(stage, number, end))
         for stage, part in enumerate(process.stages)
@@ -168,7 +168,7 @@ def register_values(process: Process) -> dict[object, list[Node]]:
     return values
 
 
-class Control:
+class StageControl:
     """When stages move and steps take effect, as expressions; `rtl.emit` writes the same as text."""
 
     def __init__(self, process: Process) -> None:
