@@ -77,6 +77,11 @@ RECIPES = {
             " --learning-rate 0.005 --final-epochs 22",
         ),
     ),
+    "vgg_small_feature_map_1": Recipe(
+        "vgg-small",
+        "cifar-10",
+        (f"{_VGG_SMALL_CUT} --distillation 0.5 --theta-low 0.49 --theta-high 0.53",),
+    ),
     "vgg_small_feature_map_2": Recipe(
         "vgg-small",
         "cifar-10",
