@@ -257,7 +257,14 @@ def started(space: Space, *options: str) -> subprocess.Popen[str]:
     """The command as a process of its own, with workers of its own."""
     command = [sys.executable, "-m", "zeroskip", "regress", str(space.suite), *options]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, cwd=Path(__file__).parents[2], start_new_session=True, **pipes)  # type: ignore[call-overload,no-any-return]
+    return subprocess.Popen(  # type: ignore[call-overload,no-any-return]
+        command, cwd=Path(__file__).parents[2], start_new_session=True, preexec_fn=_heed_interruptions, **pipes
+    )
+
+
+def _heed_interruptions() -> None:
+    """A shell starts what it runs in the background with Ctrl-C ignored, and programs hand that on."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for_outcomes(space: Space, more_than: int, process: subprocess.Popen[str]) -> None:
