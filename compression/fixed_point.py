@@ -1,6 +1,7 @@
 """Power-of-two number formats (dynamic fixed point) and the one of least error for given values."""
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -10,15 +11,15 @@ __all__ = ["ChannelFixedPoint", "FixedPoint", "best_fixed_point"]
 _PART = 1 << 18  # values whose error is taken at once: copies that a processor's cache holds
 
 
-class _Format:
+class _Format(ABC):
     """What formats share: integers q of ``bits`` bits, and the number of q for each 1."""
 
     signed: bool
     bits: int
 
+    @abstractmethod
     def factor(self, values: torch.Tensor) -> float | torch.Tensor:
         """What makes q of ``values``; a tensor of their type and device that broadcasts, or a number."""
-        raise NotImplementedError
 
     @property
     def minimum(self) -> int:

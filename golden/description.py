@@ -5,6 +5,7 @@ Nothing here looks at tensors; :mod:`golden.checks` does.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from fractions import Fraction
 from typing import Annotated, Literal
 
@@ -143,13 +144,13 @@ Storage = Annotated[
 ]
 
 
-class _Layer(_Strict):
+class _Layer(_Strict, ABC):
     name: Name
 
     @property
+    @abstractmethod
     def source_names(self) -> tuple[str, ...]:
         """Names of the tensors that the layer reads, in order."""
-        raise NotImplementedError
 
 
 class _SingleSource(_Layer):
@@ -225,6 +226,7 @@ class AddLayer(_Layer):
 
     @property
     def source_names(self) -> tuple[str, ...]:
+        """The tensors that come together here, in order."""
         return self.sources
 
 
@@ -250,6 +252,7 @@ class ConcatLayer(_Layer):
 
     @property
     def source_names(self) -> tuple[str, ...]:
+        """The tensors that come together here, in order."""
         return self.sources
 
 
