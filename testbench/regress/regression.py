@@ -207,25 +207,37 @@ class Regression:
     # Builds -----------------------------------------------------------------------------------------------------------
 
     def _generate(self, generate: Generate) -> None:
-        for number, entry in enumerate(self._suite.builds):
-            if entry.description is None:
-                continue
-            digest = entry_digest(entry)
-            folder = self._space.builds / entry.name
-            if not self._options.fresh and _text(self._digest_file(entry)) == digest and folder.is_dir():
-                continue
+        """Makes the builds that are not there: the first in this process, while the workers start."""
+        missing = self._missing_builds()
+        if not missing:
+            return
+        self._watcher.stage(f"generating {len(missing)} builds ..")
+        for entry, _ in missing:
             self._digest_file(entry).unlink(missing_ok=True)
-            self._workers.submit((number, entry, digest), _generated, generate, entry, folder)
-        self._watcher.stage(f"generating {self._workers.waiting} builds ..")
+        self._workers.prepare()
+        first, digest = missing[0]
+        self._keep_build(first, digest, *_generated(generate, first, self._space.builds / first.name))
+        for entry, digest in missing[1:]:
+            self._workers.submit((entry, digest), _generated, generate, entry, self._space.builds / entry.name)
         for label, result, error in self._workers.results():
             if error is not None:
                 raise error
-            number, entry, digest = label  # type: ignore[misc]
-            fault, work = result
-            self._note(work)
-            if fault:
-                raise SuiteError(f"{self._suite.file}: builds[{number}] ('{entry.name}'): {fault}")
-            write_file(self._digest_file(entry), digest)
+            self._keep_build(*label, *result)  # type: ignore[misc]
+
+    def _missing_builds(self) -> list[tuple[BuildEntry, str]]:
+        """With their digests, which are taken before: a file may change meanwhile."""
+        entries = [(entry, entry_digest(entry)) for entry in self._suite.builds if entry.description is not None]
+        return [item for item in entries if self._options.fresh or not self._is_kept(*item)]
+
+    def _is_kept(self, entry: BuildEntry, digest: str) -> bool:
+        return _text(self._digest_file(entry)) == digest and (self._space.builds / entry.name).is_dir()
+
+    def _keep_build(self, entry: BuildEntry, digest: str, fault: str, work: Work) -> None:
+        self._note(work)
+        if fault:
+            number = self._suite.builds.index(entry)
+            raise SuiteError(f"{self._suite.file}: builds[{number}] ('{entry.name}'): {fault}")
+        write_file(self._digest_file(entry), digest)
 
     def _digest_file(self, entry: BuildEntry) -> Path:
         return self._space.builds / f"{entry.name}.digest"

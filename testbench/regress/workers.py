@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from concurrent import futures
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,7 +38,7 @@ def check_dask() -> None:
 
 
 class Workers:
-    """Worker processes, started when the first job is given to them and stopped at the end.
+    """Worker processes, started when they are asked for and stopped at the end.
 
     Args:
         count: processes on this machine, of one thread each; None: as many as this process may use cores.
@@ -51,6 +52,7 @@ class Workers:
         self._space = space
         self._cluster: LocalCluster | None = None
         self._client: Client | None = None
+        self._starting: futures.Future[Client] | None = None
         self._running: dict[Future[Any], object] = {}
         self._completed: as_completed | None = None
 
@@ -60,18 +62,17 @@ class Workers:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._starting is not None:
+            futures.wait([self._starting])
         if self._client is None:
             return
         if kind is not None:
             self.abandon()
-        self._client.close(timeout=5)
+        with suppress(TimeoutError):  # workers that were killed, or a machine that is busy; all results are there
+            self._client.close(timeout=5)
         if self._cluster is not None:
-            self._cluster.close(timeout=5)
-
-    @property
-    def started(self) -> bool:
-        """Whether there was any work."""
-        return self._client is not None
+            with suppress(TimeoutError):
+                self._cluster.close(timeout=5)
 
     @property
     def count(self) -> int:
@@ -86,6 +87,13 @@ class Workers:
         """Jobs that were given and have not ended."""
         return len(self._running)
 
+    def prepare(self) -> None:
+        """Begins to start the workers, which takes seconds, and does not wait for them."""
+        if self._starting is None:
+            starter = futures.ThreadPoolExecutor(1)
+            self._starting = starter.submit(self._start)
+            starter.shutdown(wait=False)
+
     def submit(self, label: object, job: Callable[..., object], *arguments: object) -> None:
         """Gives a job to the workers.
 
@@ -94,7 +102,9 @@ class Workers:
             job: a function of an importable module.
             arguments: its arguments.
         """
-        client = self._start()
+        self.prepare()
+        assert self._starting is not None
+        client = self._starting.result()
         future = client.submit(job, *arguments, pure=False)
         self._running[future] = label
         assert self._completed is not None
@@ -118,17 +128,16 @@ class Workers:
             _kill([nanny.process.pid for nanny in self._cluster.workers.values() if getattr(nanny, "process", None)])
 
     def _start(self) -> Client:
-        if self._client is None:
-            import dask
-            from distributed import Client
-            from distributed.client import as_completed
+        import dask
+        from distributed import Client
+        from distributed.client import as_completed
 
-            dask.config.set({"distributed.comm.timeouts.connect": f"{_PATIENCE}s"})
-            if self._scheduler is None:
-                self._client = Client(self._local_cluster(), timeout=_PATIENCE)
-            else:
-                self._client = self._connected(self._scheduler)
-            self._completed = as_completed(loop=self._client.loop)
+        dask.config.set({"distributed.comm.timeouts.connect": f"{_PATIENCE}s"})
+        if self._scheduler is None:
+            self._client = Client(self._local_cluster(), timeout=_PATIENCE)
+        else:
+            self._client = self._connected(self._scheduler)
+        self._completed = as_completed(loop=self._client.loop)
         return self._client
 
     def _local_cluster(self) -> LocalCluster:
@@ -138,7 +147,7 @@ class Workers:
             n_workers=self._count,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
+            dashboard_address=":0",
             memory_limit=0,  # the memory is the simulators', which Dask neither sees nor could free
             local_directory=str(self._space.scratch),
             silence_logs=50,
