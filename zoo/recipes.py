@@ -15,7 +15,7 @@ from math import prod
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 import golden
 import golden.formats
@@ -52,16 +52,22 @@ _VGG_SMALL_CUT = (
     f"{_VGG_SMALL} --method feature-map --penalty 0.3 --theta-step 0.025 --epochs 16 --max-loss 6 --learning-rate 0.06"
 )
 _LENET5 = "--batch 128 --epochs 1 --learning-rate 0.05"
+_LENET5_PRUNED = (
+    f"{_LENET5} --method reversed --budget by-weights --q-step 0.5 --max-loss 0.4",
+    f"{_LENET5} --method peak --share 0.15 --factor 15.1 --max-loss 3 --final-epochs 80",
+)
 _RESNET20 = f"{CIFAR} --weight-decay 5e-4 --distillation 0.5 --bias-correction --learning-rate 0.05"
 _RESNET20_CUT = f"{_RESNET20} --method layerwise --flops-cut 42 --max-loss 10 --epochs 12"
 
 RECIPES = {
-    "lenet5_reversed": Recipe(
+    "lenet5_reversed": Recipe("lenet5", "fashion-mnist", _LENET5_PRUNED),
+    "lenet5_reversed_codebook": Recipe(
         "lenet5",
         "fashion-mnist",
         (
-            f"{_LENET5} --method reversed --budget by-weights --q-step 0.5 --max-loss 0.4",
-            f"{_LENET5} --method peak --share 0.15 --factor 15.1 --max-loss 3 --final-epochs 80",
+            *_LENET5_PRUNED,
+            "--batch 128 --learning-rate 0.01 --max-loss 1 --final-epochs 0 --codebook 16 --codebook-epochs 4"
+            " --bias-correction",
         ),
     ),
     "cifar10_cnn_reversed": Recipe(
@@ -171,8 +177,8 @@ def result_of(name: str) -> Quantised:
 def table() -> Table:
     """What came out, a row for each description that is there; all accuracies on the whole test set."""
     rows = Table(
-        "description", "before %", "pruned, float %", "golden %", "weights, times fewer", "MACs, times fewer",
-        "channels gone, MACs cut %", "bytes", "times smaller",
+        Column("description", no_wrap=True), "before %", "pruned, float %", "golden %", "weights, times fewer",
+        "MACs, times fewer", "channels gone, MACs cut %", "bytes", "times smaller",
     )  # fmt: skip
     for name in RECIPES:
         if (DESCRIPTIONS / f"{name}.history.jsonl").exists():
