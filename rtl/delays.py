@@ -22,10 +22,12 @@ from dataclasses import dataclass
 
 __all__ = [
     "DEVICE",
+    "DSP_BITS",
     "TABLE",
     "Cost",
     "Element",
     "add",
+    "add_or_subtract",
     "block_ram_read",
     "block_ram_setup",
     "compare",
@@ -54,7 +56,8 @@ _LUT_INPUTS = 6
 _CARRY_BITS = 8
 _LUT_RAM_WORDS = 64
 _WIDE_MULTIPLEXER = 32  # inputs that the LUTs of one CLB and its F7, F8, F9 multiplexers choose from (UG574)
-_DSP_BITS = (27, 18)  # signed operands (UG579); unsigned ones have a bit less
+DSP_BITS = (27, 18)
+"""Bits of a DSP48E2's operands, which are signed (UG579); unsigned ones have a bit less."""
 _LEAST_DSP_PRODUCT = 9  # Yosys' synth_xilinx gives narrower products to LUTs (DSP_Y_MINWIDTH)
 _ULTRA_RAM = (4096, 72)  # words, bits (UG573)
 _BLOCK_RAM_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))  # RAMB18E2 (UG573)
@@ -153,6 +156,11 @@ def add(width: int) -> Cost:
     return Cost(_carry_chain(width), width)
 
 
+def add_or_subtract(width: int) -> Cost:
+    """A sum or difference as a further input says: that shares the LUTs of the sum, and makes its carry."""
+    return Cost(add(width + 1).delay_ns, width)
+
+
 def compare(width: int) -> Cost:
     """Less than, of two numbers of `width` bits: the carry chain of a subtraction."""
     return add(width)
@@ -203,7 +211,7 @@ def multiply(first: int, second: int, signed: bool = False) -> Cost:
     if first + second < _LEAST_DSP_PRODUCT:
         sums = (narrow - 1).bit_length()
         return Cost(_lut_level() + sums * add(first + second).delay_ns, narrow * (first + second))
-    room = [bits if signed else bits - 1 for bits in _DSP_BITS]
+    room = [bits if signed else bits - 1 for bits in DSP_BITS]
     slices = -(-wide // room[0]) * -(-narrow // room[1])
     one = sum(map(_ns, ("wire", "dsp_inputs", "dsp_multiplier", "dsp_sum", "dsp_output")))
     return Cost(one + (slices - 1) * _ns("dsp_cascade"), 0, slices)

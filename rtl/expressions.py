@@ -47,6 +47,10 @@ class Graph:
     def __init__(self) -> None:
         self._nodes: dict[tuple[object, ...], Node] = {}
 
+    def __len__(self) -> int:
+        """Nodes so far; the next one has this serial."""
+        return len(self._nodes)
+
     # Leaves -----------------------------------------------------------------------------------------------------
 
     def const(self, width: int, number: int) -> Node:
@@ -368,6 +372,12 @@ class Graph:
             if op == "mul" and b.number == 0:
                 return b
         return self._binary(op, a.width, a, b)
+
+    def add_or_subtract(self, a: Node, b: Node, subtract: Node) -> Node:
+        """subtract ? a - b : a + b, in one carry chain."""
+        if subtract.op == "const":
+            return self.arithmetic("sub" if subtract.number else "add", a, b)
+        return self._node("addsub", a.width, (a, b, subtract))
 
     def _power_of_two(self, op: str, a: Node, places: int) -> Node:
         if op == "urem":

@@ -22,6 +22,7 @@ from rtl import delays
 from rtl.errors import CompileError
 from rtl.expressions import Graph, Node
 from rtl.kept import Kept, StepEnd
+from rtl.long_operators import LongOperators
 from rtl.memories import Memory
 from rtl.memory_ports import second_write
 from rtl.process import Access, Exit, Fetch, Port, Process, Register, Stage, Step, Update, Write
@@ -49,12 +50,22 @@ def pipeline(process: Process, depths: Mapping[str, int], period_ns: float) -> N
         depths: words of the FIFO behind each port, by the port's name.
         period_ns: the clock's period, in nanoseconds.
     """
+    _take_apart(process, depths, period_ns)
     schedule = _Schedule(process, depths, period_ns)
     process.circles = schedule.circles()
     for step, (interval, circle) in zip(process.steps, schedule.intervals, strict=True):
         step.interval, step.recurrence = interval, circle
     if schedule.count > 1:
         process.stages = _Stages(process, schedule).stages
+
+
+def _take_apart(process: Process, depths: Mapping[str, int], period: float) -> None:
+    """Operators that are too long become small ones; in a circle, which may use the whole clock, only those longer."""
+    operators = LongOperators(process, depths, CLOCK_SHARE * period)
+    if operators.found:
+        circular = _Elements(process, Kept(process)).locked
+        found = operators.found.items()
+        operators.take_apart([node for node, time in found if time > period or node.serial not in circular])
 
 
 def circular_answers(process: Process) -> list[Port]:
@@ -296,6 +307,11 @@ class _Schedule:
         found = {element: self._elements.around(element) for element in self._elements.all}
         return {element: _words(others) for element, others in found.items() if others}
 
+    @property
+    def nodes(self) -> list[Node]:
+        """All expressions, operands before what uses them."""
+        return list(self._costs.nodes.values())
+
     def never_changes(self, node: Node) -> bool:
         """It is the same in all stages."""
         return self._elements.never_changes(node)
@@ -504,6 +520,8 @@ class _Stages:
         self.stages = [
             Stage([Step(name, place, loop=loop) for name, place, loop in names]) for _ in range(schedule.count)
         ]
+        for node in schedule.nodes:  # operands first, so that long chains of them do not become deep recursion
+            self._at(node, schedule.made_in(node))
         for number, step in enumerate(process.steps):
             self._distribute(number, step)
         for stage in self.stages:

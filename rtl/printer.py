@@ -28,7 +28,7 @@ _INFIX = {
     "lshr": ">>",
 }
 _SIGNED_INFIX = {"slt": "<", "sle": "<=", "sdiv": "/", "srem": "%"}
-_ALWAYS_NAMED = frozenset({"mul", "udiv", "urem", "sdiv", "srem", "ashr", "ones", "read", "select"})
+_ALWAYS_NAMED = frozenset({"mul", "addsub", "udiv", "urem", "sdiv", "srem", "ashr", "ones", "read", "select"})
 _LONGEST_INLINE = 48
 
 
@@ -175,6 +175,8 @@ class Printer:
         if op in _SIGNED_INFIX:
             return f"$signed({self.text(args[0])}) {_SIGNED_INFIX[op]} $signed({self.text(args[1])})"
         match op:
+            case "addsub":
+                return self._render_add_or_subtract(node)
             case "slice":
                 return self._render_slice(node)
             case "cat":
@@ -209,6 +211,12 @@ class Printer:
             parts = ", ".join(self.text(part) for part in reversed(node.args[:-1]))
             return f"{node.width}'($signed({{1'b0, {parts}}}))"
         return f"$signed({self.text(node)})"
+
+    def _render_add_or_subtract(self, node: Node) -> str:
+        """a + b, or a + ~b + 1: the lowest place makes the carry, so that one carry chain does both."""
+        a, b, subtract = (self.text(arg) for arg in node.args)
+        flipped = f"{{{b}, 1'b0}} ^ {{{node.width + 1}{{{subtract}}}}}"
+        return f"{node.width}'(({{{a}, 1'b1}} + ({flipped})) >> 1)"
 
     def _render_slice(self, node: Node) -> str:
         return self._bits(node.args[0], node.number, node.width)

@@ -16,6 +16,7 @@ from rtl.kept import Kept, StepEnd
 from rtl.memories import Memory
 from rtl.memory_ports import read_ports, write_ports
 from rtl.process import Process
+from rtl.shift_registers import find_shift_registers
 from rtl.timing_analysis import WIRES, Luts, NodeDelays, StageControl, register_values
 
 __all__ = ["Resources", "estimate_fifo", "estimate_process"]
@@ -72,7 +73,10 @@ def estimate_process(process: Process, depths: Mapping[str, int]) -> Resources:
     roots = [node for end, enable in ends for node in (*end.values, enable)]
     roots += [node for stage in process.stages for node in kept.roots(stage)]
     total = _logic(NodeDelays(roots, register_values(process), depths, len(process.stages)), roots)
-    total += Resources(lut=_choices(ends), ff=_registers(process, kept))
+    acting = [node for end, enable in ends for node in (*end.values, enable)]
+    acting += [address for stage in process.stages for fetch in stage.fetches for _, address in fetch.addresses]
+    shifts = find_shift_registers(process, kept, acting)
+    total += Resources(lut=_choices(ends) + shifts.luts, ff=_registers(process, kept) - shifts.bits)
     for memory in process.memories:
         if memory.depth > 1 and id(memory) in kept.spans:
             total += _memory(process, memory)

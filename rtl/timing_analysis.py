@@ -38,6 +38,7 @@ __all__ = [
 _GATES = frozenset({"and", "or", "xor", "not", "select"})
 WIRES = frozenset({"slice", "cat", "sext", "const"})
 _NAMES = {
+    "addsub": "add or subtract",
     "and": "logic",
     "ashr": "shift right",
     "eq": "equal",
@@ -283,6 +284,14 @@ class NodeDelays:
         """Of its lowest bits how many matter and may be set."""
         return min(self._looked_at[node.serial], max(self._widths[node.serial].unsigned, 1))
 
+    def looked_at(self, node: Node) -> int:
+        """Of its lowest bits how many matter."""
+        return self._looked_at[node.serial]
+
+    def widths(self, node: Node) -> Widths:
+        """Bits that hold its value."""
+        return self._widths[node.serial]
+
     def _source_delay(self, node: Node) -> float:
         if isinstance(node.key, tuple) and isinstance(node.key[-1], Port):
             kind, port = node.key
@@ -300,6 +309,8 @@ class NodeDelays:
         match node.op:
             case "add" | "sub":
                 return delays.add(width)
+            case "addsub":  # a place more for the carry into it
+                return delays.add_or_subtract(min(self._looked_at[node.serial], node.width))
             case "mul":
                 return self._product(node)
             case "ult" | "ule" | "slt" | "sle":
@@ -308,7 +319,7 @@ class NodeDelays:
                 number = next((arg for arg in args if arg.op == "const"), None)
                 return delays.equal(bits) if number is None else delays.logic(bits)
             case "shl" | "lshr" | "ashr":
-                return delays.variable_shift(self._looked_at[node.serial], args[1].width)
+                return delays.variable_shift(self._looked_at[node.serial], args[1].width - _low_zeros(args[1]))
             case "udiv" | "sdiv" | "urem" | "srem":
                 return delays.divide(self._widths[args[0].serial].least)
             case "ones":
@@ -443,6 +454,8 @@ def _looked_at(nodes: Mapping[int, Node], roots: Iterable[Node]) -> dict[int, in
         node, at = nodes[serial], 0
         for position, arg in enumerate(node.args):
             match node.op:
+                case "addsub":
+                    wanted = min(bits[serial], arg.width)
                 case "add" | "sub" | "mul" | "and" | "or" | "xor" | "not":
                     wanted = bits[serial]
                 case "slice":
@@ -460,6 +473,12 @@ def _looked_at(nodes: Mapping[int, Node], roots: Iterable[Node]) -> dict[int, in
                     wanted = arg.width
             bits[arg.serial] = max(bits[arg.serial], min(wanted, arg.width))
     return bits
+
+
+def _low_zeros(node: Node) -> int:
+    """Lowest bits of a concatenation that are always zero."""
+    lowest = node.args[0] if node.op == "cat" else None
+    return lowest.width if lowest is not None and lowest.op == "const" and not lowest.number else 0
 
 
 def is_clocked_read(node: Node) -> bool:
