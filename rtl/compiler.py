@@ -23,6 +23,7 @@ from rtl.names import Namespace, identifier
 from rtl.parser import parse_module
 from rtl.pipeline import circular_answers, pipeline
 from rtl.process import Process
+from rtl.promises import bind_promises, check_promises
 from rtl.report import Report, build_report, check_clock
 from rtl.steps import build_process
 from rtl.storage import bind_storage
@@ -112,6 +113,7 @@ def _compile(
     if not source.is_file():
         raise CompileError(str(source), 0, "no such file")
     lowered = lower(source, top, include, defines)
+    check_promises(lowered.pragmas)
     module = parse_module(lowered.text, INCLUDE_DIR, [*lowered.regions, *lowered.processes])
     functions = module.functions
     _check_shared([functions[symbol] for symbol in lowered.processes])
@@ -127,6 +129,7 @@ def _compile(
     network = build_network(regions, calls, top, processes, modules, others)
     for symbol, process in processes.items():
         if clock_mhz is not None or any(port.answers for port in process.ports):
+            bind_promises(process, lowered.pragmas, lowered.loops, lowered.functions)
             bind_storage(process.memories, lowered.pragmas, lowered.functions, _lines(functions[symbol]))
             period = 1000 / clock_mhz if clock_mhz is not None else math.inf
             pipeline(process, network.depths(process, modules[symbol]), period)

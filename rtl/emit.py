@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import PurePath
 
 from rtl.expressions import Node
 from rtl.kept import Kept
 from rtl.memories import Memory
 from rtl.names import Namespace, identifier
 from rtl.printer import Printer, dimension, source_comment
-from rtl.process import Access, Fetch, Port, Process, Register, Stage, Step, Write
+from rtl.process import Access, Check, Fetch, Port, Process, Register, Stage, Step, Write
 
 __all__ = ["emit_process", "port_signals"]
 
@@ -56,7 +57,7 @@ class _Emitter:
         self._register_names = {id(item): self._names.unique(item.name or "value") for item in self._registers}
         self._printer = Printer(self._names, self._leaf_name, self._memory_name)
         self._state_bits = max((len(process.steps) - 1).bit_length(), 1)
-        self._pause_bits = (max(step.interval for step in process.steps) - 1).bit_length()
+        self._pause_bits = (max(max(step.interval, step.repeat) for step in process.steps) - 1).bit_length()
         self._pause = self._names.unique("pause") if self._pause_bits else ""
 
     def _fire_name(self, step: str, stage: int) -> str:
@@ -73,6 +74,7 @@ class _Emitter:
             self._stream_outputs(),
             self._clocked(),
             *self._memory_blocks(),
+            *self._checks(),
             self._unused(),
         ]
         body = "\n\n".join(section for section in sections if section)
@@ -155,7 +157,7 @@ class _Emitter:
 
     def _acts(self, step: Step) -> bool:
         """Whether a step does anything in a stage."""
-        return next(self._kept.ends(step), None) is not None
+        return next(self._kept.ends(step), None) is not None or bool(step.checks)
 
     def _fire(self, stage: int, number: int, when: str, wait: bool) -> str:
         terms = [when]
@@ -230,9 +232,7 @@ class _Emitter:
         for number, stage in enumerate(self._process.stages):
             for position, (fire, step) in enumerate(zip(self._fire_names[number], stage.steps, strict=True)):
                 inner = self._step_updates(step)
-                interval = self._process.steps[position].interval
-                if number == 0 and interval > 1:
-                    inner.append(f"      {self._pause} <= {self._pause_bits}'d{interval - 1};")
+                inner += self._pauses(number, position)
                 lines += [f"    if ({fire}) begin", *inner, "    end"] if inner else []
             if number + 1 < len(self._process.stages):
                 lines += [f"    if ({self._go_names[number + 1]}) begin", *self._shifts(number, stage), "    end"]
@@ -241,6 +241,18 @@ class _Emitter:
         if resets:
             lines += ["    if (!ap_rst_n) begin", *resets, "    end"]
         return "\n".join(["  always_ff @(posedge ap_clk) begin", *lines, "  end"])
+
+    def _pauses(self, stage: int, number: int) -> Iterator[str]:
+        """How long the next step waits: what a repetition of this one takes, more once another is known to come."""
+        step, here = self._process.steps[number], self._process.stages[stage].steps[number]
+        if stage == 0 and step.repeat > 1:
+            yield f"      {self._pause} <= {self._pause_bits}'d{step.repeat - 1};"
+        if here.exits and step.interval > step.repeat:
+            following = self._kept.next_state(here)
+            longer = f"{self._pause} <= {self._pause_bits}'d{step.interval - 1 - stage};"
+            if following.op != "const":
+                longer = f"if (({self._printer.text(following)}) != {self._step_names[number]}) {longer}"
+            yield f"      {longer}"
 
     def _shifts(self, number: int, stage: Stage) -> list[str]:
         """What the stage behind a stage takes over."""
@@ -360,6 +372,48 @@ class _Emitter:
                 line = self._guarded(write.condition, f"{target} <= {self._printer.text(write.data)};")
                 if line:
                     yield f"{line}{source_comment(write.place)}"
+
+    def _checks(self) -> Iterator[str]:
+        """Assertions for simulation: what DEPENDENCE pragmas promise is kept."""
+        for stage, part in enumerate(self._process.stages):
+            for number, step in enumerate(part.steps):
+                for check in step.checks:
+                    lines = self._check(stage, number, check)
+                    yield "\n".join(["`ifndef SYNTHESIS", *lines, "`endif"])
+
+    def _check(self, stage: int, number: int, check: Check) -> list[str]:
+        """Keeps the addresses that the last iterations wrote, the newest first, and compares those that are read."""
+        memory, text = check.promise.memory, self._printer.text
+        kept, count = self._names.unique(f"{memory.name}_kept"), check.iterations * len(check.writes)
+        where = self._names.unique(f"{memory.name}_kept_at")
+        here = [self._go_names[stage], *([self._valid_names[stage]] if stage else [])]
+        other = " & ".join([*here, f"({self._states[stage]} != {self._step_names[number]})"])
+        hits = [
+            f"(({text(condition)}) & {kept}[{entry}] & ({where}[{entry}] == {text(address)}))"
+            for condition, address in check.reads
+            for entry in range(count)
+        ]
+        new = ", ".join(text(condition) for condition, _ in reversed(check.writes))
+        older = f"{kept}[{count - len(check.writes) - 1}:0], " if count > len(check.writes) else ""
+        place = f"{PurePath(check.promise.place.file).name}:{check.promise.place.line}"
+        message = (
+            f"{place}: DEPENDENCE is not kept: an iteration reads what one of the {check.iterations} before it wrote"
+        )
+        return [
+            f"  logic [{count - 1}:0] {kept};",
+            f"  logic {dimension(_address_bits(memory))}{where}[0:{count - 1}];",
+            "  always_ff @(posedge ap_clk) begin",
+            f"    if (!ap_rst_n | ({other})) {kept} <= '0;",
+            f"    else if ({self._fire_names[stage][number]}) begin",
+            f"      if ({' | '.join(hits)})",
+            f'        $error("{message}");',
+            f"      {kept} <= {{{older}{new}}};",
+            f"      for (int entry = {len(check.writes)}; entry < {count}; entry++)",
+            f"        {where}[entry] <= {where}[entry - {len(check.writes)}];",
+            *(f"      {where}[{entry}] <= {text(address)};" for entry, (_, address) in enumerate(check.writes)),
+            "    end",
+            "  end",
+        ]
 
     def _initial(self, memory: Memory, name: str) -> str:
         assert memory.initial is not None

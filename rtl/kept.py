@@ -145,6 +145,8 @@ class Kept:
                 yield from (update.condition, value)
         if self._numbered and step.exits:
             yield self.next_state(step)
+        for check in step.checks:
+            yield from (node for pair in (*check.reads, *check.writes) for node in pair)
 
     def _new_value(self, update: Update, spans: Mapping[int, Span]) -> Node | None:
         span = spans.get(id(update.register))

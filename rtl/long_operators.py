@@ -67,6 +67,7 @@ def _rewrite(step: Step, rewriter: _Rewriter) -> None:
         for item in step.writes
     ]
     step.updates[:] = [replace(item, condition=new(item.condition), value=new(item.value)) for item in step.updates]
+    step.reads[:] = [replace(item, word=new(item.word), condition=new(item.condition)) for item in step.reads]
     step.exits[:] = [replace(item, condition=new(item.condition)) for item in step.exits]
     step.ready = None if step.ready is None else new(step.ready)
 

@@ -45,6 +45,7 @@ class Loop:
         trip_count: iterations, None where that is not constant, or not known here to be: more than can be run, or a
             loop inside whose own number varies.
         iteration_clocks: clocks of the longest iteration when nothing stalls, None where that is not constant.
+        leaving_clocks: how many more the last iteration takes.
     """
 
     head: int
@@ -52,6 +53,7 @@ class Loop:
     inner: list[Loop] = field(default_factory=list)
     trip_count: int | None = None
     iteration_clocks: int | None = None
+    leaving_clocks: int = 0
 
 
 def find_loops(process: Process) -> list[Loop]:
@@ -76,6 +78,9 @@ def find_loops(process: Process) -> list[Loop]:
     intervals = [step.interval for step in process.steps]
     for loop in reversed(loops):
         loop.iteration_clocks = _longest(intervals, followers, loop.head, loop.steps - {loop.head}, loop.inner)
+        if loop.steps == {loop.head}:
+            loop.iteration_clocks = process.steps[loop.head].repeat
+            loop.leaving_clocks = process.steps[loop.head].interval - loop.iteration_clocks
         loop.trip_count = _trip_count(process, loop)
     return loops
 
@@ -137,7 +142,7 @@ def _longest(
             leaving = set(followers[number])
             if loop is not None:
                 counts = (loop.trip_count, loop.iteration_clocks)
-                own = None if counts[0] is None or counts[1] is None else counts[0] * counts[1]
+                own = None if counts[0] is None or counts[1] is None else counts[0] * counts[1] + loop.leaving_clocks
                 leaving = {target for source in loop.steps for target in followers[source]} - loop.steps
             rest = [clocks(target) for target in leaving & steps]
             known[number] = None if own is None or None in rest else own + max((item or 0 for item in rest), default=0)

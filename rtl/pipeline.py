@@ -14,7 +14,8 @@ neither filling nor draining when the next one begins.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -25,7 +26,7 @@ from rtl.kept import Kept, StepEnd
 from rtl.long_operators import LongOperators
 from rtl.memories import Memory
 from rtl.memory_ports import second_write
-from rtl.process import Access, Exit, Fetch, Port, Process, Register, Stage, Step, Update, Write
+from rtl.process import Access, Check, Exit, Fetch, Port, Process, Promise, Register, Stage, Step, Update, Write
 from rtl.storage import Storage, worth_block_ram
 from rtl.timing_analysis import LUT_INPUTS, WIRES, Luts, NodeDelays, is_clocked_read, register_values, setup_time
 
@@ -36,6 +37,7 @@ CLOCK_SHARE = 0.73
 
 _STATE = "state"
 _ROUNDS = 10_000
+_NEVER = _ROUNDS  # later than any stage
 _MOST_NAMES = 4
 
 Element = Register | Memory | Port | str
@@ -51,10 +53,10 @@ def pipeline(process: Process, depths: Mapping[str, int], period_ns: float) -> N
         period_ns: the clock's period, in nanoseconds.
     """
     _take_apart(process, depths, period_ns)
-    schedule = _Schedule(process, depths, period_ns)
+    schedule = _scheduled(process, depths, period_ns)
     process.circles = schedule.circles()
-    for step, (interval, circle) in zip(process.steps, schedule.intervals, strict=True):
-        step.interval, step.recurrence = interval, circle
+    for step, pace in zip(process.steps, schedule.paces, strict=True):
+        step.interval, step.repeat, step.recurrence = pace.interval, pace.repeat, pace.circle
     if schedule.count > 1:
         process.stages = _Stages(process, schedule).stages
 
@@ -66,6 +68,23 @@ def _take_apart(process: Process, depths: Mapping[str, int], period: float) -> N
         circular = _Elements(process, Kept(process)).locked
         found = operators.found.items()
         operators.take_apart([node for node, time in found if time > period or node.serial not in circular])
+
+
+def _scheduled(process: Process, depths: Mapping[str, int], period: float) -> _Schedule:
+    """The schedule; where an array's recurrence takes more than a clock, one that relies on what is promised of it."""
+    wishes = [memory.storage for memory in process.memories]
+    schedule = _Schedule(process, depths, period)
+    promised = {
+        promise.memory
+        for number, step in enumerate(process.steps)
+        for promise in step.promises
+        if any(way.target == number for way in step.exits) and schedule.is_kept_slow(promise.memory)
+    }
+    if not promised:
+        return schedule
+    for memory, wish in zip(process.memories, wishes, strict=True):
+        memory.storage = wish
+    return _Schedule(process, depths, period, promised)
 
 
 def circular_answers(process: Process) -> list[Port]:
@@ -83,8 +102,22 @@ class _Time:
     ns: float
 
 
+@dataclass(frozen=True)
+class _Pace:
+    """Clocks from a step to the next one, if that is another and if it is the same again; the circle that asks."""
+
+    interval: int
+    repeat: int
+    circle: str
+
+
 class _Elements:
     """What depends on what: the elements of a process and the circles among them.
+
+    Args:
+        process: its steps.
+        kept: what of it anybody looks at.
+        promised: memories that are taken not to read what they have written; steps that do so wait.
 
     Attributes:
         all: the elements that logic ends in.
@@ -94,7 +127,8 @@ class _Elements:
         locked: by an expression's serial the circle that it is part of.
     """
 
-    def __init__(self, process: Process, kept: Kept) -> None:
+    def __init__(self, process: Process, kept: Kept, promised: Collection[Memory] = ()) -> None:
+        self.promised = promised
         self.ends: dict[Element, list[tuple[int, StepEnd]]] = {}
         self.reads: list[dict[Memory, list[Node]]] = []
         for number, step in enumerate(process.steps):
@@ -103,8 +137,9 @@ class _Elements:
                 self.ends.setdefault(_element(end), []).append((number, end))
             self.reads.append(_reads(_below([node for end in ends for node in (end.enable, *end.values)])))
         self.all = list(self.ends)
-        roots = [node for ends in self.ends.values() for _, end in ends for node in (end.enable, *end.values)]
-        self.nodes = _below(roots)
+        self.roots = [node for ends in self.ends.values() for _, end in ends for node in (end.enable, *end.values)]
+        self.roots += [node for step in process.steps for node in _checked(step, promised)]
+        self.nodes = _below(self.roots)
         self._bits = {element: 1 << number for number, element in enumerate(self.all)}
         self._sources = self._leaves()
         self._all_reads = _reads(self.nodes)
@@ -146,7 +181,9 @@ class _Elements:
         sources: dict[int, int] = {}
         for serial in sorted(self.nodes):
             node = self.nodes[serial]
-            own = self._bits.get(home_of(node), 0)  # type: ignore[call-overload]
+            home = home_of(node)
+            # A promised memory's words are no element's, and yet not constant.
+            own = 1 << len(self.all) if home in self.promised else self._bits.get(home, 0)  # type: ignore[call-overload]
             for arg in node.args:
                 own |= sources[arg.serial]
             sources[serial] = own
@@ -193,6 +230,12 @@ class _Elements:
         return locked
 
 
+def _checked(step: Step, promised: Collection[Memory]) -> list[Node]:
+    """What is to be known in simulation of the reads that promises are about."""
+    memories = [promise.memory for promise in step.promises if promise.memory in promised]
+    return [node for read in step.reads if read.word.key in memories for node in (read.condition, *read.word.args)]
+
+
 def _reads(nodes: Mapping[int, Node]) -> dict[Memory, list[Node]]:
     found: dict[Memory, list[Node]] = {}
     for node in nodes.values():
@@ -229,20 +272,22 @@ class _Schedule:
         homes: per element its stage; of those in slow circles the stage in which they are read.
         times: by an expression's serial when it is there.
         ends: per step and element the stage in which it is written (a stream: touched).
-        intervals: per step the clocks until the next one begins, and the circle that asks for them, in words.
+        paces: of each step.
+        checks: per step those of promises, in the stage that is named.
         count: stages.
     """
 
-    def __init__(self, process: Process, depths: Mapping[str, int], period: float) -> None:
-        kept = Kept(process)
-        self._elements = _Elements(process, kept)
+    def __init__(
+        self, process: Process, depths: Mapping[str, int], period: float, promised: Collection[Memory] = ()
+    ) -> None:
+        self._process = process
+        self._elements = _Elements(process, Kept(process), promised)
         self._period, self._budget, self._depths = period, CLOCK_SHARE * period, depths
-        self._slow: set[int] = set()
+        self._slow = {self._elements.circle[memory] for memory in promised}
         for memory in process.memories:
             memory.storage = self._storage(process, memory)
             self._slow |= self._elements.circles_through(memory) if memory.clocked else set()
-        roots = [node for element in self._elements.all for node in self._elements.inputs(element)]
-        self._costs = NodeDelays(roots, register_values(process), depths)
+        self._costs = NodeDelays(self._elements.roots, register_values(process), depths)
         self._clock = delays.register_output().delay_ns
         self.homes: dict[Element, int] = dict.fromkeys(self._elements.all, 0)
         self.times: dict[int, _Time] = {}
@@ -251,8 +296,12 @@ class _Schedule:
             rounds += 1
             assert rounds < _ROUNDS, "the schedule does not settle"
         self.ends = self._all_ends()
-        self.intervals = [self._interval(number) for number in range(len(process.steps))]
-        self.count = max([*self.homes.values(), *self.ends.values()], default=0) + 1
+        for memory in promised:
+            self.homes[memory] = min(self._accessed_in(number, memory)[0] for number in range(len(process.steps)))
+        self.paces = [self._pace(number) for number in range(len(process.steps))]
+        self.checks = [self._step_checks(number) for number in range(len(process.steps))]
+        checked = [stage for checks in self.checks for stage, _ in checks]
+        self.count = max([*self.homes.values(), *self.ends.values(), *checked], default=0) + 1
         for number, element in self.ends:
             if isinstance(element, Port) and element.role == "done":  # the process has done all else by then
                 self.ends[number, element] = self.count - 1
@@ -270,6 +319,10 @@ class _Schedule:
         if second is not None:
             return "registers"
         return "block" if worth_block_ram(memory, bool(self._elements.circles_through(memory))) else "distributed"
+
+    def is_kept_slow(self, memory: Memory) -> bool:
+        """Anybody looks at the memory, and it is part of a circle that takes more than one clock."""
+        return memory in self.homes and self.is_slow(memory)
 
     def is_slow(self, element: Element) -> bool:
         """It is kept in a circle that takes more than one clock."""
@@ -290,17 +343,57 @@ class _Schedule:
     def _read_stages(self, number: int, memory: Memory) -> list[int]:
         return [0, *(self.times[read.serial].stage for read in self._elements.reads[number].get(memory, ()))]
 
-    def _interval(self, number: int) -> tuple[int, str]:
+    def _pace(self, number: int) -> _Pace:
         """The next step must find everything that this one has written, and nothing that this one still reads gone."""
-        longest, circle = 0, ""
+        longest = again = 0
+        circle = circle_again = ""
         for element in self._elements.all:
             if self.is_slow(element):
                 last = [self.ends.get((number, element), 0)]
                 last += self._read_stages(number, element) if isinstance(element, Memory) else []
-                if max(last) - self.homes[element] > longest:
-                    longest = max(last) - self.homes[element]
-                    circle = _words(self._elements.around(element))
-        return longest + 1, circle
+                clocks, name = max(last) - self.homes[element], _words(self._elements.around(element) or [element])
+                longest, circle = max((longest, circle), (clocks, name), key=lambda item: item[0])
+                clocks = self._clocks_again(number, element, clocks)
+                again, circle_again = max((again, circle_again), (clocks, name), key=lambda item: item[0])
+        return _Pace(longest + 1, again + 1, circle_again or circle)
+
+    def _clocks_again(self, number: int, element: Element, clocks: int) -> int:
+        """How long the same step waits for an element; it may be promised not to read the last words written."""
+        promise = self._promise(number, element)
+        if promise is None:
+            return clocks
+        assert isinstance(element, Memory)
+        first, last = self._accessed_in(number, element)
+        return 0 if promise.distance is None else (last - first) // promise.distance
+
+    def _promise(self, number: int, element: Element) -> Promise | None:
+        """The strongest promise about a memory that is relied on."""
+        if element not in self._elements.promised:
+            return None
+        found = [promise for promise in self._process.steps[number].promises if promise.memory is element]
+        return max(found, key=lambda promise: promise.distance or math.inf, default=None)
+
+    def _accessed_in(self, number: int, memory: Memory) -> tuple[int, int]:
+        """The first and the last stage in which a step takes an address of a memory."""
+        reads = self._elements.reads[number].get(memory, [])
+        stages = [self.times[read.serial].stage - memory.clocked for read in reads]
+        if (number, memory) in self.ends:
+            stages.append(self.ends[number, memory])
+        return min(stages, default=_NEVER), max(stages, default=0)
+
+    def _step_checks(self, number: int) -> list[tuple[int, Check]]:
+        """What simulation has to compare, and in which stage all of it is there."""
+        found, step = [], self._process.steps[number]
+        for memory in self._elements.promised:
+            promise, (first, last) = self._promise(number, memory), self._accessed_in(number, memory)
+            iterations = (last - first) // self.paces[number].repeat
+            live = self._elements.reads[number].get(memory, [])
+            reads = [(read.condition, read.word.args[0]) for read in step.reads if read.word in live]
+            writes = [(write.condition, write.address) for write in step.writes if write.memory is memory]
+            if promise is not None and iterations and reads and writes:
+                stages = [self.times[node.serial].stage for pair in (*reads, *writes) for node in pair]
+                found.append((max(stages), Check(promise, iterations, reads, writes)))
+        return found
 
     def circles(self) -> dict[object, str]:
         """What is in each element's circle, in words."""
@@ -545,11 +638,19 @@ class _Stages:
             if self._kept.new_value(update) is not None:
                 stage = ends[number, update.register]
                 self.stages[stage].steps[number].updates.append(self._update(update, stage))
+        for stage, check in self._schedule.checks[number]:
+            self.stages[stage].steps[number].checks.append(self._check(check, stage))
         if len(self._process.steps) > 1 and step.exits:
             stage = ends[number, _STATE]
             exits = [Exit(self._at(way.condition, stage), way.target) for way in step.exits[:-1]]
             exits.append(Exit(self._graph.const(1, 1), step.exits[-1].target))
             self.stages[stage].steps[number].exits += exits
+
+    def _check(self, check: Check, stage: int) -> Check:
+        """What simulation compares, in a stage."""
+        reads = [(self._at(condition, stage), self._at(address, stage)) for condition, address in check.reads]
+        writes = [(self._at(condition, stage), self._at(address, stage)) for condition, address in check.writes]
+        return Check(check.promise, check.iterations, reads, writes)
 
     def _update(self, update: Update, stage: int) -> Update:
         """An update in a stage; bits that nobody looks at are zero."""

@@ -8,7 +8,8 @@ from rtl.expressions import Graph, Node
 from rtl.ir import Place, Role
 from rtl.memories import Memory
 
-__all__ = ["Access", "Exit", "Fetch", "Port", "Process", "Register", "Stage", "Step", "Update", "Write"]
+__all__ = ["Access", "Check", "Exit", "Fetch", "Port", "Process", "Promise", "Read", "Register", "Stage", "Step"]
+__all__ += ["Update", "Write"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,55 @@ class Write:
     place: Place
 
 
+@dataclass(frozen=True)
+class Read:
+    """A word that a step reads from a memory.
+
+    Attributes:
+        word: the expression that reads it.
+        condition: the C++ reads it; the hardware may do so more often.
+        place: line of the C++.
+        repeated: the step may begin again after it, at once.
+    """
+
+    word: Node
+    condition: Node
+    place: Place
+    repeated: bool
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What a step, when it follows itself, does not read.
+
+    Attributes:
+        memory: the array.
+        distance: words that fewer than so many iterations before wrote; None: that any iteration wrote.
+        place: the pragma.
+    """
+
+    memory: Memory
+    distance: int | None
+    place: Place
+
+
+@dataclass(frozen=True)
+class Check:
+    """In simulation: nothing is read that one of the last iterations, one after the other, has written.
+
+    Attributes:
+        promise: what is checked.
+        iterations: how many.
+        reads: conditions and addresses.
+        writes: the same.
+    """
+
+    promise: Promise
+    iterations: int
+    reads: list[tuple[Node, Node]]
+    writes: list[tuple[Node, Node]]
+
+
 @dataclass(eq=False)
 class Register:
     """Holds a value from step to step, or from stage to stage.
@@ -102,8 +152,12 @@ class Step:
         name: state name.
         place: first line of the step.
         loop: number of the loop of the source whose iteration begins here, if one does.
-        interval: clocks from its beginning to that of the next step.
-        recurrence: what the interval is that long for, in words; empty where it is 1.
+        interval: clocks from its beginning to that of the next step, when that is another one.
+        repeat: the same when it is the same step again.
+        recurrence: what the repetition, else the interval, is that long for, in words; empty where both are 1.
+        reads: of its memories.
+        promises: what it does not read.
+        checks: of these promises, in the stage in which they can be checked.
         ready: every stream that the step touches on the taken path is ready.
     """
 
@@ -116,7 +170,11 @@ class Step:
     ready: Node | None = None
     loop: int | None = None
     interval: int = 1
+    repeat: int = 1
     recurrence: str = ""
+    reads: list[Read] = field(default_factory=list)
+    promises: list[Promise] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
 
 
 @dataclass(eq=False)

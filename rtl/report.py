@@ -349,9 +349,11 @@ def _loop_limits(process: Process, loop: Loop) -> list[str]:
         often = "" if inner.trip_count is not None else " and its number of iterations is not constant"
         limits.append(f"the loop at {where} is not unrolled{often}")
     inside = {number for inner in loop.inner for number in inner.steps}
-    slowest = max((process.steps[number] for number in loop.steps - inside), key=lambda step: step.interval)
-    if slowest.interval > 1:
-        limits.append(f"recurrence through {slowest.recurrence}: {slowest.interval} clocks")
+    own = [process.steps[number] for number in loop.steps - inside]
+    clocks = {step.name: step.repeat if len(loop.steps) == 1 else step.interval for step in own}
+    slowest = max(own, key=lambda step: clocks[step.name])
+    if clocks[slowest.name] > 1:
+        limits.append(f"recurrence through {slowest.recurrence}: {clocks[slowest.name]} clocks")
     return limits + _accesses(process, sorted(loop.steps - inside - {loop.head}))
 
 

@@ -143,7 +143,7 @@ def _registers(process: Process, kept: Kept) -> int:
     )
     bits += sum(memory.width for memory in process.memories if memory.depth == 1 and id(memory) in kept.spans)
     state = max((len(process.steps) - 1).bit_length(), 1) if len(process.steps) > 1 else 0
-    pause = (max(step.interval for step in process.steps) - 1).bit_length()
+    pause = (max(max(step.interval, step.repeat) for step in process.steps) - 1).bit_length()
     return bits + state * len(process.stages) + len(process.stages) - 1 + pause
 
 

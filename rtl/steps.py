@@ -16,7 +16,7 @@ from rtl.ir import Address, Block, Constant, Function, Instruction, StreamParame
 from rtl.memories import Memory, MemoryMap
 from rtl.operations import evaluate
 from rtl.parser import CallInstruction
-from rtl.process import Access, Exit, Port, Process, Register, Step, Update, Write
+from rtl.process import Access, Exit, Port, Process, Read, Register, Step, Update, Write
 from rtl.regions import Region
 
 __all__ = ["build_process"]
@@ -265,28 +265,49 @@ class _Builder:
 
     def _load(self, load: Instruction, block: Block) -> Node:
         assert load.pointer
-        result: Node | None = None
-        for guard, address in reversed(load.pointer.choices):
-            word = self._load_from(address, load, block)
-            result = (
-                word if result is None or guard is None else self._graph.select(self._value(guard, block), word, result)
-            )
-        assert result is not None
+        graph, remaining = self._graph, self._state.region.condition(block)
+        words: list[tuple[Node | None, Node]] = []
+        for guard, address in load.pointer.choices:
+            chosen = None if guard is None else self._value(guard, block)
+            condition = remaining if chosen is None else graph.bitwise("and", remaining, chosen)
+            words.append((chosen, self._load_from(address, load, block, condition)))
+            if chosen is not None:
+                remaining = graph.bitwise("and", remaining, graph.inverted(chosen))
+        result = words[-1][1]
+        for chosen, word in words[-2::-1]:
+            result = word if chosen is None else graph.select(chosen, word, result)
         return result
 
-    def _load_from(self, address: Address, load: Instruction, block: Block) -> Node:
+    def _load_from(self, address: Address, load: Instruction, block: Block, condition: Node) -> Node:
+        """The word, which the C++ reads when `condition` holds."""
         graph = self._graph
         memory, _, _ = self._memories.locate(address)
         if memory is None:
             return graph.const(load.width, self._memories.constant(address))
         index, inside = self._index(address, block)
-        word = graph.memory_read(memory.width, memory, index, memory.name)
+        word = read = graph.memory_read(memory.width, memory, index, memory.name)
+        condition = graph.bitwise("and", condition, inside)
         for write, where in self._state.stored:
             if write.memory is memory and self._state.region.path(where, block):
                 hit = graph.bitwise("and", write.condition, graph.compare("eq", write.address, index))
                 word = graph.select(hit, write.data, word)
+                condition = graph.bitwise("and", condition, graph.inverted(hit))
+        if not memory.constant:
+            self._state.step.reads.append(Read(read, condition, load.place, self._is_repeated(block)))
         word = graph.select(inside, word, graph.const(memory.width, 0))
         return graph.zext(word, load.width) if load.width >= memory.width else graph.slice(word, 0, load.width)
+
+    def _is_repeated(self, block: Block) -> bool:
+        """The step may begin again, at once, after this block: it is part of the loop's iteration."""
+        first, stack, seen = self._state.region.blocks[0], [block], set[int]()
+        while stack:
+            for target in stack.pop().branch.targets:
+                if target is first:
+                    return True
+                if not target.is_cut and id(target) not in seen:
+                    seen.add(id(target))
+                    stack.append(target)
+        return False
 
     def _store(self, store: Instruction, block: Block) -> None:
         assert store.pointer

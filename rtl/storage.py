@@ -17,7 +17,7 @@ from rtl.pragmas import Pragma
 if TYPE_CHECKING:
     from rtl.memories import Memory
 
-__all__ = ["Storage", "bind_storage", "worth_block_ram"]
+__all__ = ["Storage", "bind_storage", "is_called", "variable_of", "worth_block_ram"]
 
 Storage = Literal["auto", "block", "ultra", "distributed", "registers"]
 """As `ram_style` of Vivado and Yosys names them; `auto` is decided when the process is pipelined."""
@@ -55,11 +55,11 @@ def bind_storage(
     """
     inside = {_function(functions, line) for line in lines}
     for pragma in pragmas:
-        wish, name = _wish(pragma), _variable(pragma)
+        wish, name = _wish(pragma), variable_of(pragma)
         if wish and name and _function(functions, (pragma.file, pragma.line)) in inside:
             for memory in memories:
                 whole = pragma.name != "ARRAY_PARTITION" or memory.flat or _partition(pragma)[1] == 0
-                if whole and _is_called(memory, name):
+                if whole and is_called(memory, name):
                     _check(pragma, wish, memory)
                     memory.storage = wish
 
@@ -88,12 +88,13 @@ def worth_block_ram(memory: Memory, circular: bool) -> bool:
     return memory.depth > _LUT_WORDS and memory.depth * memory.width > least
 
 
-def _variable(pragma: Pragma) -> str:
+def variable_of(pragma: Pragma) -> str:
+    """The name that a pragma gives as its variable, of a member the last part; empty when it gives none."""
     match = re.search(r"\bvariable\s*=\s*(?:\w+\s*(?:\.|->)\s*)*(\w+)", pragma.arguments, re.IGNORECASE)
     return match[1] if match else ""
 
 
-def _is_called(memory: Memory, variable: str) -> bool:
+def is_called(memory: Memory, variable: str) -> bool:
     """The memory is the array, or a column or field of it."""
     return re.fullmatch(rf"(?:.*\.)?{re.escape(variable)}(?:_\d+|\.\w+)*", memory.name) is not None
 
