@@ -12,7 +12,7 @@ from pathlib import Path
 from rtl.arguments import Arguments, add_arguments, read_in_next_step
 from rtl.control import argument_kinds, build_control
 from rtl.dataflow import Network, build_network, emit_top
-from rtl.design import ControlPorts, Design, Fifo
+from rtl.design import ControlPorts, Design, Fifo, Instance, StepTiming
 from rtl.emit import emit_process
 from rtl.errors import CompileError
 from rtl.flatten import ProcessCall, calling, find_calls
@@ -182,13 +182,19 @@ def _design(compiled: _Compiled, output: Path) -> Design:
         top=network.top,
         ports=network.ports,
         fifos=[_placed(fifo, network, processes) for fifo in network.fifos],
-        processes=[
-            instance.model_copy(update={"stages": len(processes[instance.name].stages)})
-            for instance in network.instances
-        ],
+        processes=[_timed(instance, processes[instance.name]) for instance in network.instances],
         control=compiled.control,
         files=[output / name for name in compiled.texts],
     )
+
+
+def _timed(instance: Instance, process: Process) -> Instance:
+    """With the clocks of its steps."""
+    steps = [
+        StepTiming(name=step.name, line=step.place.line, interval=step.interval, repeat=step.repeat)
+        for step in process.steps
+    ]
+    return instance.model_copy(update={"stages": len(process.stages), "steps": steps})
 
 
 def _placed(fifo: Fifo, network: Network, processes: Mapping[str, Process]) -> Fifo:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-__all__ = ["ControlPorts", "Design", "Fifo", "Instance", "MemoryPort", "Register", "TopPort"]
+__all__ = ["ControlPorts", "Design", "Fifo", "Instance", "MemoryPort", "Register", "StepTiming", "TopPort"]
 
 
 class TopPort(BaseModel):
@@ -38,6 +38,15 @@ class Fifo(BaseModel):
     read_in: int = Field(default=0, description="stage of the consumer in which a word is read, 0 for a port")
 
 
+class StepTiming(BaseModel):
+    """A step of a process: what happens from one cut to the next."""
+
+    name: str = Field(description="of its state in the SystemVerilog")
+    line: int = Field(description="its first line in the C++")
+    interval: int = Field(description="clocks from its beginning to that of the next step, when that is another one")
+    repeat: int = Field(description="the same when it is the same step again: II of a loop of one step")
+
+
 class Instance(BaseModel):
     """A call in the top function."""
 
@@ -46,6 +55,7 @@ class Instance(BaseModel):
     function: str = Field(description="the C++ function with its template arguments")
     states: int = Field(description="steps; one begins in each clock when nothing stalls")
     stages: int = Field(default=1, description="clocks that a step takes from its start to its end")
+    steps: list[StepTiming] = Field(default=[], description="in the order of their numbers; the first is the entry")
 
 
 class Register(BaseModel):

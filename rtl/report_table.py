@@ -40,10 +40,11 @@ def _table(title: str, columns: str) -> Table:
 
 def _loops(report: Report) -> Table:
     title = f"{report.top}: loops at {report.clock_mhz:g} MHz ({report.period_ns:.2f} ns), {report.device}"
-    table = _table(title, "<loop|<process|II asked|II|depth|trips|ns|MHz|<limited by")
+    table = _table(title, "<loop|<process|II asked|II|depth|trips|unrolled|ns|MHz|<limited by")
     for row in report.loops:
         numbers = (row.ii_asked, row.ii_reached, row.depth, row.trip_count)
-        table.add_row(_place(row), escape(row.process), *map(_number, numbers), *_end(row))
+        factor = f"by {row.unrolled_by}" if row.unrolled_by > 1 else ""
+        table.add_row(_place(row), escape(row.process), *map(_number, numbers), factor, *_end(row))
     return table
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from rtl import CompileError, compile_cpp, compile_with_report
+from rtl import CompileError, Report, compile_cpp, compile_with_report
 from rtl.cuts import cut_at_loops
 from rtl.ir import Block, Branch, Function, Instruction, Place
+from rtl.report_table import print_report
 from tests.rtl.simulation import Outcome, Program, compile_programs, run_cpp, run_rtl
 
 WORD = "ap_uint<16>"
@@ -184,7 +185,7 @@ def test_a_stream_is_touched_once_a_clock(results: Results) -> None:
     assert [after - before for before, after in pairwise(clocks)] == [1, 1, 1, 1, 2, 1, 1, 1, 3]
 
 
-def _report_of(pragma: str, tmp_path: Path) -> tuple[int | None, int | None]:
+def _report_of(pragma: str, tmp_path: Path) -> Report:
     source = tmp_path / "top.cpp"
     pragmas = f"#pragma HLS PIPELINE II = 1\n#pragma HLS UNROLL {pragma}\n"
     loop = f"  for (int i = 0; i < 10; ++i) {{\n{pragmas}    x += i;\n  }}"
@@ -193,15 +194,18 @@ def _report_of(pragma: str, tmp_path: Path) -> tuple[int | None, int | None]:
         f'#include "ap_int.h"\n#include "hls_stream.h"\nvoid process({ports}) {{\n  {WORD} x = in.read();\n{loop}\n'
         f"  out.write(x);\n}}\nvoid top({ports}) {{ process(in, out); }}\n"
     )
-    loops = compile_with_report(source, "top", [], None, 200.0)[1].loops
-    assert len(loops) == 1
-    return loops[0].trip_count, loops[0].unrolled_by
+    return compile_with_report(source, "top", [], None, 200.0)[1]
 
 
-def test_report_counts_steps(tmp_path: Path) -> None:
-    """Ten iterations, three at a time, are four trips."""
-    assert _report_of("factor = 3", tmp_path) == (4, 3)
-    assert _report_of("off", tmp_path) == (10, 1)
+@pytest.mark.parametrize(("pragma", "trips", "factor"), [("factor = 3", 4, 3), ("off", 10, 1)])
+def test_report_counts_steps(
+    pragma: str, trips: int, factor: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ten iterations, three at a time, are four trips; the table says so."""
+    report = _report_of(pragma, tmp_path)
+    assert [(loop.trip_count, loop.unrolled_by) for loop in report.loops] == [(trips, factor)]
+    print_report(report)
+    assert ("by 3" in capsys.readouterr().out) == (factor == 3)
 
 
 @pytest.mark.parametrize("factor", ["=0", "=N", "=-2", ""])

@@ -107,6 +107,17 @@ def _report(folder: Path, update: str, behind: str, promise: str, head: str = ""
     return compile_with_report(path, "top", [], None, 200.0)[1]
 
 
+def test_design_has_the_clocks_of_steps(tmp_path: Path) -> None:
+    """The loop's step follows itself in the next clock, and another one when its words are written."""
+    path = tmp_path / "top.cpp"
+    path.write_text('#include "ap_int.h"\n#include "hls_stream.h"\n' + _source("top", *BODIES["loops"], FALSE))
+    design = compile_cpp(path, "top", [], tmp_path / "rtl", clock_mhz=200.0)
+    line = next(number for number, item in enumerate(path.read_text().splitlines(), start=1) if "// updates" in item)
+    step = next(step for step in design.processes[0].steps if step.line == line)
+    assert step.repeat == 1 and step.interval > 2
+    assert design.processes[0].steps[0].name == "ENTRY" and design.processes[0].steps[0].interval == 1
+
+
 def _interval(report: Report) -> int | None:
     """II of the loop with the promise."""
     return next(loop.ii_reached for loop in report.loops if loop.ii_asked == 1)
