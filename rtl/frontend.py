@@ -21,7 +21,8 @@ import llvmlite.binding as llvm
 from rtl.errors import CompileError
 from rtl.hierarchy import Hierarchy, find_hierarchy
 from rtl.interfaces import describe_source, has_start
-from rtl.pragmas import Pragma, check_pragmas, function_of, read_pragmas, unroll_factor
+from rtl.pragmas import Pragma, check_pragmas, function_of, unroll_factor
+from rtl.preprocessed import PROBE, evaluated, read_preprocessed
 from rtl.strip_mining import PartialLoop, strip_mine
 
 __all__ = ["INCLUDE_DIR", "SourceLoop", "SourceModule", "lower"]
@@ -32,7 +33,7 @@ INCLUDE_DIR = Path(__file__).parent / "include"
 # fixed 64-bit little-endian target keeps the IR, and so the hardware, independent of the machine.
 _TARGET = "aarch64-linux-gnu"
 _CLANG_FLAGS = f"""
-    -S -emit-llvm -O1 -Xclang -disable-llvm-passes -std=c++17 -D__SYNTHESIS__ -D__RTL__
+    -O1 -Xclang -disable-llvm-passes -std=c++17 -D__SYNTHESIS__ -D__RTL__
     -fno-exceptions -fno-rtti -fno-builtin -fno-sanitize=all -fno-threadsafe-statics -fno-stack-protector
     -fomit-frame-pointer -fno-vectorize -fno-slp-vectorize -fno-unroll-loops -fsigned-char
     -target {_TARGET} -mcpu=baseline -Xclang -fexperimental-max-bitint-width=65536
@@ -120,9 +121,8 @@ def lower(source: Path, top: str, include: Sequence[Path], defines: Mapping[str,
     Raises:
         CompileError: clang's first error, a missing top function, or a pragma that is not supported.
     """
-    lines = _clang(source, include, defines).splitlines()
+    lines, pragmas = _compiled(source, include, defines)
     metadata = _Metadata(lines)
-    pragmas = read_pragmas(metadata.files())
     check_pragmas(pragmas)
     symbol = _find_top(lines, metadata, top, source)
     hierarchy = _hierarchy(lines, metadata, pragmas, symbol)
@@ -161,19 +161,38 @@ def _described(source: Path, top: str, include: Sequence[Path], defines: Mapping
             raise CompileError(str(source), 1, message) from error
 
 
-def _clang(source: Path, include: Sequence[Path], defines: Mapping[str, str]) -> str:
+def _compiled(source: Path, include: Sequence[Path], defines: Mapping[str, str]) -> tuple[list[str], list[Pragma]]:
+    """Lines of clang's IR, and the pragmas of the files that contributed to it."""
+    read = read_preprocessed(_clang(source, include, defines, ["-E", "-dD"]), Path.cwd())
     with tempfile.TemporaryDirectory() as folder:
-        output = Path(folder) / "module.ll"
-        command = [sys.executable, "-m", "ziglang", "c++", *_CLANG_FLAGS.split(), f"-I{INCLUDE_DIR}"]
-        command += [f"-I{path}" for path in include]
+        unit = Path(folder) / "unit.cpp"
+        unit.write_text(read.text)
+        lines = _clang(unit, include, {}).splitlines()
+    files = _Metadata(lines).files()
+    return lines, evaluated([pragma for pragma in read.pragmas if pragma.file in files], lines)
+
+
+def _clang(
+    source: Path, include: Sequence[Path], defines: Mapping[str, str], options: Sequence[str] = ("-S", "-emit-llvm")
+) -> str:
+    """What clang writes, by default LLVM IR."""
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / "output"
+        command = [sys.executable, "-m", "ziglang", "c++", *options, *_CLANG_FLAGS.split(), f"-I{INCLUDE_DIR}"]
+        command += [f"-fdebug-compilation-dir={Path.cwd()}", *(f"-I{path}" for path in include)]
         command += [f"-D{name}={value}" for name, value in defines.items()]
         done = subprocess.run([*command, str(source), "-o", str(output)], capture_output=True, text=True, check=False)
         if done.returncode != 0 or not output.exists():
-            error = _CLANG_ERROR.search(done.stderr)
-            if error:
-                raise CompileError(error[1], int(error[2]), error[3])
-            raise CompileError(str(source), 0, f"clang failed: {done.stderr.strip()[-400:]}")
+            raise _clang_error(done.stderr, source)
         return output.read_text()
+
+
+def _clang_error(printed: str, source: Path) -> CompileError:
+    error = _CLANG_ERROR.search(printed)
+    if error is None:
+        return CompileError(str(source), 0, f"clang failed: {printed.strip()[-400:]}")
+    message = "the number in the pragma is no constant" if PROBE in error[3] else error[3]
+    return CompileError(error[1], int(error[2]), message)
 
 
 @dataclass(frozen=True)
@@ -193,10 +212,10 @@ class _LoopRange:
 class _Loops:
     """Loops with cuts and UNROLL's factor, in the order of the numbers that the cuts name; all loops.
 
-    A template's instances share a number.
+    A template's instances share a number, unless their factors differ.
     """
 
-    marked: dict[_LoopRange | None, int]
+    marked: list[tuple[_LoopRange | None, int]]
     all: list[_LoopRange]
 
 
@@ -293,12 +312,12 @@ def _mark_loops(lines: list[str], metadata: _Metadata, unrolls: Sequence[Pragma]
             label = _body_label(lines, start, end, header)
             inserts[node] = f"{start}:{label}"
             bodies[node] = (symbol, header, label)
-    unrolled = _unrolled_loops(loops, unrolls)
+    unrolled = _unrolled_loops(loops, {node: body[0] for node, body in bodies.items()}, unrolls)
     factors = {node: factor for node, pragma in unrolled.items() if (factor := unroll_factor(pragma))}
     marked = [node for node in loops if node not in unrolled or node in factors]
-    ranges: dict[_LoopRange | None, int] = {}
+    ranges: dict[tuple[_LoopRange | None, int], int] = {}  # numbers of loops and their factors
     free = max(metadata.nodes, default=0) + 3  # _set_loop_metadata takes two numbers
-    marks = {node: free + ranges.setdefault(loops[node], len(ranges)) for node in marked}
+    marks = {node: free + ranges.setdefault((loops[node], factors.get(node, 1)), len(ranges)) for node in marked}
     _insert_cuts(lines, {inserts[node]: mark for node, mark in marks.items() if node not in factors})
     free += len(ranges)
     for outer, (node, factor) in enumerate(factors.items(), start=free):
@@ -308,8 +327,7 @@ def _mark_loops(lines: list[str], metadata: _Metadata, unrolls: Sequence[Pragma]
     disable = _set_loop_metadata(lines, loops, unrolled)
     lines += [f"!{outer} = distinct !{{!{outer}, !{disable}}}" for outer in range(free, free + len(factors))]
     lines += [f'!{free - len(ranges) + number} = !{{!"rtl.loop.{number}"}}' for number in ranges.values()]
-    steps = dict.fromkeys(ranges, 1) | {loops[node]: factor for node, factor in factors.items()}
-    return _Loops(steps, [place for place in loops.values() if place])
+    return _Loops(list(ranges), [place for place in loops.values() if place])
 
 
 def _loops_of(lines: Sequence[str], start: int, end: int) -> Iterator[tuple[str, int]]:
@@ -343,13 +361,22 @@ def _body_label(lines: Sequence[str], start: int, end: int, header: str) -> str:
     return header
 
 
-def _unrolled_loops(loops: Mapping[int, _LoopRange | None], unrolls: Sequence[Pragma]) -> dict[int, Pragma]:
+def _unrolled_loops(
+    loops: Mapping[int, _LoopRange | None], functions: Mapping[int, str], unrolls: Sequence[Pragma]
+) -> dict[int, Pragma]:
     """Loops that are the innermost around an UNROLL pragma. Template instances give several loops one range."""
     chosen: dict[int, Pragma] = {}
     for pragma in unrolls:
         if re.search(r"\boff\b", pragma.arguments, re.IGNORECASE) or unroll_factor(pragma) == 1:
             continue
-        around = {node: place for node, place in loops.items() if place and place.holds(pragma)}
+        around = {
+            node: place
+            for node, place in loops.items()
+            if place and place.holds(pragma) and pragma.function in ("", functions[node])
+        }
+        if pragma.function and not around:
+            message = "the factor differs between instances, and which loop is meant cannot be told"
+            raise CompileError(pragma.file, pragma.line, message)
         if around:
             innermost = max(place.start for place in around.values())
             chosen.update({node: pragma for node, place in around.items() if place.start == innermost})
@@ -374,7 +401,7 @@ def _pipelines(
         SourceLoop(place.file, place.start[0], place.last_line, inside.get(place), factor)
         if place
         else SourceLoop("", 0, 0, None)
-        for place, factor in loops.marked.items()
+        for place, factor in loops.marked
     ]
     return known, functions
 

@@ -1,15 +1,12 @@
-"""`#pragma HLS` lines of the source files: clang drops them, so they are read from the text."""
+"""`#pragma HLS` lines, and which of them are taken."""
 
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from rtl.errors import CompileError
 
-__all__ = ["Pragma", "check_pragmas", "function_of", "read_pragmas", "unroll_factor"]
-
-_LINE = re.compile(r'^\s*(?:#\s*pragma|_Pragma\s*\(\s*")\s*HLS\s+(\w+)([^"\n]*)', re.IGNORECASE)
+__all__ = ["Pragma", "check_pragmas", "function_of", "unroll_factor"]
 
 # Pragmas that change how fast or how large Vitis' hardware is but never what it computes, and the structural ones.
 _ACCEPTED = """
@@ -20,26 +17,20 @@ _ACCEPTED = """
 
 @dataclass(frozen=True)
 class Pragma:
-    """One `#pragma HLS NAME ARGUMENTS` line."""
+    """One `#pragma HLS NAME ARGUMENTS` line.
+
+    Attributes:
+        file, line: where it stands.
+        name: in capitals.
+        arguments: the rest of the line.
+        function: symbol of the instance of a template that it means; empty for all of them.
+    """
 
     file: str
     line: int
     name: str
     arguments: str
-
-
-def read_pragmas(files: Iterable[str]) -> list[Pragma]:
-    """The HLS pragmas of `files`, in order; files that do not exist (compiler built-ins) have none."""
-    found: list[Pragma] = []
-    for file in files:
-        path = Path(file)
-        if not path.is_file():
-            continue
-        for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1):
-            match = _LINE.match(line)
-            if match:
-                found.append(Pragma(file, number, match[1].upper(), match[2].split("//")[0].strip()))
-    return found
+    function: str = ""
 
 
 def check_pragmas(pragmas: Iterable[Pragma]) -> None:

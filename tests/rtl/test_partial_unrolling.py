@@ -22,7 +22,7 @@ def _ceil(number: int, factor: int) -> int:
     return -(-number // factor)
 
 
-def _factor(number: int) -> str:
+def _factor(number: int | str) -> str:
     return f"\n#pragma HLS UNROLL factor={number}\n"
 
 
@@ -43,6 +43,26 @@ template <int N> {WORD} twice({WORD} x) {{
     x = x * 5 + i;
   }}
   return x;
+}}
+"""
+_FACTORS = f"""
+#define SIDE_BY_SIDE 4
+#define PRAGMA(text) _Pragma(#text)
+#define UNROLLED(factor_) PRAGMA(HLS UNROLL factor = factor_)
+struct Sizes {{ static constexpr int kTwo = 2; }};
+template <int N> {WORD} by_factor({WORD} x) {{
+  constexpr int kFactor = N > 2 ? 4 : Sizes::kTwo;
+  for (int i = 0; i < 7; ++i) {{
+#pragma HLS UNROLL factor=kFactor
+    x = x * 5 + i;
+  }}
+  return x;
+}}
+template <typename T> void nobody_calls(T& x) {{
+  for (int i = 0; i < 7; ++i) {{
+#pragma HLS UNROLL factor=T::missing
+    x += i;
+  }}
 }}
 """
 
@@ -107,6 +127,33 @@ BODIES = {
         _SUM,
     ),
     "templates": ("x = twice<3>(n) + twice<6>(x);", lambda n: 1 + 2 + 3, _TEMPLATE),
+    "factor_of_a_template": ("x = by_factor<2>(n) + by_factor<3>(x);", lambda n: 1 + 4 + 2, _FACTORS),
+    "factor_by_name": (
+        f"for (int i = 0; i < 8; ++i) {{{_factor('Sizes::kTwo')} x += i * n; }}\n"
+        f"for (int i = 0; i < 8; ++i) {{{_factor('SIDE_BY_SIDE')} x += i * n; }}\n"
+        f"for (int i = 0; i < 8; ++i) {{{_factor('(SIDE_BY_SIDE+0x4)')} x += i * n; }}\n"
+        "auto more = [&](int y) {\n"
+        "constexpr int kThree = 3; for (int i = 0; i < 9; ++i) {\n#pragma HLS UNROLL factor = kThree\nx += y; } };\n"
+        "more(3);",
+        lambda n: 1 + 4 + 2 + 1 + 3,
+        _FACTORS,
+    ),
+    "pragma_in_a_macro": (
+        "for (int i = 0; i < 8; ++i) { UNROLLED(SIDE_BY_SIDE) x += i * n; }",
+        lambda n: 1 + 2,
+        _FACTORS,
+    ),
+    "pragma_that_clang_does_not_see": (
+        f"for (int i = 0; i < 8; ++i) {{\n#if 0{_factor(4)}#pragma HLS NONSENSE\n#endif\n"
+        f"/*{_factor(2)}*/ x += i * n; }}",
+        lambda n: 1 + 8,
+        "",
+    ),
+    "pragma_over_two_lines": (
+        "for (int i = 0; i < 8; ++i) {\n#pragma HLS UNROLL \\\n  factor=4 // of 8\nx += i * n; }",
+        lambda n: 1 + 2,
+        "",
+    ),
 }
 
 
@@ -213,7 +260,7 @@ def test_a_factor_is_a_number(factor: str, tmp_path: Path) -> None:
     """Refused with the pragma's line."""
     with pytest.raises(CompileError) as caught:
         _report_of(f"factor{factor}", tmp_path)
-    assert caught.value.line == 7 and "factor" in caught.value.message
+    assert caught.value.line == 7 and ("factor" in caught.value.message or "'N'" in caught.value.message)
 
 
 def test_a_loop_that_llvm_did_not_unroll_is_refused() -> None:

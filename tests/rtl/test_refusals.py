@@ -31,7 +31,35 @@ REFUSED = {
             "out.write(x);",
         ),
         8,
-        "not 'kTwo'",
+        "undeclared identifier 'kTwo'",
+    ),
+    "unroll_by_a_variable": (
+        _process(
+            "int x = in.read();",
+            "for (int i = 0; i < 8; ++i) {",
+            "#pragma HLS UNROLL factor=x",
+            "x += i;",
+            "}",
+            "out.write(x);",
+        ),
+        8,
+        "no constant",
+    ),
+    "unroll_by_a_name_without_braces": (
+        _process(
+            "constexpr int kTwo = 2;",
+            "for (int i = 0; i < 8; ++i)",
+            "#pragma HLS UNROLL factor=kTwo",
+            "out.write(in.read());",
+        ),
+        8,
+        "set braces",
+    ),
+    "intervals_of_templates": (
+        "template <int N> int sum(int x) {\nfor (int i = 0; i < x; ++i) {\n#pragma HLS PIPELINE II=N\nx -= i;\n}\n"
+        "return x;\n}\n" + _process("out.write(sum<2>(in.read()) + sum<3>(in.read()));"),
+        7,
+        "different instances",
     ),
     "unroll_of_unknown_count": (
         _process(
