@@ -74,6 +74,7 @@ class MemoryMap:
             assert isinstance(use.address.base, MemoryObject)
             uses.setdefault(use.address.base, []).append(use)
         self._users = _users(function)
+        self._whole = _wholly_used(function)
         for item in function.objects:
             if item in uses:
                 self._split(item, uses[item])
@@ -135,6 +136,8 @@ class MemoryMap:
 
     def _demanded(self, load: Instruction) -> int:
         """Lowest bits of a load's result outside which nobody looks."""
+        if id(load) in self._whole:
+            return load.width
         bits = 0
         for user in self._users.get(id(load), ()):
             if user.op == "trunc":
@@ -167,6 +170,23 @@ def _users(function: Function) -> dict[int, list[Instruction]]:
             for operand in instruction.operands:
                 users.setdefault(id(operand), []).append(instruction)
     return users
+
+
+def _wholly_used(function: Function) -> set[int]:
+    """Ids of the values that an index, the choice of a pointer or a branch hangs on."""
+    found: set[int] = set()
+    stack: list[Value | None] = []
+    for block in function.blocks:
+        stack.append(block.branch.condition)
+        for instruction in block.instructions:
+            for guard, address in instruction.pointer.choices if instruction.pointer else ():
+                stack += [guard, *(value for _, value in address.terms)]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, Instruction) and id(value) not in found:
+            found.add(id(value))
+            stack += value.operands if value.derived else []
+    return found
 
 
 def linear_terms(address: Address) -> tuple[int, tuple[tuple[int, Value], ...]]:

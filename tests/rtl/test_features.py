@@ -88,6 +88,72 @@ FEATURES = {
   for (int t = 0; t < 4; ++t) { sum += in.read(); out.write(calls + sum); }
   ++calls;""",
     ),
+    "indices_and_cases_from_memory": (
+        32,
+        32,
+        "",
+        """static int kinds[64];
+  static long next[16];
+  static ap_uint<16> data[300];
+  for (int t = 0; t < 4; ++t) {
+    ap_uint<32> x = in.read();
+    data[x.range(8, 0) % 300] = x;
+    next[x.range(10, 9)] = x.range(30, 23).to_int() - 5;
+    kinds[x.range(12, 11)] = x.range(31, 29).to_int();
+    int y = 0;
+    switch (kinds[x.range(14, 13)]) {
+      case 3: y = 1; break;
+      case 7: y = 5; break;
+      case 4: y = t; break;
+      case 1: y = x; break;
+    }
+    out.write(y + data[next[x.range(16, 15)] + 5]);
+  }""",
+    ),
+    "line_buffer": (
+        32,
+        64,
+        "",
+        """static ap_uint<16> lines[3][20];
+#pragma HLS ARRAY_PARTITION variable=lines dim=1 complete
+  static ap_uint<2> newest;
+  for (int i = 0; i < 4; ++i) {
+#pragma HLS PIPELINE II=1
+    ap_uint<32> x = in.read();
+    const int column = 1 + x.range(20, 16) % 18;
+    ap_uint<2> older = newest == 0 ? ap_uint<2>(2) : ap_uint<2>(newest - 1);
+    ap_uint<64> window = (lines[older][column - 1], lines[older][column], lines[2 - older][19 - column]);
+    lines[newest][column] = x;
+    if (newest != 0) window.range(63, 48) = lines[newest - 1][column + 1];
+    if (x[30]) newest = newest == 2 ? ap_uint<2>(0) : ap_uint<2>(newest + 1);
+    out.write(window + lines[1][i]);
+  }""",
+    ),
+    "partitioned_columns": (
+        32,
+        64,
+        "struct Item { ap_uint<9> x; unsigned char y; };\n",
+        """static ap_uint<12> table[5][3] = {{1, 2, 3}, {4, 5, 6}, {7, 8, 9}, {10, 11, 12}, {13, 14, 15}};
+  static const unsigned short rom[4][4] = {{3, 1, 4, 1}, {5, 9, 2, 6}, {5, 3, 5, 8}, {9, 7, 9, 3}};
+  static Item items[3][4][2];
+  static ap_uint<7> each[2][3];
+#pragma HLS ARRAY_PARTITION variable=table type=complete dim=2
+#pragma HLS ARRAY_PARTITION variable=rom dim=2 complete
+#pragma HLS ARRAY_PARTITION variable=items dim=2 complete
+#pragma HLS ARRAY_PARTITION variable=each dim=1
+#pragma HLS ARRAY_PARTITION variable=each dim=2
+  for (int i = 0; i < 4; ++i) {
+    ap_uint<32> x = in.read();
+    const int row = 1 + x.range(2, 0) % 4, column = x.range(5, 4) % 3, other = x.range(7, 6), third = x[8];
+    Item& item = items[column][other][third];
+    item.x += x.range(28, 20);
+    item.y ^= x[29] ? (items[column][3 - other][1 - third].y + row) : 3;
+    table[row][column] += row > 1 && column ? table[row - 2][column - 1] : ap_uint<12>(x.range(11, 0));
+    each[third][column] += x;
+    out.write((table[row - 1][2 - column], ap_uint<16>(rom[i][other]), ap_uint<8>(items[2 - column][i][0].y),
+               items[column][other][third].x, each[x[9]][2 - column]));
+  }""",
+    ),
     "wide_words": (
         2048,
         2048,
@@ -201,9 +267,11 @@ static ap_int<16> twice(ap_int<16> x) { return x + x; }
     ),
 }
 
+PIPELINED = {"line_buffer_250": "line_buffer", "partitioned_columns_250": "partitioned_columns"}  # at 250 MHz too
+
 
 def _program(name: str) -> Program:
-    bits_in, bits_out, helpers, body = FEATURES[name]
+    bits_in, bits_out, helpers, body = FEATURES[PIPELINED.get(name, name)]
     ports = f"hls::stream<ap_uint<{bits_in}>>& in, hls::stream<ap_uint<{bits_out}>>& out"
     text = (
         f"namespace {name}_ {{\n{helpers}void process({ports}) {{\n  {body}\n}}\n}}\n"
@@ -245,12 +313,15 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     programs = [_program(name) for name in FEATURES]
     programs.append(Program("struct_stream", _STRUCT_STREAM, {"in": random_words(5, 30, 32)}, calls=30))
     designs = compile_programs(programs, folder / "rtl")
+    pipelined = [_program(name) for name in PIPELINED]
+    designs |= compile_programs(pipelined, folder / "rtl_250", 250.0)
+    programs += pipelined
     wanted = run_cpp(programs, designs, folder / "cpp")
     counts = {program.top: {"out": len(wanted[program.top].words["out"])} for program in programs}
     return wanted, run_rtl(programs, designs, counts, folder / "simulation", (0, 50))
 
 
-@pytest.mark.parametrize("name", [*FEATURES, "struct_stream"])
+@pytest.mark.parametrize("name", [*FEATURES, "struct_stream", *PIPELINED])
 def test_rtl_equals_cpp(name: str, results: Results) -> None:
     """Same words, same order, with and without pauses."""
     wanted, runs = results
