@@ -21,6 +21,7 @@ from rtl.interfaces import Interface, read_interface
 from rtl.ir import Function, ScalarParameter
 from rtl.names import Namespace, identifier
 from rtl.parser import parse_module
+from rtl.partition import partition_arrays
 from rtl.pipeline import circular_answers, pipeline
 from rtl.process import Process
 from rtl.promises import bind_promises, check_promises
@@ -121,6 +122,8 @@ def _compile(
     regions, calls = find_calls(outermost, functions, lowered.regions)
     interface = _interface(lowered, outermost, functions)
     arguments = _arguments(calls, functions, interface) if interface else {}
+    for symbol in lowered.processes:
+        partition_arrays(functions[symbol], lowered.pragmas, lowered.functions, _lines(functions[symbol]))
     names = Namespace()
     names.unique(top)
     processes = {symbol: _process(functions[symbol]) for symbol in lowered.processes}

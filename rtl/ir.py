@@ -59,6 +59,7 @@ class MemoryObject(Value):
         initial: contents at the start, or None for a local, whose contents are undefined then.
         constant: it is never written.
         element_bytes: size of an array's element, or of the whole object when it is no array.
+        dimensions: of an array, the outermost first.
     """
 
     name: str
@@ -67,6 +68,7 @@ class MemoryObject(Value):
     constant: bool
     element_bytes: int
     shape: StreamShape | None = None
+    dimensions: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

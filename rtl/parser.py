@@ -368,7 +368,9 @@ class _FunctionReader:
     def _alloca(self, result: str, cursor: Cursor) -> Value:
         kind = cursor.type()
         name = result[1:].strip('"')
-        item = MemoryObject(0, name, kind.size, None, False, _element_bytes(kind), _stream_shape(kind))
+        item = MemoryObject(
+            0, name, kind.size, None, False, _element_bytes(kind), _stream_shape(kind), _dimensions(kind)
+        )
         self._objects.append(item)
         return Pointer(0, ((None, Address(item, 0)),))
 
@@ -510,7 +512,9 @@ class _FunctionReader:
             except ValueError as error:
                 raise self._error(f"the initial value of '{token[1:]}' is no plain data") from error
             name = _source_name(token[1:].strip('"'))
-            self._globals[token] = MemoryObject(0, name, kind.size, data, constant, _element_bytes(kind))
+            element = _element_bytes(kind)
+            item = MemoryObject(0, name, kind.size, data, constant, element, dimensions=_dimensions(kind))
+            self._globals[token] = item
         if self._globals[token] not in self._objects:
             self._objects.append(self._globals[token])
         return self._globals[token]
@@ -622,6 +626,11 @@ def _joined(lines: Sequence[str]) -> list[str]:
 
 def _element_bytes(kind: Type) -> int:
     return kind.element.size if isinstance(kind, ArrayType) else kind.size
+
+
+def _dimensions(kind: Type) -> tuple[int, ...]:
+    """Of an array, the outermost first."""
+    return (kind.count, *_dimensions(kind.element)) if isinstance(kind, ArrayType) else ()
 
 
 def _stream_shape(kind: Type) -> StreamShape | None:

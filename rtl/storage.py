@@ -15,14 +15,25 @@ from rtl.errors import CompileError
 from rtl.pragmas import Pragma
 
 if TYPE_CHECKING:
+    from rtl.ir import MemoryObject
     from rtl.memories import Memory
 
-__all__ = ["Storage", "bind_storage", "is_called", "variable_of", "worth_block_ram"]
+__all__ = [
+    "Line",
+    "Storage",
+    "bind_storage",
+    "function_at",
+    "is_called",
+    "partition",
+    "variable_of",
+    "worth_block_ram",
+]
 
 Storage = Literal["auto", "block", "ultra", "distributed", "registers"]
 """As `ram_style` of Vivado and Yosys names them; `auto` is decided when the process is pipelined."""
 
 Line = tuple[str, int]
+"""File and line."""
 
 _LUT_WORDS = 64  # words that a LUT holds a bit of
 _FEW_BITS = 4096
@@ -53,12 +64,12 @@ def bind_storage(
     Raises:
         CompileError: an implementation that does not exist, or cannot hold the array.
     """
-    inside = {_function(functions, line) for line in lines}
+    inside = {function_at(functions, line) for line in lines}
     for pragma in pragmas:
         wish, name = _wish(pragma), variable_of(pragma)
-        if wish and name and _function(functions, (pragma.file, pragma.line)) in inside:
+        if wish and name and function_at(functions, (pragma.file, pragma.line)) in inside:
             for memory in memories:
-                whole = pragma.name != "ARRAY_PARTITION" or memory.flat or _partition(pragma)[1] == 0
+                whole = pragma.name != "ARRAY_PARTITION" or memory.flat or partition(pragma)[1] == 0
                 if whole and is_called(memory, name):
                     _check(pragma, wish, memory)
                     memory.storage = wish
@@ -70,7 +81,7 @@ def _check(pragma: Pragma, wish: Storage, memory: Memory) -> None:
         raise CompileError(pragma.file, pragma.line, message)
 
 
-def _function(functions: Sequence[Line], line: Line) -> Line | None:
+def function_at(functions: Sequence[Line], line: Line) -> Line | None:
     """The function that a line stands in."""
     above = functions[: bisect_right(functions, line)]
     return above[-1] if above and above[-1][0] == line[0] else None
@@ -94,7 +105,7 @@ def variable_of(pragma: Pragma) -> str:
     return match[1] if match else ""
 
 
-def is_called(memory: Memory, variable: str) -> bool:
+def is_called(memory: Memory | MemoryObject, variable: str) -> bool:
     """The memory is the array, or a column or field of it."""
     return re.fullmatch(rf"(?:.*\.)?{re.escape(variable)}(?:_\d+|\.\w+)*", memory.name) is not None
 
@@ -102,7 +113,7 @@ def is_called(memory: Memory, variable: str) -> bool:
 def _wish(pragma: Pragma) -> Storage | None:
     if pragma.name == "BIND_STORAGE":
         return _bound(pragma)
-    return "registers" if pragma.name == "ARRAY_PARTITION" and _partition(pragma)[0] == "complete" else None
+    return "registers" if pragma.name == "ARRAY_PARTITION" and partition(pragma)[0] == "complete" else None
 
 
 def _bound(pragma: Pragma) -> Storage | None:
@@ -116,7 +127,7 @@ def _bound(pragma: Pragma) -> Storage | None:
     return found
 
 
-def _partition(pragma: Pragma) -> tuple[str, int]:
+def partition(pragma: Pragma) -> tuple[str, int]:
     """Kind and dimension of an ARRAY_PARTITION; 0 is all of them, and 1 what Vitis takes when none is named."""
     kind = re.search(r"\b(complete|cyclic|block)\b", pragma.arguments, re.IGNORECASE)
     dimension = re.search(r"\bdim\s*=\s*(\d+)", pragma.arguments, re.IGNORECASE)

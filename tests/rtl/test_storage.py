@@ -56,14 +56,18 @@ def test_by_size_and_pragma(
     assert (array.words, array.bits, array.read_ports, array.write_ports) == (words, 18, 1, 1)
 
 
-def test_one_dimension_of_two_is_no_reason_for_registers(tmp_path: Path) -> None:
-    """The compiler takes apart what constants index, by itself; the rest stays a memory."""
+def test_dimensions_that_are_taken_apart(tmp_path: Path) -> None:
+    """One of two gives two memories with a port each for writes; all of them registers."""
     source = PASSES.format(
         declaration="Word lines[2][512], words[1];\n#pragma HLS ARRAY_PARTITION variable=lines complete dim={dim}",
         words=512,
         reads="lines[0][511 - i] ^ lines[1][i]",
     ).replace("words[i] = in.read()", "lines[i & 1][i] = in.read()")
-    assert compiled(source.replace("{dim}", "1"), tmp_path)[0]["lines"].storage == "block RAM"
+    arrays, text = compiled(source.replace("{dim}", "1"), tmp_path)
+    for name in ("lines_0", "lines_1"):
+        found = arrays[name]
+        assert (found.storage, found.words, found.read_ports, found.write_ports) == ("block RAM", 512, 1, 1)
+        assert f"logic [17:0] {name}[0:511];" in text
     assert compiled(source.replace("{dim}", "0"), tmp_path)[0]["lines"].storage == "registers"
 
 
@@ -136,6 +140,13 @@ def test_pragmas_hold_in_their_own_function(tmp_path: Path) -> None:
             ),
             7,
             "'words' has initial values, which UltraRAM cannot hold",
+        ),
+        (
+            passes(512, "ARRAY_PARTITION variable=words complete dim=3")
+            .replace("words[512]", "words[512][2]")
+            .replace("words[i]", "words[i][i & 1]"),
+            7,
+            "no dimension 3",
         ),
     ],
 )
