@@ -400,6 +400,10 @@ class _FunctionReader:
             raise self._error(
                 "a number that may be negative is divided by or into an unsigned one; convert one of them"
             )
+        if callee == "rtl_refuse_part_of_an_element":
+            raise self._error("memcpy of a size that is not known to be a multiple of the elements'")
+        if callee in ("memcpy", "memmove", "memset"):
+            raise self._error(f"{callee} here; memcpy takes pointers to elements of one type, else write a loop")
         if callee.startswith("llvm."):
             raise self._error(f"LLVM's '{callee}' has no hardware here")
         return self._process_call(callee, cursor)

@@ -133,6 +133,26 @@ void wide(const ap_uint<256>* from, ap_uint<256>* to, const int* stop, int block
 }
 """
 
+# Blocks that memcpy brings and takes away.
+_BLOCKS = """
+#include <cstring>
+#include "ap_int.h"
+typedef ap_uint<32> Word;
+void blocks(const Word* from, Word* to, int count, short n) {
+#pragma HLS INTERFACE m_axi port = from bundle = one
+#pragma HLS INTERFACE m_axi port = to bundle = two
+#pragma HLS INTERFACE s_axilite port = count
+#pragma HLS INTERFACE s_axilite port = n
+#pragma HLS INTERFACE s_axilite port = return
+  Word block[4][16], line[64];
+  for (int k = 0; k < count; ++k) {
+    memcpy(block, from + 64 * k, sizeof(block));
+    for (int i = 0; i < 64; ++i) line[63 - i] = block[i & 3][i >> 2] + k;
+    std::memcpy(to + 64 * k, line, n * sizeof(Word));
+  }
+}
+"""
+
 # No register map: start, numbers and base addresses as wires. Wide numbers; two reads of a pointer in an iteration.
 _WIRES = """
 #include "ap_int.h"
@@ -202,6 +222,17 @@ KERNELS = [
             "blocks": "int",
         },
         [{"blocks": 8}, {"blocks": 1}],
+    ),
+    Kernel(
+        "blocks",
+        _BLOCKS,
+        {
+            "from": Pointer("ap_uint<32>", 4, 0x1F20, 256),
+            "to": Pointer("ap_uint<32>", 4, 0x4F60, 256),
+            "count": "int",
+            "n": "short",
+        },
+        [{"count": 4, "n": 64}, {"count": 2, "n": 0}, {"count": 3, "n": 23}],
     ),
     Kernel(
         "wires",

@@ -92,6 +92,24 @@ REFUSED = {
         7,
         "whole array",
     ),
+    "memcpy_of_a_part": (
+        "#include <cstring>\n"
+        + _process(
+            "Word a[8], b[8];",
+            "int x = in.read();",
+            "memcpy(a, b, 8 * sizeof(Word));",
+            "memcpy(a, b, x);",
+            "out.write(a[x & 7]);",
+        ),
+        10,
+        "multiple of the elements'",
+    ),
+    "memcpy_of_another_type": (
+        "#include <cstring>\n"
+        + _process("int b = in.read();", "unsigned a;", "memcpy(&a, &b, sizeof(a));", "out.write(a);"),
+        9,
+        "elements of one type",
+    ),
     "recursion": (
         "int depth(int n) { return n < 1 ? 0 : 1 + 2 * depth(n / 2) * depth(n - 1); }\n"
         + _process("out.write(depth(in.read().to_int()));"),

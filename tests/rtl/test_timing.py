@@ -13,7 +13,8 @@ Word = "ap_uint<16>"
 
 
 def _process(name: str, body: str, helpers: str = "") -> str:
-    return f"""{helpers}
+    return f"""#include <cstring>
+{helpers}
 void {name}_process(hls::stream<{Word}>& in, hls::stream<{Word}>& out) {{
 {body}
 }}
@@ -55,6 +56,11 @@ SINGLE = {
         f"const {Word} n = in.read(); {Word} x = 0;"
         "for (int i = 0; i < 3; ++i) { x += 1; for (int j = 0; j < n; ++j) x += j; } out.write(x);",
         [1 + 3, 1 + 3 * 2, 1 + 3 * 3, 1 + 3 * 4],
+    ),
+    "memcpy": (
+        f"{Word} a[8], b[8]; const {Word} n = in.read(); for (int i = 0; i < 8; ++i) a[i] = n + i;"
+        f"memcpy(b, a, sizeof(b)); memcpy(a + 1, b, n * sizeof({Word})); out.write(a[n & 7]);",
+        [1 + 8 + 8, 1 + 8 + 8 + 1, 1 + 8 + 8 + 2, 1 + 8 + 8 + 3],
     ),
     "unrolled": (
         f"{Word} x = in.read(); for (int i = 0; i < 8; ++i) {{\n#pragma HLS UNROLL\nx += i * x;\n}} out.write(x);",
