@@ -19,7 +19,7 @@ from rtl.registers import emit_registers, lay_out, lite_ports
 
 __all__ = ["Control", "argument_kinds", "build_control"]
 
-_STREAM = Argument("", "stream", 0, 0, False, False)
+_STREAM = Argument("", "stream", 0, 0, False)
 _FIXED = {"ID": (1, 0), "LOCK": (1, 0), "CACHE": (4, 3), "PROT": (3, 0), "QOS": (4, 0), "REGION": (4, 0)}
 """Signals of the address channels with their bits and their value: bufferable, modifiable, no protection."""
 
@@ -62,7 +62,7 @@ def argument_kinds(calls: Sequence[ProcessCall], interface: Interface) -> dict[s
             if isinstance(base, StreamParameter):
                 kind = interface.arguments[base.index]
             else:
-                kind = _STREAM if base.shape else Argument(base.name, "scalar", 8 * base.size, base.size, True, False)
+                kind = _STREAM if base.shape else Argument(base.name, "scalar", 8 * base.size, base.size, True)
             known = kinds.setdefault(index, kind)
             if (known.kind, known.bytes) != (kind.kind, kind.bytes) and known.kind != "stream":
                 place = item.call.place
@@ -136,11 +136,17 @@ class _Builder:
         self._processes, self._arguments = processes, arguments
         self._results = self._find_results()
         self._inputs = self._find_inputs()
-        registers = lay_out(self._registers())
-        self.control = Control(
-            ControlPorts(start=interface.control, bundle=interface.bundle, registers=registers, memories=[])
+        maps = {bundle: lay_out(self._registers(bundle)) for bundle in interface.bundles}
+        described = ControlPorts(
+            start=interface.control,
+            chain=interface.chain,
+            bundles=interface.bundles,
+            registers=[register for registers in maps.values() for register in registers],
+            memories=[],
         )
-        self._registers_lines(registers)
+        self.control = Control(described)
+        for bundle, registers in maps.items():
+            self._registers_lines(bundle, registers)
         self._plain_ports()
         self._launch_lines()
         self._start_lines()
@@ -178,19 +184,19 @@ class _Builder:
         arguments = self._interface.arguments
         return {index for index in found if index is not None and arguments[index].kind == "result"}
 
-    def _registers(self) -> list[Register]:
+    def _registers(self, bundle: str) -> list[Register]:
         wanted = []
         for number, argument in enumerate(self._interface.arguments):
-            if not argument.register:
+            if argument.bundle != bundle:
                 continue
             bits = 64 if argument.kind == "memory" else argument.bits
             both = argument.kind == "result" and number in self._inputs
             if argument.kind != "result" or both:
                 name = f"{argument.name}_i" if both else argument.name
-                wanted.append(Register(name=name, offset=0, bits=bits, direction="in"))
+                wanted.append(Register(name=name, offset=0, bits=bits, direction="in", bundle=bundle))
             if argument.kind == "result":
                 name = f"{argument.name}_o" if both else argument.name
-                wanted.append(Register(name=name, offset=0, bits=bits, direction="out"))
+                wanted.append(Register(name=name, offset=0, bits=bits, direction="out", bundle=bundle))
         return wanted
 
     def _input(self, index: int) -> str:
@@ -199,21 +205,21 @@ class _Builder:
         name = f"{argument.name}_i" if index in self._inputs else argument.name
         return f"arg_{name}" if argument.register else identifier(name)
 
-    def _registers_lines(self, registers: Sequence[Register]) -> None:
-        control, bundle = self.control, self._interface.bundle
-        if not bundle:
-            return
-        has_start = self._interface.control == "registers"
+    def _registers_lines(self, bundle: str, registers: Sequence[Register]) -> None:
+        control, first = self.control, bundle == self._interface.bundles[0]
+        has_start = first and self._interface.control == "registers"
+        chain = has_start and self._interface.chain
         pins = [".clk(ap_clk)", ".rst_n(ap_rst_n)"]
         for way, name, bits in lite_ports(registers):
             control.ports.append(f"{way} wire {dimension(bits)}s_axi_{bundle}_{name}")
             pins.append(f".{name}(s_axi_{bundle}_{name})")
         if has_start:
             control.ports.append("output wire ap_interrupt")
-            pins += [f".{name}({name})" for name in ("ap_start", "ap_done", "ap_idle", "ap_ready", "ap_interrupt")]
+            pins += [f".{name}({name})" for name in ("ap_start", "ap_idle", "ap_ready", "ap_interrupt")]
+            pins += [".ap_done(finish)", *([".ap_continue(ap_continue)"] if chain else [])]
         if any(item.direction == "out" for item in registers):
             pins.append(".finish(finish)")
-        control.lines += ["", "  // The register map."]
+        control.lines += ["", f"  // The register map of s_axi_{bundle}."]
         for item in registers:
             control.lines.append(f"  wire {dimension(item.bits)}arg_{item.name};")
             pins.append(f".arg_{item.name}(arg_{item.name})")
@@ -222,14 +228,18 @@ class _Builder:
                 pins.append(f".arg_{item.name}_assigned(arg_{item.name}_assigned)")
         if has_start:
             control.lines.append("  wire ap_start, ap_done, ap_idle, ap_ready;")
-        module = f"{self._top}_registers"
-        control.texts[module] = emit_registers(module, registers, has_start)
-        control.lines.append(_instance(module, "registers_u", pins))
+            control.unused.append("ap_done")
+        if chain:
+            control.lines.append("  wire ap_continue;")
+        suffix = "" if first else f"_{bundle}"
+        module = f"{self._top}_registers{suffix}"
+        control.texts[module] = emit_registers(module, registers, has_start, chain)
+        control.lines.append(_instance(module, f"registers{suffix}_u", pins))
 
     def _plain_ports(self) -> None:
         """Numbers that are in no register map."""
         if self._interface.control == "wires":
-            self.control.ports += ["input  wire ap_start"]
+            self.control.ports += ["input  wire ap_start", *(["input  wire ap_continue"] * self._interface.chain)]
             self.control.ports += [f"output wire {name}" for name in ("ap_done", "ap_idle", "ap_ready")]
         for number, argument in enumerate(self._interface.arguments):
             if argument.register or argument.kind == "stream":
@@ -255,7 +265,8 @@ class _Builder:
         done += [f"{unit.name}_idle" for unit in self._units() if unit.port.role == "store"]
         pins = [".clk(ap_clk)", ".rst_n(ap_rst_n)"]
         pins += [f".{name}({name})" for name in ("ap_start", "ap_done", "ap_idle", "ap_ready", "launch", "finish")]
-        pins.append(".all_done(all_done)")
+        proceed = "ap_continue" if self._interface.chain else "1'b1"
+        pins += [".all_done(all_done)", f".ap_continue({proceed})"]
         self.control.lines += ["", "  // A run begins for all processes at once, and ends when the last has returned."]
         self.control.lines += ["  wire launch, finish, all_done;", _instance("rtl_launch", "launch_u", pins)]
         self._deferred = f"  assign all_done = {' & '.join(done)};"

@@ -65,6 +65,7 @@ class Register(BaseModel):
     offset: int = Field(description="byte address of its first word")
     bits: int
     direction: Literal["in", "out"] = Field(description="written or read by the host; `out` has a valid bit behind it")
+    bundle: str = Field(default="control", description="the AXI4-Lite port that it is reached by")
 
 
 class MemoryPort(BaseModel):
@@ -79,7 +80,8 @@ class ControlPorts(BaseModel):
     """Start, numbers and memory of a design that waits for a start."""
 
     start: Literal["registers", "wires"] = Field(description="ap_start and the like in the register map, or as ports")
-    bundle: str = Field(description="the AXI4-Lite port is `s_axi_BUNDLE_*`; empty: there is none")
+    chain: bool = Field(default=False, description="done is held until ap_continue (ap_ctrl_chain)")
+    bundles: list[str] = Field(description="AXI4-Lite ports `s_axi_BUNDLE_*`; ap_start and the like are in the first")
     registers: list[Register]
     memories: list[MemoryPort]
 

@@ -23,7 +23,7 @@ _MASTER_OPTIONS = {
 }
 _LONGEST = {"max_read_burst_length": 256, "max_write_burst_length": 256, "latency": 1024}
 _IGNORED = ("mode", "port", "bundle", "depth", "offset", "name", "register", "max_widen_bitwidth", "register_mode")
-_START_MODES = ("s_axilite", "m_axi", "ap_ctrl_hs")
+_START_MODES = ("s_axilite", "m_axi", "ap_ctrl_hs", "ap_ctrl_chain")
 _PLAIN = ("ap_none", "ap_stable", "ap_vld")
 
 
@@ -58,7 +58,7 @@ class Argument:
         bits: of a value.
         bytes: of a value in memory.
         constant: a pointer to const.
-        register: it is in the register map, or its address is.
+        bundle: the AXI4-Lite port whose register map it is in, or its address; empty for none.
         master: of memory.
     """
 
@@ -67,17 +67,30 @@ class Argument:
     bits: int
     bytes: int
     constant: bool
-    register: bool
+    bundle: str = ""
     master: Master | None = None
+
+    @property
+    def register(self) -> bool:
+        """It is in a register map, or its address is."""
+        return bool(self.bundle)
 
 
 @dataclass(frozen=True)
 class Interface:
-    """Arguments in order; whether start and done are registers or wires; name of the AXI4-Lite port, empty for none."""
+    """The outer face.
+
+    Attributes:
+        arguments: in order.
+        control: whether start and done are registers or wires.
+        bundles: names of the AXI4-Lite ports; start and done are in the first, where they are registers.
+        chain: the design waits for ap_continue when it is done.
+    """
 
     arguments: list[Argument]
     control: Literal["registers", "wires"]
-    bundle: str
+    bundles: list[str]
+    chain: bool
 
 
 @dataclass(frozen=True)
@@ -123,17 +136,22 @@ def read_interface(text: str, names: Sequence[str], pragmas: Sequence[Pragma]) -
     assert table, "clang folds the constant"
     numbers = [int(item.split()[-1]) for item in table[1].split(",")]
     count = len(names)
+    lite = [wish for wish in wishes if wish.mode == "s_axilite"]
+    returned = [wish for wish in lite if wish.options["port"] == "return"]
+    first = _bundle(next(iter([*returned, *lite]), None))
     arguments = []
     for number, name in enumerate(names):
         kind, bits, size = numbers[number], numbers[count + number], numbers[2 * count + number]
-        arguments.append(_argument(name, kind, bits, size, [wish for wish in wishes if wish.options["port"] == name]))
-    bundles = {wish.options.get("bundle", "control") for wish in wishes if wish.mode == "s_axilite"}
-    if len(bundles) > 1:
-        raise wishes[0].error(f"the s_axilite bundles {', '.join(sorted(bundles))}: one is supported")
-    registers = any(argument.register for argument in arguments)
-    returned = any(wish.mode == "s_axilite" and wish.options["port"] == "return" for wish in wishes)
-    bundle = next(iter(bundles), "control") if registers or returned else ""
-    return Interface(arguments, "registers" if returned else "wires", bundle)
+        own = [wish for wish in wishes if wish.options["port"] == name]
+        arguments.append(_argument(name, kind, bits, size, own, first))
+    used = [*([first] if returned else []), *(argument.bundle for argument in arguments if argument.register)]
+    chain = any(wish.mode == "ap_ctrl_chain" for wish in wishes)
+    return Interface(arguments, "registers" if returned else "wires", list(dict.fromkeys(used)), chain)
+
+
+def _bundle(wish: _Wish | None) -> str:
+    """Name of the AXI4-Lite port that an s_axilite pragma means."""
+    return wish.options.get("bundle", "control") if wish else "control"
 
 
 def _wish(pragma: Pragma) -> _Wish:
@@ -149,8 +167,8 @@ def _check(wish: _Wish, names: Sequence[str]) -> None:
         raise wish.error(f"the top function has no parameter '{port}'")
     if wish.mode not in (*_START_MODES, *_PLAIN, "axis"):
         raise wish.error(f"the interface mode '{wish.mode}' is not supported in a top function with a start")
-    if wish.mode == "ap_ctrl_hs" and port != "return":
-        raise wish.error("ap_ctrl_hs is for port=return")
+    if wish.mode in ("ap_ctrl_hs", "ap_ctrl_chain") and port != "return":
+        raise wish.error(f"{wish.mode} is for port=return")
     if wish.mode == "s_axilite" and "offset" in wish.options:
         raise wish.error("registers are laid out as Vitis HLS does; offset= of s_axilite is not supported")
     known = (*_IGNORED, *_MASTER_OPTIONS, wish.mode)
@@ -159,14 +177,15 @@ def _check(wish: _Wish, names: Sequence[str]) -> None:
         raise wish.error(f"the interface option '{unknown}' is not supported")
 
 
-def _argument(name: str, kind: int, bits: int, size: int, wishes: Sequence[_Wish]) -> Argument:
+def _argument(name: str, kind: int, bits: int, size: int, wishes: Sequence[_Wish], first: str) -> Argument:
+    """One parameter; `first` is the register map of an address that no pragma puts into one."""
     modes = {wish.mode: wish for wish in wishes}
-    lite = "s_axilite" in modes
+    lite = _bundle(modes["s_axilite"]) if "s_axilite" in modes else ""
     if kind == 1:
         for wish in wishes:
             if wish.mode != "axis":
                 raise wish.error(f"the stream '{name}' is an AXI4-Stream port (axis)")
-        return Argument(name, "stream", bits, size, False, False)
+        return Argument(name, "stream", bits, size, False)
     if "axis" in modes:
         raise modes["axis"].error(f"'{name}' is no stream")
     if "m_axi" not in modes:
@@ -191,7 +210,7 @@ def _argument(name: str, kind: int, bits: int, size: int, wishes: Sequence[_Wish
         write_outstanding,
         latency,
     )
-    return Argument(name, "memory", bits, size, kind == 2, offset == "slave", master)
+    return Argument(name, "memory", bits, size, kind == 2, (lite or first) if offset == "slave" else "", master)
 
 
 def _number(wish: _Wish, option: str, default: int) -> int:

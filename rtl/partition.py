@@ -40,7 +40,7 @@ def partition_arrays(
         if pragma.name != "ARRAY_PARTITION" or function_at(functions, (pragma.file, pragma.line)) not in inside:
             continue
         kind, dimension = partition(pragma)
-        if kind != "complete" or not dimension:
+        if kind != "complete" or not dimension or not variable_of(pragma):
             continue
         for item in [item for item in function.objects if is_called(item, variable_of(pragma))]:
             if dimension > len(item.dimensions) > 0:

@@ -56,18 +56,19 @@ def _words(register: Register) -> int:
     return -(-register.bits // 32)
 
 
-def emit_registers(module: str, registers: Sequence[Register], has_start: bool) -> str:
+def emit_registers(module: str, registers: Sequence[Register], has_start: bool, chain: bool = False) -> str:
     """Text of the module.
 
     Its ports beside those of AXI4-Lite: an output `arg_NAME` for every input of the design; inputs `arg_NAME`,
-    `arg_NAME_assigned` and `finish` for every output; ap_start and the like where the start is a register.
+    `arg_NAME_assigned` and `finish` for every output; ap_start and the like where the start is a register, with
+    ap_continue for a `chain`. `ap_done` is high for one clock.
     """
     ports = ["input  wire clk", "input  wire rst_n"]
     signals = lite_ports(registers)
     ports += [f"{way} {'wire' if way == 'input ' else 'logic'} {dimension(bits)}{name}" for way, name, bits in signals]
     if has_start:
         ports += ["output logic ap_start", "input  wire ap_done", "input  wire ap_idle", "input  wire ap_ready"]
-        ports += ["output wire ap_interrupt"]
+        ports += ["output wire ap_interrupt", *(["output logic ap_continue"] * chain)]
     if any(item.direction == "out" for item in registers):
         ports += ["input  wire finish"]
     for item in registers:
@@ -80,7 +81,7 @@ def emit_registers(module: str, registers: Sequence[Register], has_start: bool) 
     lines += [f"//   0x{item.offset:02x} {item.name}, {item.bits} bits, {item.direction}" for item in registers]
     lines += ["`default_nettype none", f"module {module} (", ",\n".join(f"    {port}" for port in ports), ");"]
     address = next(bits for _, name, bits in signals if name == "AWADDR")
-    lines += [*_handshakes(), *_clocked(registers, has_start, address), *_reads(registers, has_start, address)]
+    lines += [*_handshakes(), *_clocked(registers, has_start, chain, address), *_reads(registers, has_start, address)]
     return "\n".join([*lines, "endmodule", "`default_nettype wire", ""])
 
 
@@ -114,7 +115,7 @@ def _at(channel: str, address: int, offset: int) -> str:
     return f"{channel}ADDR[{address - 1}:2] == {address - 2}'h{offset // 4:x}"
 
 
-def _clocked(registers: Sequence[Register], has_start: bool, address: int) -> Iterator[str]:
+def _clocked(registers: Sequence[Register], has_start: bool, chain: bool, address: int) -> Iterator[str]:
     if has_start:
         yield """  logic auto_restart, done, ready, gie;
   logic [1:0] ier, isr;
@@ -127,6 +128,8 @@ def _clocked(registers: Sequence[Register], has_start: bool, address: int) -> It
     yield "    if (!rst_n) begin"
     if has_start:
         yield "      {ap_start, auto_restart, done, ready, gie, ier, isr} <= '0;"
+    if chain:
+        yield "      ap_continue <= 1'b0;"
     for item in registers:
         names = [f"arg_{item.name}"] if item.direction == "in" else [f"arg_{item.name}_kept", f"arg_{item.name}_valid"]
         yield from (f"      {name} <= '0;" for name in names)
@@ -146,6 +149,8 @@ def _clocked(registers: Sequence[Register], has_start: bool, address: int) -> It
       if (write & ({_at("AW", address, 12)}) & WSTRB[0]) isr <= isr ^ WDATA[1:0];
       if (ier[0] & ap_done) isr[0] <= 1'b1;
       if (ier[1] & ap_ready) isr[1] <= 1'b1;"""
+    if chain:
+        yield f"      ap_continue <= write & ({_at('AW', address, 0)}) & WSTRB[0] & WDATA[4];"
     for item in registers:
         yield from _input(item, address) if item.direction == "in" else _output(item, address)
     yield "    end\n  end"

@@ -43,29 +43,31 @@ class Kernel:
                     channel.set_pause_generator(_pauses(f"{seed} {top} {bundle} {number}", share))
         self._rams[0].write(0, bytes(image))
         self._size = len(image)
-        if job["control"]:
-            bus = AxiLiteBus.from_prefix(bench, f"{top}_s_axi_{job['control']}")
-            self._control = AxiLiteMaster(bus, bench.ap_clk, bench.ap_rst_n, reset_active_level=False)
-        else:
+        self._hosts = {}
+        for bundle in job["control"]:
+            lite = AxiLiteBus.from_prefix(bench, f"{top}_s_axi_{bundle}")
+            self._hosts[bundle] = AxiLiteMaster(lite, bench.ap_clk, bench.ap_rst_n, reset_active_level=False)
+        if not job["control"]:
             self._wire("ap_start").value = 0
 
     def _wire(self, name: str) -> Any:
         return getattr(self._bench, f"{self._top}_{name}")
 
     async def _by_registers(self, run: dict[str, Any]) -> list[list[int]]:
-        for offset, value, size in run["inputs"]:
-            await self._control.write(offset, value.to_bytes(size, "little"))
-        await self._control.write(0, b"\1\0\0\0")
+        for bundle, offset, value, size in run["inputs"]:
+            await self._hosts[bundle].write(offset, value.to_bytes(size, "little"))
+        control = self._hosts[self._job["control"][0]]
+        await control.write(0, b"\1\0\0\0")
         for _ in range(_POLLS):
-            status = (await self._control.read(0, 4)).data[0]
+            status = (await control.read(0, 4)).data[0]
             if status & 2:
                 break
         else:
             raise TimeoutError(f"{self._top} is not done")
         assert status & 4, "idle when done"
         results = []
-        for offset, size in run["outputs"]:
-            word = await self._control.read(offset, size + 4)
+        for bundle, offset, size in run["outputs"]:
+            word = await self._hosts[bundle].read(offset, size + 4)
             results.append([int.from_bytes(word.data[:size], "little"), word.data[size] & 1])
         return results
 

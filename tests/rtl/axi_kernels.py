@@ -68,7 +68,7 @@ def job_of(kernel: Kernel, design: Design, seed: int) -> dict[str, object]:
         inputs: list[list[object]] = []
         outputs: list[object] = []
         for name, item in kernel.arguments.items():
-            if not design.control.bundle:
+            if not design.control.bundles:
                 if isinstance(item, str) and item.endswith("&"):
                     outputs.append(name)
                 else:
@@ -77,15 +77,15 @@ def job_of(kernel: Kernel, design: Design, seed: int) -> dict[str, object]:
             given = registers.get(f"{name}_i") or registers[name]
             size = -(-given.bits // 32) * 4
             if given.direction == "in":
-                inputs.append([given.offset, values[name] % (1 << given.bits), size])
+                inputs.append([given.bundle, given.offset, values[name] % (1 << given.bits), size])
             back = registers.get(f"{name}_o") or given
             if back.direction == "out":
-                outputs.append([back.offset, size])
+                outputs.append([back.bundle, back.offset, size])
         runs.append({"inputs": inputs, "outputs": outputs})
     return {
         "image": image_of(kernel, seed).hex(),
         "bundles": [memory.name for memory in design.control.memories],
-        "control": design.control.bundle,
+        "control": design.control.bundles,
         "runs": runs,
     }
 

@@ -28,17 +28,18 @@ void vadd(const ap_uint<32>* a, const ap_uint<32>* b, ap_uint<32>* c, int n) {
 }
 """
 
-# Reads whose addresses hang on other reads, on one port with the writes; a number that goes both ways.
+# Reads whose addresses hang on other reads, on one port with the writes; a number both ways; two register maps.
 _GATHER = """
 #include "ap_int.h"
 void gather(const int* index, const int* table, int* out, int n, int& sum, unsigned* last) {
 #pragma HLS INTERFACE m_axi port = index bundle = gmem max_read_burst_length = 4
 #pragma HLS INTERFACE m_axi port = table bundle = gmem latency = 9 num_read_outstanding = 2
 #pragma HLS INTERFACE m_axi port = out bundle = gmem max_write_burst_length = 8
-#pragma HLS INTERFACE s_axilite port = n
-#pragma HLS INTERFACE s_axilite port = sum
-#pragma HLS INTERFACE s_axilite port = last
-#pragma HLS INTERFACE s_axilite port = return
+#pragma HLS INTERFACE s_axilite port = index bundle = data
+#pragma HLS INTERFACE s_axilite port = n bundle = data
+#pragma HLS INTERFACE s_axilite port = sum bundle = control
+#pragma HLS INTERFACE s_axilite port = last bundle = data
+#pragma HLS INTERFACE s_axilite port = return bundle = control
   for (int i = 0; i < n; ++i) {
     const int found = table[index[i]];
     if (found & 1) out[i] = found;
@@ -316,12 +317,6 @@ REFUSED = {
         5,
         "no parameter 'm'",
     ),
-    "ap_ctrl_chain": (
-        "void top(int n, S& out) {\n#pragma HLS INTERFACE s_axilite port=n\n"
-        "#pragma HLS INTERFACE ap_ctrl_chain port=return\n  out.write(n);\n}\n",
-        6,
-        "'ap_ctrl_chain' is not supported",
-    ),
     "array_in_registers": (
         f"void top(int* a, S& out) {{\n#pragma HLS INTERFACE s_axilite port=a\n{_RETURN}"
         "  for (int i = 0; i < 4; ++i) out.write(a[i]);\n}\n",
@@ -403,7 +398,7 @@ def test_register_map_is_that_of_vitis(tmp_path: Path) -> None:
         + "  both += a[n];\n  back = k;\n  out.write(n);\n}\n"
     )
     control = compile_cpp(source, "top", [], tmp_path / "out").control
-    assert control is not None and (control.start, control.bundle) == ("registers", "control")
+    assert control is not None and (control.start, control.bundles) == ("registers", ["control"])
     assert [(item.name, item.offset, item.bits, item.direction) for item in control.registers] == [
         ("a", 0x10, 64, "in"),
         ("k", 0x1C, 7, "in"),
@@ -413,6 +408,48 @@ def test_register_map_is_that_of_vitis(tmp_path: Path) -> None:
         ("n", 0x44, 64, "in"),
     ]
     assert [(port.name, port.bits, port.pointers) for port in control.memories] == [("gmem", 32, ["a"])]
+
+
+_SUMS = """
+#include "ap_int.h"
+void NAME(int n, int& sum) {
+#pragma HLS INTERFACE MODE port = return
+CONTROL
+  static int kept = 0;
+  for (int i = 0; i < n; ++i) kept += i;
+  sum = kept;
+}
+"""
+_SUM_REGISTERS = """#pragma HLS INTERFACE s_axilite port = return bundle = control
+#pragma HLS INTERFACE s_axilite port = n bundle = data
+#pragma HLS INTERFACE s_axilite port = sum bundle = data"""
+
+
+def test_start_registers(tmp_path: Path) -> None:
+    """Interrupts, auto-restart, ap_continue, as registers and as wires; two register maps."""
+    designs = {}
+    for name, mode, control in [
+        ("plain", "ap_ctrl_hs", _SUM_REGISTERS),
+        ("chained", "ap_ctrl_chain", _SUM_REGISTERS),
+        ("wired", "ap_ctrl_chain", ""),
+    ]:
+        source = tmp_path / f"{name}.cpp"
+        source.write_text(_SUMS.replace("NAME", name).replace("MODE", mode).replace("CONTROL", control))
+        designs[name] = compile_cpp(source, name, [], tmp_path / name)
+        assert lint(designs[name].files, name) == ""
+    described = designs["chained"].control
+    assert described is not None and described.chain and described.bundles == ["control", "data"]
+    assert [(item.name, item.bundle, item.offset) for item in described.registers] == [
+        ("n", "data", 0x10),
+        ("sum", "data", 0x18),
+    ]
+    files = {path.name: path for design in designs.values() for path in design.files}
+    bench = tmp_path / "bench.sv"
+    bench.write_text(bench_module(designs))
+    driven = ["latency", *(f"{top}_*" for top in designs)]
+    model = build_model([bench, *files.values()], "bench", tmp_path / "model", driven=driven)
+    found = run_module(model, "tests.rtl.axi_control_bench", {}, tmp_path / "run", seed=1)
+    assert found == {"plain": "checked", "chained": "checked", "wired": "checked"}
 
 
 def test_numbers_are_computed_on_the_way(tmp_path: Path) -> None:
