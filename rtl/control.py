@@ -518,7 +518,7 @@ class _Builder:
             pins += [f".rlast({prefix}_RLAST)"] if way == "read" else []
             module = f"rtl_axi_{way}_mux"
             self.control.lines.append(_instance(module, f"{prefix}_{way}", pins, parameters))
-            self.control.library.append(module)
+            self.control.library += [module, "rtl_axi_turn"]
 
 
 _READER_OUT = ("araddr", "arlen", "arvalid", "rready")

@@ -23,8 +23,7 @@ module rtl_axi_read_mux #(
 );
   localparam int BITS = COUNT > 1 ? $clog2(COUNT) : 1;
 
-  logic [BITS-1:0] turn;
-  wire [BITS-1:0] owner;
+  wire [BITS-1:0] turn, owner;
   wire room, owned;
   assign araddr  = s_araddr[turn];
   assign arlen   = s_arlen[turn];
@@ -38,12 +37,8 @@ module rtl_axi_read_mux #(
     s_rvalid[owner] = rvalid & owned;
   end
 
-  // An address that is offered stays until it is taken.
-  always_ff @(posedge clk) begin
-    if (!rst_n) turn <= '0;
-    else if (~s_arvalid[turn] | (arready & room)) turn <= turn == BITS'(COUNT - 1) ? '0 : turn + 1'b1;
-  end
-
+  rtl_axi_turn #(.COUNT(COUNT), .BITS(BITS)) turn_u (
+      .clk(clk), .rst_n(rst_n), .valid(s_arvalid), .taken(arready & room), .turn(turn));
   rtl_fifo #(.WIDTH(BITS), .DEPTH(OUTSTANDING)) owners_u (
       .clk(clk), .rst_n(rst_n), .din(turn), .write(arvalid & arready), .full_n(room),
       .dout(owner), .read(rvalid & rready & rlast), .empty_n(owned));

@@ -33,8 +33,7 @@ module rtl_axi_write_mux #(
 );
   localparam int BITS = COUNT > 1 ? $clog2(COUNT) : 1;
 
-  logic [BITS-1:0] turn;
-  wire [BITS-1:0] writing, answered;
+  wire [BITS-1:0] turn, writing, answered;
   wire writes, answers, room_words, room_answers;
   wire room = room_words & room_answers;
   assign awaddr  = s_awaddr[turn];
@@ -55,12 +54,8 @@ module rtl_axi_write_mux #(
     s_bvalid[answered] = bvalid & answers;
   end
 
-  // An address that is offered stays until it is taken.
-  always_ff @(posedge clk) begin
-    if (!rst_n) turn <= '0;
-    else if (~s_awvalid[turn] | (awready & room)) turn <= turn == BITS'(COUNT - 1) ? '0 : turn + 1'b1;
-  end
-
+  rtl_axi_turn #(.COUNT(COUNT), .BITS(BITS)) turn_u (
+      .clk(clk), .rst_n(rst_n), .valid(s_awvalid), .taken(awready & room), .turn(turn));
   rtl_fifo #(.WIDTH(BITS), .DEPTH(OUTSTANDING)) word_owners_u (
       .clk(clk), .rst_n(rst_n), .din(turn), .write(awvalid & awready), .full_n(room_words),
       .dout(writing), .read(wvalid & wready & wlast), .empty_n(writes));
