@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from rtl import CompileError, Design, compile_cpp
+from rtl import Design, compile_cpp
 from testbench.rtl.simulator import build_model, lint, run_module
 from tests.rtl.axi_kernels import Kernel, Pointer, bench_module, job_of, run_reference
+from tests.rtl.refusals import check_refused
 
 _VADD = """
 #pragma once
@@ -134,14 +135,15 @@ void wide(const ap_uint<256>* from, ap_uint<256>* to, const int* stop, int block
 }
 """
 
-# Blocks that memcpy brings and takes away.
+# Blocks that memcpy brings and takes away; two writers on a port.
 _BLOCKS = """
 #include <cstring>
 #include "ap_int.h"
 typedef ap_uint<32> Word;
-void blocks(const Word* from, Word* to, int count, short n) {
+void blocks(const Word* from, Word* to, Word* also, int count, short n) {
 #pragma HLS INTERFACE m_axi port = from bundle = one
 #pragma HLS INTERFACE m_axi port = to bundle = two
+#pragma HLS INTERFACE m_axi port = also bundle = two
 #pragma HLS INTERFACE s_axilite port = count
 #pragma HLS INTERFACE s_axilite port = n
 #pragma HLS INTERFACE s_axilite port = return
@@ -150,6 +152,7 @@ void blocks(const Word* from, Word* to, int count, short n) {
     memcpy(block, from + 64 * k, sizeof(block));
     for (int i = 0; i < 64; ++i) line[63 - i] = block[i & 3][i >> 2] + k;
     std::memcpy(to + 64 * k, line, n * sizeof(Word));
+    for (int i = 0; i < n; ++i) also[i + k] = line[i] ^ line[63 - i];
   }
 }
 """
@@ -230,6 +233,7 @@ KERNELS = [
         {
             "from": Pointer("ap_uint<32>", 4, 0x1F20, 256),
             "to": Pointer("ap_uint<32>", 4, 0x4F60, 256),
+            "also": Pointer("ap_uint<32>", 4, 0x6000, 68),
             "count": "int",
             "n": "short",
         },
@@ -379,13 +383,7 @@ REFUSED = {
 def test_refused_with_file_and_line(name: str, tmp_path: Path) -> None:
     """The error names the place, and no output appears."""
     text, line, message = REFUSED[name]
-    source = tmp_path / "design.cpp"
-    source.write_text(_HEAD + text)
-    with pytest.raises(CompileError) as caught:
-        compile_cpp(source, "top", [], tmp_path / "out")
-    assert message in caught.value.message
-    assert (caught.value.file, caught.value.line) == (str(source), line)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["design.cpp"]
+    check_refused(_HEAD + text, line, message, tmp_path)
 
 
 def test_register_map_is_that_of_vitis(tmp_path: Path) -> None:
