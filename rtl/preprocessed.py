@@ -31,6 +31,7 @@ _PROBED = re.compile(rf'^@"?_ZZ(.*)E\d+{PROBE}(\d+)"? = .*\bconstant i64 (-?\d+)
 # The options whose numbers have an effect.
 _NUMBERS = {
     "UNROLL": "factor",
+    "DEPENDENCE": "distance",
     "PIPELINE": "II",
     "ARRAY_PARTITION": "factor|dim",
     "INTERFACE": "max_(?:read|write)_burst_length|num_(?:read|write)_outstanding|latency",
