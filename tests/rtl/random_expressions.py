@@ -159,16 +159,24 @@ class Expressions(Palette):
     def element(self, scope: Scope, array: Array) -> str:
         """An element of an array; the index is always inside."""
         self.note(f"{len(array.sizes)}-dimensional element{'' if array.writable else ' of a ROM'}")
-        index_scope = Scope(scope.variables, scope.constants)
         text = array.name
         for size in array.sizes:
             if self.chance(0.15):
                 text += f"[{self.random.randrange(size)}]"
                 continue
-            index = self.integer_expression(index_scope, 1)
+            index = self._index(scope)
             bits = (size - 1).bit_length()
             text += f"[ap_uint<{bits}>({index})]" if size == 1 << bits else f"[ap_uint<12>({index}) % {size}]"
         return text
+
+    def _index(self, scope: Scope) -> str:
+        """What an array is indexed with: an expression, or an element of an array that is indexed with one."""
+        plain = Scope(scope.variables, scope.constants)
+        arrays = [item for item in scope.arrays if isinstance(item.kind, Integer)]
+        if arrays and self.chance(0.2):
+            self.note("element as an index")
+            return self.element(plain, self.random.choice(arrays))
+        return self.integer_expression(plain, 1)
 
     # Fixed-point numbers ----------------------------------------------------------------------------------------
 
