@@ -83,6 +83,7 @@ class Settings:
         peak_reading: which of our two readings of peak-pruning.
         kernel_values: ``ikr``: non-zeros of each kernel that are tried first; more when the accuracy asks for it.
         patterns: ``ikr``: patterns of each layer.
+        kernels_kept: ``ikr``: share of a layer's kernels that keep a weight; below 1 one of the patterns is empty.
         penalty: ``feature-map``: a value of a map counts as empty up to this share of the map's root mean square.
         en_sparsity: ``feature-map``: what theta is compared with: the share of a channel's map that is empty, or
             "relative", that share as if the layer's fullest channel had no empty place.
@@ -126,6 +127,7 @@ class Settings:
     peak_reading: PeakReading = "largest-layer"
     kernel_values: int = 4
     patterns: int = 8
+    kernels_kept: float = 1.0
     penalty: float = 0.1
     en_sparsity: EnSparsityScale = "relative"
     theta_low: float = 0.4
@@ -168,7 +170,8 @@ class Settings:
             ("q_step", 0 < self.q_step < float("inf"), "greater than 0"),
             ("share", 0 < self.share < 1, "greater than 0 and less than 1"),
             ("kernel_values", self.kernel_values >= 1, "at least 1"),
-            ("patterns", self.patterns >= 1, "at least 1"),
+            ("patterns", self.patterns >= 1 + (self.kernels_kept < 1), "at least 1, or 2 where kernels go"),
+            ("kernels_kept", 0 < self.kernels_kept <= 1, "greater than 0 and at most 1"),
             ("penalty", 0 <= self.penalty < float("inf"), "0 or greater"),
             ("theta_low", 0 <= self.theta_low < self.theta_high, "0 or greater, and less than theta-high"),
             ("theta_high", self.theta_high <= 1, "at most 1"),

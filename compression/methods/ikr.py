@@ -1,7 +1,8 @@
 """Intra-kernel regular (IKR) pruning: all kernels of a layer share a few patterns of equally many non-zeros.
 
 Yang et al., "Intra-Kernel Regular pruning" (ISMVL 2018). The algorithm is our reconstruction; the storage format
-``conv-pattern`` holds what it leaves.
+``conv-pattern`` holds what it leaves. Removing whole kernels beside that is PatDNN's connectivity pruning (Niu et al.,
+ASPLOS 2020): the empty pattern is one of the patterns then.
 """
 
 from collections.abc import Collection, Sequence
@@ -23,11 +24,15 @@ class IntraKernelRegular:
     Args:
         kernel_values: non-zeros of each kernel, at first.
         patterns: patterns of each layer, at most.
+        kernels_kept: share of a layer's kernels that keep a weight, 0 .. 1.
         keep: layers that stay as they are.
     """
 
-    def __init__(self, kernel_values: int, patterns: int, keep: Collection[str] = ()) -> None:
+    def __init__(
+        self, kernel_values: int, patterns: int, kernels_kept: float = 1.0, keep: Collection[str] = ()
+    ) -> None:
         self._kernel_values, self._patterns, self._keep = kernel_values, patterns, keep
+        self._kernels_kept = kernels_kept
 
     def propose(self, model: nn.Module, steps: Sequence[Step]) -> Proposal | None:
         """See :class:`compression.methods.base.Method`."""
@@ -37,26 +42,28 @@ class IntraKernelRegular:
             size = self._kernel_values + len(own)
             if size >= weights.shape[2] * weights.shape[3] or any(step.accepted for step in own):
                 continue
-            masks = {name: pattern_mask(weights.detach(), size, self._patterns)}
+            masks = {name: pattern_mask(weights.detach(), size, self._patterns, self._kernels_kept)}
             if removes(layers, masks):
                 return Proposal((name,), size, masks)
         return None
 
 
-def pattern_mask(weights: torch.Tensor, size: int, patterns: int) -> torch.Tensor:
+def pattern_mask(weights: torch.Tensor, size: int, patterns: int, kernels_kept: float = 1.0) -> torch.Tensor:
     """The mask that gives every kernel one of a few patterns.
 
     Of each kernel's ``size`` weights of greatest magnitude a candidate is made; the ``patterns`` candidates with the
     most energy (sum of squares over the kernels that they come from) stay; every kernel gets the one under which its
-    sum of magnitudes is greatest. Of equal ones the first in the order of the positions wins each time.
+    sum of magnitudes is greatest. Of equal ones the first in the order of the positions wins each time. Where not all
+    kernels are kept, those with the most energy under their pattern are, and one of the patterns is the empty one.
 
     Args:
         weights: (output, input per group, kh, kw).
         size: non-zeros of a kernel, 1 .. kh * kw.
-        patterns: how many patterns, at least 1.
+        patterns: how many patterns, at least 1; 2 with an empty one.
+        kernels_kept: share of the kernels that keep a weight, more than 0, at most 1.
 
     Returns:
-        Boolean tensor of the weights' shape, ``size`` True entries in every kernel.
+        Boolean tensor of the weights' shape, ``size`` True entries in every kernel that is kept.
     """
     # On the CPU, where sums are added up in the same order every time.
     magnitudes = weights.abs().double().cpu().flatten(2).flatten(0, 1)
@@ -65,6 +72,9 @@ def pattern_mask(weights: torch.Tensor, size: int, patterns: int) -> torch.Tenso
     candidates, kind = torch.unique(own, dim=0, return_inverse=True)
     energy = torch.zeros(len(candidates), dtype=torch.float64)
     energy.index_add_(0, kind, (magnitudes.square() * own).sum(1))
-    table = candidates[energy.argsort(descending=True, stable=True)[:patterns]]
-    mask: torch.Tensor = table[(magnitudes @ table.T).argmax(1)].bool()
+    table = candidates[energy.argsort(descending=True, stable=True)[: patterns - (kernels_kept < 1)]]
+    chosen = table[(magnitudes @ table.T).argmax(1)]
+    removed = len(chosen) - max(1, round(kernels_kept * len(chosen)))
+    chosen[(magnitudes.square() * chosen).sum(1).argsort(stable=True)[:removed]] = 0
+    mask: torch.Tensor = chosen.bool()
     return mask.reshape(weights.shape).to(weights.device)

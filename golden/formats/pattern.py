@@ -1,7 +1,7 @@
 """``conv-pattern``: intra-kernel regular pruning (Yang et al., ISMVL 2018; the storage is our reconstruction).
 
 Each kernel names one of a few patterns and stores exactly the values under it, so that no weight needs an index and
-every kernel costs the same cycles.
+every kernel costs the same cycles. One of the patterns may be empty: kernels that have no weight left store no value.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ def lower_bound(weights: NDArray[np.int8]) -> int:
     masks = weights.reshape(-1, weights.shape[2] * weights.shape[3]) != 0
     counts = masks.sum(axis=1)
     full = np.unique(np.packbits(masks[counts == counts.max()], axis=1), axis=0).shape[0]
-    return int(8 * counts.max() * masks.shape[0] + full * masks.shape[1] + index_bits(full) * masks.shape[0])
+    values = counts.max() * np.count_nonzero(counts)
+    return int(8 * values + full * masks.shape[1] + index_bits(full) * masks.shape[0])
 
 
 def encode(weights: NDArray[np.int8], kernel_values: int | None = None) -> Encoded:
@@ -74,15 +75,26 @@ def encode(weights: NDArray[np.int8], kernel_values: int | None = None) -> Encod
     distinct, kind = np.unique(masks, axis=0, return_inverse=True)
     table = _pattern_table(distinct, size)
     home = np.array([int(np.argmax(np.all(table >= mask, axis=1))) for mask in distinct])
-    number = home[kind.reshape(-1)]
+    encoded = _encoded(weights, table, home[kind.reshape(-1)])
+    empty = ~np.any(distinct, axis=1)
+    if not size or not np.any(empty):
+        return encoded
+    home[empty] = len(table)
+    shorter = _encoded(weights, np.vstack([table, np.zeros_like(table[:1])]), home[kind.reshape(-1)])
+    return min(encoded, shorter, key=lambda each: each.storage.bits)
+
+
+def _encoded(weights: NDArray[np.int8], table: Masks, number: NDArray[np.int64]) -> Encoded:
+    """With these patterns, and the number of each kernel's."""
+    stack = weights.reshape(len(number), -1)
     values = stack[table[number]]
     payload = joined(pack_bits(table), pack_fields(number, index_bits(len(table))), pack_fields(values, 8))
     storage = ConvPatternStorage(
         shape=weights.shape,
-        nonzeros=int(masks.sum()),
+        nonzeros=int(np.count_nonzero(stack)),
         bits=8 * payload.size,
         patterns=len(table),
-        kernel_values=size,
+        kernel_values=int(table[0].sum()),
     )
     return Encoded(storage, payload)
 
@@ -93,12 +105,13 @@ def decode(storage: ConvPatternStorage, payload: Bits) -> NDArray[np.int8]:
     reader = SectionReader(payload)
     table = reader.bits("pattern table", storage.patterns * positions).reshape(storage.patterns, positions)
     number = reader.fields("pattern numbers", kernels, index_bits(storage.patterns))
-    values = reader.values("values", kernels * storage.kernel_values)
-    reader.finish()
-    if np.any(table.sum(axis=1) != storage.kernel_values):
-        raise DescriptionError(f"a pattern does not have {storage.kernel_values} positions", field="weights")
+    lengths = table.sum(axis=1)
+    if np.any((lengths != storage.kernel_values) & (lengths != 0)):
+        raise DescriptionError(f"a pattern has neither {storage.kernel_values} positions nor none", field="weights")
     if np.any(number >= storage.patterns):
         raise DescriptionError(f"a kernel names a pattern beyond the {storage.patterns} of the table", field="weights")
+    values = reader.values("values", int(lengths[number].sum()))
+    reader.finish()
     weights = np.zeros((kernels, positions), np.int8)
     weights[table[number]] = values
     return weights.reshape(storage.shape)
@@ -108,5 +121,6 @@ def sizes(storage: ConvPatternStorage) -> SizeBits:
     """Where the bits go. Values are all that are stored, zeros under a pattern included."""
     kernels, positions = storage.shape[0] * storage.shape[1], storage.shape[2] * storage.shape[3]
     table, index = storage.patterns * positions, kernels * index_bits(storage.patterns)
-    values = 8 * kernels * storage.kernel_values
-    return SizeBits(values=values, index=index, codebook=table, alignment=-table % 8 + -index % 8)
+    alignment = -table % 8 + -index % 8
+    values = storage.bits - table - index - alignment
+    return SizeBits(values=values, index=index, codebook=table, alignment=alignment)

@@ -286,6 +286,8 @@ def test_a_full_disk_leaves_the_state_before(whole: Path, tmp_path: Path) -> Non
         ({"share": 1.0}, "share is 1.0"),
         ({"q_step": 0.0}, "q-step is 0.0"),
         ({"patterns": 0}, "patterns is 0"),
+        ({"patterns": 1, "kernels_kept": 0.5}, "patterns is 1"),
+        ({"kernels_kept": 0.0}, "kernels-kept is 0.0"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(change: dict[str, Any], reason: str) -> None:

@@ -150,6 +150,20 @@ def test_patterns_are_the_ones_of_most_energy(seed: int, size: int, patterns: in
     assert [tuple(row.nonzero().flatten().tolist()) for row in mask] == expected
 
 
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 10**6), st.integers(1, 4), st.integers(2, 4), st.integers(1, 19))
+def test_kernels_of_least_energy_under_their_pattern_get_the_empty_one(
+    seed: int, size: int, patterns: int, kept: int
+) -> None:
+    weights = torch.randn(5, 4, 2, 2, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    full = pattern_mask(weights, size, patterns - 1).reshape(20, 4)
+    mask = pattern_mask(weights, size, patterns, kept / 20).reshape(20, 4)
+    energy = ((weights.reshape(20, 4) * full) ** 2).sum(1).tolist()
+    strongest = sorted(range(20), key=lambda kernel: -energy[kernel])[:kept]
+    expected = [full[kernel].tolist() if kernel in strongest else [False] * 4 for kernel in range(20)]
+    assert mask.tolist() == expected
+
+
 def test_ikr_asks_for_more_values_where_the_accuracy_does_and_leaves_1x1_and_linear_layers() -> None:
     model = nn.Sequential(nn.Conv2d(2, 3, 3), nn.Conv2d(3, 4, 1), nn.Conv2d(4, 3, 2), nn.Flatten(), nn.Linear(12, 2))
     method = make_method("ikr", model, Settings(("ikr",), kernel_values=2), IMAGES)

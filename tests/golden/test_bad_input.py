@@ -136,7 +136,7 @@ JSON_CASES: list[tuple[Callable[[Json], None], str | None, str | None, str]] = [
     (setting("conv1", "weights", "bits", to=8), "conv1", "weights.bits", "says 8, but the payload has"),
     (setting("conv1", "weights", "nonzeros", to=1), "conv1", "weights.nonzeros", "says 1, but the payload holds"),
     (setting("depthwise", "weights", "patterns", to=500), "depthwise", "weights", "the payload of"),
-    (setting("depthwise", "weights", "kernel_values", to=1), "depthwise", "weights", "the payload of"),
+    (setting("depthwise", "weights", "kernel_values", to=1), "depthwise", "weights", "a pattern has neither 1 positions nor none"),
     (setting("fc1", "weights", "gap_bits", to=0), "fc1", "weights.gap_bits", "greater than or equal to 1"),
     (setting("fc1", "weights", "value_bits", to=7), "fc1", "weights.value_bits", "4, 5 or 8"),
     (setting("fc1", "weights", "column_bits", to=32), "fc1", "weights", "the payload of"),
@@ -237,7 +237,7 @@ TENSOR_CASES: list[tuple[Callable[[Tensors], None], str | None, str, str]] = [
     (replaced("fc1.weights", at(0, 0xFF)), "fc1", "weights", "ends inside its entries"),
     (replaced("fc2.weights", at(0, 1)), "fc2", "weights", "the codebook's entry 0 is not 0"),
     (replaced("fc2.weights", at(16, 0xFF)), "fc2", "weights", "do not start at 0 or decrease"),
-    (replaced("depthwise.weights", at(0, 0xFF)), "depthwise", "weights", "a pattern does not have"),
+    (replaced("depthwise.weights", at(0, 0xFF)), "depthwise", "weights", "a pattern has neither"),
     (replaced("lrn.table", lambda array: array[:5]), "lrn", "entries", "has 5 numbers"),
 ]
 

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from golden import CscOptions, DescriptionError, PatternOptions
-from golden.description import CscStorage
+from golden.description import ConvPatternStorage, CscStorage
 from golden.formats import CONV_FORMATS, LINEAR_FORMATS, Encoded, decode, encode, sizes
 from golden.formats.bits import pack_fields
 from golden.formats.csc import entries
+from golden.formats.encoded import SizeBits
 from tests.golden.strategies import DENSITIES, sparse
 
 EIE_COLUMN = np.array([0, 0, 1, 2, *[0] * 18, 3], np.int8)[:, None]
@@ -85,6 +86,15 @@ def test_csc_of_a_layer_as_tall_as_real_ones(elements: int) -> None:
         check_round_trip(encode("csc", weights, CscOptions(8, gap_bits, elements)), weights)
 
 
+def test_kernels_without_weights_store_no_values_where_that_is_shorter() -> None:
+    weights = np.zeros((16, 16, 3, 3), np.int8)
+    weights[::4, :, 0, 1] = weights[::4, :, 2, 2] = 7
+    encoded = encode("conv-pattern", weights)
+    assert isinstance(encoded.storage, ConvPatternStorage) and encoded.storage.patterns == 2
+    assert sizes(encoded) == SizeBits(values=8 * 2 * 64, index=256, codebook=18, alignment=6)
+    check_round_trip(encoded, weights)
+
+
 def test_csc_is_eies_example() -> None:
     encoded = encode("csc", EIE_COLUMN, CscOptions(8, 4))
     assert isinstance(encoded.storage, CscStorage)
@@ -103,7 +113,7 @@ BOOK = bytes([0, 1, 2, 3, *[0] * 12])
         ("conv-rc", TWO_KERNELS, None, "02 0510 fd22"),
         ("conv-mask", TWO_KERNELS, None, "020100 05fd"),
         ("conv-pattern", TWO_KERNELS, None, "0201 05fd 0000"),
-        ("conv-pattern", TWO_KERNELS, PatternOptions(3), "0301 0005fd 000000"),
+        ("conv-pattern", TWO_KERNELS, PatternOptions(3), "030100 02 0005fd"),
         ("dense", EIE_COLUMN[:4], None, "00000102"),
         ("csc", EIE_COLUMN, CscOptions(8, 4), "04 012200 003f20"),
         ("csc", EIE_COLUMN, CscOptions(8, 4, 1, "pointers"), "20 012200 003f20"),

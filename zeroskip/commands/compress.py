@@ -78,6 +78,7 @@ def compress(
     peak_reading: Annotated[PeakReading, typer.Option(help="peak: which reading.")] = _DEFAULTS.peak_reading,
     kernel_values: Annotated[int, typer.Option(help="ikr: non-zeros of a kernel.")] = _DEFAULTS.kernel_values,
     patterns: Annotated[int, typer.Option(help="ikr: patterns of a layer.")] = _DEFAULTS.patterns,
+    kernels_kept: Annotated[float, typer.Option(help="ikr: share of kernels that keep any.")] = _DEFAULTS.kernels_kept,
     penalty: Annotated[float, typer.Option(help="feature-map: empty up to this share of the rms.")] = _DEFAULTS.penalty,
     en_sparsity: Annotated[
         EnSparsityScale, typer.Option(help="feature-map: relative to the layer's fullest channel?")
