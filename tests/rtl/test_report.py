@@ -202,7 +202,7 @@ def test_figures_of_processes(report: Report) -> None:
 
 def test_clocks_of_a_call_are_those_of_the_simulation(tmp_path: Path) -> None:
     """The bodies that test_timing simulates, in a row: where their clocks are constant, the report says as many."""
-    source = HEAD
+    source = f"#include <string.h>\n{HEAD}"
     for name, (body, _) in SINGLE.items():
         source += f"void {name}(Stream& in, Stream& out) {{\n{body.replace('ap_uint<16>', 'Word')}\n}}\n"
     links = "".join(f"  {name}(s[{number}], s[{number + 1}]);\n" for number, name in enumerate(SINGLE))
