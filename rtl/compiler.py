@@ -22,6 +22,7 @@ from rtl.ir import Function, ScalarParameter
 from rtl.names import Namespace, identifier
 from rtl.parser import parse_module
 from rtl.partition import partition_arrays
+from rtl.pieces import cut_words
 from rtl.pipeline import circular_answers, pipeline
 from rtl.process import Process
 from rtl.promises import bind_promises, check_promises
@@ -124,6 +125,7 @@ def _compile(
     arguments = _arguments(calls, functions, interface) if interface else {}
     for symbol in lowered.processes:
         partition_arrays(functions[symbol], lowered.pragmas, lowered.functions, _lines(functions[symbol]))
+        cut_words(functions[symbol])
     names = Namespace()
     names.unique(top)
     processes = {symbol: _process(functions[symbol]) for symbol in lowered.processes}
