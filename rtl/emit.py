@@ -186,7 +186,7 @@ class _Emitter:
         return "".join(f"\n      & {term}" for term in terms)
 
     def _stream_outputs(self) -> str:
-        lines = []
+        lines, zero = [], "'0"  # of a stream that no step touches
         for port in self._process.ports:
             uses = [
                 (self._fire_names[stage][number], access)
@@ -196,9 +196,9 @@ class _Emitter:
                 if access.port is port
             ]
             data, _, strobe = port_signals(port)
-            lines.append(f"  assign {strobe} = {' | '.join(self._strobe(*use) for use in uses)};")
+            lines.append(f"  assign {strobe} = {' | '.join(self._strobe(*use) for use in uses) or zero};")
             if not port.reads:
-                lines.append(f"  assign {data} = {self._output_data(uses)};")
+                lines.append(f"  assign {data} = {self._output_data(uses) if uses else zero};")
         return "\n".join(lines)
 
     def _strobe(self, fire: str, access: Access | Write) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rtl.cuts import cut_at_loops, cut_before, step_region
 from rtl.errors import CompileError
@@ -108,18 +108,20 @@ class _Builder:
         self._state: _State
 
     def process(self) -> Process:
-        """Builds it."""
-        steps, computed = [], []
-        for number, cut in enumerate(self._cuts):
-            name = "ENTRY" if number == 0 else f"LINE_{cut.place.line}"
-            step = Step(name, cut.place, loop=cut.loop)
-            self._state = _State(step, Region(self._graph, step_region(cut)), {}, {}, [], [])
-            self._run()
-            step.ready = self._ready(step)
-            steps.append(step)
-            computed.append(self._state)
-        for state in computed:
-            self._update_registers(state)
+        """Builds it, without the steps that no path from the entry leads to."""
+        computed: dict[int, _State] = {}
+        waiting = [0]
+        while waiting:
+            waiting.sort(reverse=True)
+            number = waiting.pop()
+            if number not in computed:
+                computed[number] = self._step(number, self._cuts[number])
+                waiting += [way.target for way in computed[number].step.exits]
+        numbers = {old: new for new, old in enumerate(sorted(computed))}
+        steps = [computed[number].step for number in numbers]
+        for number, step in zip(numbers, steps, strict=True):
+            self._update_registers(computed[number])
+            step.exits[:] = [replace(way, target=numbers[way.target]) for way in step.exits]
         function = self._function
         return Process(
             function.name,
@@ -131,6 +133,14 @@ class _Builder:
             list(self._registers.values()),
             steps,
         )
+
+    def _step(self, number: int, cut: Block) -> _State:
+        name = "ENTRY" if number == 0 else f"LINE_{cut.place.line}"
+        step = Step(name, cut.place, loop=cut.loop)
+        self._state = _State(step, Region(self._graph, step_region(cut)), {}, {}, [], [])
+        self._run()
+        step.ready = self._ready(step)
+        return self._state
 
     # One step ---------------------------------------------------------------------------------------------------
 
