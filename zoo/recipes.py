@@ -59,6 +59,7 @@ _LENET5_PRUNED = (
 _RESNET20 = f"{CIFAR} --weight-decay 5e-4 --distillation 0.5 --bias-correction --learning-rate 0.05"
 _RESNET20_CUT = f"{_RESNET20} --method layerwise --flops-cut 42 --max-loss 10 --epochs 12"
 _RESNET20_CUT_60 = f"{_RESNET20} --method layerwise --flops-cut 60 --max-loss 12 --epochs 10"
+_RESNET20_QUANTISE = f"{CIFAR} --weight-decay 5e-4 --bias-correction --max-loss 1 --final-epochs 0 --calibration 8000"
 
 RECIPES = {
     "lenet5_reversed": Recipe("lenet5", "fashion-mnist", _LENET5_PRUNED),
@@ -111,8 +112,12 @@ RECIPES = {
     ),
     "resnet20_layerwise": Recipe("resnet20", "cifar-10", (f"{_RESNET20_CUT} --allocation measured",)),
     "resnet20_uniform": Recipe("resnet20", "cifar-10", (f"{_RESNET20_CUT} --allocation uniform",)),
-    "resnet20_layerwise_60": Recipe("resnet20", "cifar-10", (f"{_RESNET20_CUT_60} --allocation measured",)),
-    "resnet20_uniform_60": Recipe("resnet20", "cifar-10", (f"{_RESNET20_CUT_60} --allocation uniform",)),
+    "resnet20_layerwise_60": Recipe(
+        "resnet20", "cifar-10", (f"{_RESNET20_CUT_60} --allocation measured", _RESNET20_QUANTISE)
+    ),
+    "resnet20_uniform_60": Recipe(
+        "resnet20", "cifar-10", (f"{_RESNET20_CUT_60} --allocation uniform", _RESNET20_QUANTISE)
+    ),
 }
 """Description -> how it is made."""
 
