@@ -105,9 +105,9 @@ RECIPES = {
         "vgg-small",
         "cifar-10",
         (
-            f"{_VGG_SMALL} --distillation 0.5 --method feature-map --method ikr --penalty 0.3 --theta-low 0.51"
-            " --theta-high 0.55 --theta-step 0.025 --kernel-values 2 --patterns 16 --keep conv1 --epochs 1"
-            " --max-loss 20 --learning-rate 0.06 --final-epochs 40",
+            "--shift 3 --flip --precision bfloat16 --weight-decay 2e-4 --bias-correction --distillation 0.5"
+            " --method ikr --kernel-values 2 --kernels-kept 0.545 --patterns 16 --keep conv1 --epochs 1 --max-loss 20"
+            " --learning-rate 0.06 --final-epochs 26",
         ),
     ),
     "resnet20_layerwise": Recipe("resnet20", "cifar-10", (f"{_RESNET20_CUT} --allocation measured",)),
