@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from compression.channels import load_resized, positions, remove_channels
+from compression.distillation import Teacher
 from compression.distribution import histogram_of
 from compression.errors import CompressionError
 from compression.history import (
@@ -105,7 +106,7 @@ class Pruning:
     ) -> None:
         self._model, self._training, self._judging = model, training, judging
         self._settings, self._files, self._report = settings, files, report
-        self._teacher = (teacher or deepcopy(model)) if settings.distillation else None
+        self._teacher = _teacher(teacher or deepcopy(model), training, settings) if settings.distillation else None
         channels, rows, columns = training.pixels.shape[1:]
         self._shape = (channels, rows, columns)
         self._positions = positions(model, self._shape)
@@ -137,7 +138,7 @@ class Pruning:
         return outcome
 
     @property
-    def teacher(self) -> nn.Module | None:
+    def teacher(self) -> Teacher | None:
         """Whose scores retraining compares with, if it does."""
         return self._teacher
 
@@ -253,6 +254,10 @@ class Pruning:
 
     def _restore(self, state: StateDict) -> None:
         load_resized(self._model, state)
+
+
+def _teacher(model: nn.Module, training: LabelledImages, settings: Settings) -> Teacher:
+    return Teacher(model, training.pixels, settings.flip or settings.shift > 0, settings.precision)
 
 
 def _copy(model: nn.Module) -> StateDict:
