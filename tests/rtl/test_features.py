@@ -358,6 +358,40 @@ void struct_buffer(hls::stream<ap_uint<32>>& in, hls::stream<ap_uint<64>>& out) 
 """
 
 
+# LLVM copies the padding with the fields: a memory of its own, which is read and never written.
+_STRUCT_PADDING = """
+namespace padding {
+struct Record { unsigned short a; ap_uint<9> b; ap_int<8> c; ap_uint<128> d; };
+void first(hls::stream<ap_uint<32>>& in, hls::stream<Record>& records) {
+  for (int t = 0; t < 4; ++t) {
+    const ap_uint<32> x = in.read();
+    Record record = {(unsigned short)x.to_uint(), x, ap_int<8>(x >> 20), ap_uint<128>(x) * x};
+    records.write(record);
+  }
+}
+void second(hls::stream<Record>& records, hls::stream<Record>& reversed) {
+  Record buffer[4];
+#pragma HLS BIND_STORAGE variable=buffer impl=bram
+  for (int t = 0; t < 4; ++t) buffer[t] = records.read();
+  for (int t = 0; t < 4; ++t) reversed.write(buffer[3 - t]);
+}
+void third(hls::stream<Record>& reversed, hls::stream<ap_uint<64>>& out) {
+  for (int t = 0; t < 4; ++t) {
+    const Record record = reversed.read();
+    out.write(ap_uint<64>(record.d) ^ (ap_uint<64>(record.a) << 40) ^ (ap_uint<64>(record.b) << 31) ^ record.c);
+  }
+}
+}
+void struct_padding(hls::stream<ap_uint<32>>& in, hls::stream<ap_uint<64>>& out) {
+#pragma HLS DATAFLOW
+  hls::stream<padding::Record> records, reversed;
+  padding::first(in, records);
+  padding::second(records, reversed);
+  padding::third(reversed, out);
+}
+"""
+
+
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     """The C++ programs' words, and the hardware's without and with pauses."""
@@ -367,6 +401,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     programs.append(Program("struct_stream", _STRUCT_STREAM, {"in": random_words(5, 30, 32)}, calls=30))
     designs = compile_programs(programs, folder / "rtl")
     pipelined = [_program(name) for name in PIPELINED]
+    pipelined.append(Program("struct_padding", _STRUCT_PADDING, {"in": random_words(6, 48, 32)}, calls=12))
     designs |= compile_programs(pipelined, folder / "rtl_250", 250.0)
     programs += pipelined
     wanted = run_cpp(programs, designs, folder / "cpp")
@@ -374,7 +409,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     return wanted, run_rtl(programs, designs, counts, folder / "simulation", (0, 50))
 
 
-@pytest.mark.parametrize("name", [*FEATURES, "struct_buffer", "struct_stream", *PIPELINED])
+@pytest.mark.parametrize("name", [*FEATURES, "struct_buffer", "struct_padding", "struct_stream", *PIPELINED])
 def test_rtl_equals_cpp(name: str, results: Results) -> None:
     """Same words, same order, with and without pauses."""
     wanted, runs = results
