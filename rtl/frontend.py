@@ -174,7 +174,7 @@ def _compiled(source: Path, include: Sequence[Path], defines: Mapping[str, str])
             if unmarked is None or not any(pragma.mark for pragma in read.pragmas):
                 raise
             # Where no statement can stand, lines say what a pragma means. An `else` may follow it, on another line.
-            place = (error.file, error.line)
+            place = (str(Path.cwd() / error.file), error.line)
             known = place in {(pragma.file, pragma.line) for pragma in read.pragmas if pragma.mark}
             unmarked = unmarked | {place} if known else None
     lines = without_marks(marked)

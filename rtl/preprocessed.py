@@ -7,11 +7,11 @@ A pragma's number may be an expression. clang does not look into pragmas that it
 takes the pragma's line, and clang says its value, for each instance of a template.
 
 A pragma that is about the loop around it has an effect only where clang compiles its place: not in the branch that
-`if constexpr` discards, nor in a template that nobody instantiates. There a call
+`if constexpr` discards, nor in a template that nobody instantiates. So wherever a statement can stand the call
 
     ::rtl::pragma_mark<7>();
 
-takes its line, as long as a statement can stand there; the functions of clang's IR that hold the call hold the pragma.
+takes its line, and the functions of clang's IR that hold the call hold the pragma.
 """
 
 from __future__ import annotations

@@ -158,6 +158,26 @@ void blocks(const Word* from, Word* to, Word* also, int count, short n) {
 }
 """
 
+# Structures from memory into an array, from element to element, and back.
+_RECORDS = """
+#include "ap_int.h"
+struct Item { unsigned a; unsigned short b[2]; long long c; };
+void records(const Item* from, Item* to, int n) {
+#pragma HLS INTERFACE m_axi port = from bundle = one
+#pragma HLS INTERFACE m_axi port = to bundle = two
+#pragma HLS INTERFACE s_axilite port = n
+#pragma HLS INTERFACE s_axilite port = return
+  Item kept[8];
+  for (int i = 0; i < 8; ++i) kept[i] = from[i];
+  for (int i = 0; i < n; ++i) {
+    kept[i & 7] = from[i + 8];
+    if (i & 1) kept[i & 3] = kept[5];
+    kept[i & 7].b[1] += 3;
+    to[i] = kept[(i + 3) & 7];
+  }
+}
+"""
+
 # No register map: start, numbers and base addresses as wires. Wide numbers; two reads of a pointer in an iteration.
 _WIRES = """
 #include "ap_int.h"
@@ -239,6 +259,12 @@ KERNELS = [
             "n": "short",
         },
         [{"count": 4, "n": 64}, {"count": 2, "n": 0}, {"count": 3, "n": 23}],
+    ),
+    Kernel(
+        "records",
+        _RECORDS,
+        {"from": Pointer("Item", 16, 0x0FF0, 90), "to": Pointer("Item", 16, 0x4F80, 80), "n": "int"},
+        [{"n": 80}, {"n": 0}, {"n": 13}],
     ),
     Kernel(
         "wires",

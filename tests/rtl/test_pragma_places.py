@@ -118,3 +118,11 @@ def test_a_promise_in_a_discarded_branch_is_none(tmp_path: Path) -> None:
         report = compile_with_report(source, "top", [], None, 300.0, defines=defines)[1]
         intervals.append(report.loops[0].ii_reached)
     assert intervals[0] != 1 and intervals[1] == 1
+
+
+def test_a_file_by_a_relative_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pragma that no statement can stand for is told from the others there too."""
+    text = "struct Members {\n#pragma HLS UNROLL\nint x;\n};\n" + PLACES["in_a_case_that_a_constant_rules_out"][0]
+    (tmp_path / "design.cpp").write_text(HEAD + text)
+    monkeypatch.chdir(tmp_path)
+    assert len(compile_with_report(Path("design.cpp"), "top", [], None, 100.0)[1].loops) == 1

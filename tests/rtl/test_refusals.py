@@ -105,6 +105,18 @@ REFUSED = {
         10,
         "whole array",
     ),
+    "arrays_of_different_elements_in_a_structure": (
+        "struct Both { unsigned char a[4]; int b[8]; };\n"
+        + _process(
+            "static Both both;",
+            "const unsigned w = in.read().to_uint();",
+            "both.a[w & 3] = w;",
+            "both.b[w >> 2 & 7] += w;",
+            "out.write(both.a[w >> 5 & 3] + both.b[w >> 8 & 7]);",
+        ),
+        9,
+        "give each part an array of its own",
+    ),
     "array_copied_that_is_taken_apart": (
         _process(
             "static Word a[2][3][4], b[2][3][4];",
