@@ -48,6 +48,8 @@ def test_every_construct_occurs() -> None:
     expected = {"UNROLL with break", "goto out of two loops", "diamond with a block", "process: records up to a mark"}
     expected |= {f"fixed point: AP_{mode}" for mode in ("RND_CONV", "TRN_ZERO", "SAT_SYM", "WRAP with N")}
     expected |= {"ROM, 2-dimensional", "array of streams", "lambda", "signed %", "width: 1 bit", "switch, fall through"}
+    ways = ("one", "under a condition", "each to the next place", "exchanged")
+    expected |= {f"structures copied: {way}" for way in ways}
     assert expected <= constructs.keys() and min(constructs[name] for name in expected) > 10
     assert programs[7] == random_program(7)
 
