@@ -87,9 +87,9 @@ class MemoryMap:
         """The number at a place that never changes."""
         return self._constants[id(address)]
 
-    def forget(self, unwritten: Collection[Memory]) -> None:
-        """Takes memories out of the list: nothing is ever written there, so every word is read as 0."""
-        self.memories = [memory for memory in self.memories if memory not in unwritten]
+    def forget(self, empty: Collection[Memory]) -> None:
+        """Takes memories out of the list: nothing but 0 is ever there, so every word is read as 0."""
+        self.memories = [memory for memory in self.memories if memory not in empty]
 
     def _split(self, item: MemoryObject, uses: Sequence[_Use]) -> None:
         if item.constant and not any(use.terms for use in uses):

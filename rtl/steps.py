@@ -48,17 +48,22 @@ def build_process(function: Function) -> Process:
             cut_before(function, second.instruction)
             continue
         unwritten = _unwritten(process)
-        if not unwritten:
-            return process
-        memories.forget(unwritten)
+        empty = {memory for memory in unwritten if not any(memory.initial or [])}
+        if not empty:
+            break
+        memories.forget(empty)
+    for memory in unwritten:
+        memory.constant = memory.depth > 1
+    return process
 
 
-def _unwritten(process: Process) -> set[Memory]:
-    """Memories that are read and hold nothing ever, as the padding of structures that LLVM copies with their fields."""
+def _unwritten(process: Process) -> list[Memory]:
+    """Memories that are read and keep what they begin with: the padding of structures that LLVM copies with their
+    fields, and what only steps would write that no path leads to."""
     reads = [read for step in process.steps for read in step.reads]
     read = {item.word.key for item in reads if item.condition.op != "const" or item.condition.number}
     written = {write.memory for step in process.steps for write in step.writes}
-    return {memory for memory in process.memories if memory in read - written and memory.initial is None}
+    return [memory for memory in process.memories if memory in read - written]
 
 
 def _ports(function: Function) -> dict[tuple[int, int], Port]:

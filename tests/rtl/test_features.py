@@ -411,6 +411,30 @@ void struct_buffer(hls::stream<ap_uint<32>>& in, hls::stream<ap_uint<64>>& out) 
 """
 
 
+# A static array that nothing writes is no memory, and what reads nothing else needs no clock.
+_NEVER_WRITTEN = """
+namespace never_written_ {
+void zeros(hls::stream<ap_uint<32>>& in, hls::stream<ap_uint<32>>& between) {
+  static ap_uint<32> empty[8];
+  const ap_uint<32> x = in.read();
+  between.write(x + empty[ap_uint<3>(x)]);
+}
+void table(hls::stream<ap_uint<32>>& between, hls::stream<ap_uint<64>>& out) {
+  static ap_uint<40> numbers[4] = {3, 1, 0, 123456789};
+  const ap_uint<32> x = between.read();
+  if (x < 0) numbers[ap_uint<2>(x)] = x;
+  out.write(numbers[ap_uint<2>(x)] ^ x);
+}
+}
+void never_written(hls::stream<ap_uint<32>>& in, hls::stream<ap_uint<64>>& out) {
+#pragma HLS DATAFLOW
+  hls::stream<ap_uint<32>> between;
+  never_written_::zeros(in, between);
+  never_written_::table(between, out);
+}
+"""
+
+
 # LLVM copies the padding with the fields: a memory of its own, which is read and never written.
 _STRUCT_PADDING = """
 namespace padding {
@@ -452,6 +476,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     programs = [_program(name) for name in FEATURES]
     programs.append(Program("struct_buffer", _STRUCT_BUFFER, {"in": random_words(5, 48, 32)}, calls=12))
     programs.append(Program("struct_stream", _STRUCT_STREAM, {"in": random_words(5, 30, 32)}, calls=30))
+    programs.append(Program("never_written", _NEVER_WRITTEN, {"in": random_words(5, 30, 32)}, calls=30))
     designs = compile_programs(programs, folder / "rtl")
     pipelined = [_program(name) for name in PIPELINED]
     pipelined.append(Program("struct_padding", _STRUCT_PADDING, {"in": random_words(6, 48, 32)}, calls=12))
@@ -462,7 +487,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     return wanted, run_rtl(programs, designs, counts, folder / "simulation", (0, 50))
 
 
-@pytest.mark.parametrize("name", [*FEATURES, "struct_buffer", "struct_padding", "struct_stream", *PIPELINED])
+@pytest.mark.parametrize(
+    "name", [*FEATURES, "struct_buffer", "struct_padding", "struct_stream", "never_written", *PIPELINED]
+)
 def test_rtl_equals_cpp(name: str, results: Results) -> None:
     """Same words, same order, with and without pauses."""
     wanted, runs = results
@@ -490,6 +517,13 @@ def test_lanes_are_part_selects(tmp_path: Path) -> None:
     text = next(path for path in design.files if path.name.endswith("process.sv")).read_text()
     assert "<<" not in text and ">>" not in text
     assert "in_dout[31:24]" in text
+
+
+def test_arrays_that_nothing_writes_are_tables_or_nothing(tmp_path: Path) -> None:
+    """Numbers that are there from the start are a table; zeros are no memory at all."""
+    design = compile_programs([Program("never_written", _NEVER_WRITTEN, {})], tmp_path)["never_written"]
+    zeros, table = (path.read_text() for path in design.files if path.name.startswith("never_written_"))
+    assert "empty[" not in zeros and "always_ff" not in zeros + table and "numbers[3] = " in table
 
 
 def test_same_source_same_files(tmp_path: Path) -> None:
