@@ -49,6 +49,7 @@ def compress(
     settings: Settings,
     output: Path,
     report: Callable[[Record], None] = lambda record: None,
+    teacher: nn.Module | None = None,
 ) -> Compressed:
     """Prune, retrain, fine-tune and quantise a network; write ``output``, its payload and its history.
 
@@ -61,6 +62,7 @@ def compress(
         output: the description, ``NAME.json``; beside it come ``NAME.safetensors``, ``NAME.history.jsonl`` and, as
             pruned in floating point, ``NAME.pruned.pt``, a checkpoint for another run.
         report: is told of everything that goes into the history.
+        teacher: whose scores ``settings.distillation`` compares with, on the model's device; by default the model.
 
     Raises:
         CompressionError: wrong settings for these data, a layer that is not supported, the state of another run.
@@ -72,7 +74,7 @@ def compress(
     dense_correct = count_correct(model, data.test)
     dense = count_weights(model)
     files = RunFiles(output)
-    pruning = Pruning(model, training, judging, settings, files, report)
+    pruning = Pruning(model, training, judging, settings, files, report, teacher)
     outcome = pruning.run()
     files.save_pruned({name: each.cpu() for name, each in model.state_dict().items()})
     float_correct = count_correct(model, data.test)

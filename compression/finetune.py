@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 import golden
+from compression.distillation import Teacher
 from compression.float_graph import FloatGraph
 from compression.frontend import trace
 from compression.history import Record, Tuned, TuningEpoch
@@ -39,7 +40,7 @@ class FineTuning:
         files: where the run is kept.
         state: of the run, pruning being done; grows by what is done here.
         report: is told of everything that goes into the history.
-        teacher: the dense network, on the device to train on, if ``settings.distillation`` asks for it.
+        teacher: whose scores ``settings.distillation`` compares with.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class FineTuning:
         files: RunFiles,
         state: RunState,
         report: Callable[[Record], None] = lambda record: None,
-        teacher: nn.Module | None = None,
+        teacher: Teacher | None = None,
     ) -> None:
         self._training, self._judging, self._settings = training, judging, settings
         self._files, self._state, self._report, self._teacher = files, state, report, teacher

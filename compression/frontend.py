@@ -13,7 +13,7 @@ from compression.float_graph import INPUT, FloatGraph, Node, Operation, Quantisa
 from compression.fold import fold
 from compression.operators import SHAPE, Call, InputScale, is_tensor
 
-__all__ = ["trace"]
+__all__ = ["symbolic", "trace"]
 
 _TRIAL_IMAGES = 2  # more than one, so that a batch is not taken for a channel
 _FLOAT_TOLERANCE = 1e-4  # of the greatest output; float32 sums in another order differ by less
@@ -41,7 +41,7 @@ def trace(model: nn.Module, input_shape: tuple[int, int, int]) -> FloatGraph:
     pixels = torch.randint(0, 256, (_TRIAL_IMAGES, *input_shape), generator=torch.Generator().manual_seed(0)).float()
     root = type(model).__name__
     with _evaluating(model):
-        traced = _symbolic(model)
+        traced = symbolic(model)
         _propagate(traced, pixels, root)
         _order_in_place(traced)
         graph = _Translation(traced, input_shape, root).run()
@@ -57,7 +57,12 @@ class _Tracer(fx.Tracer):
         return isinstance(m, InputScale) or super().is_leaf_module(m, module_qualified_name)
 
 
-def _symbolic(model: nn.Module) -> fx.GraphModule:
+def symbolic(model: nn.Module) -> fx.GraphModule:
+    """A network as ``torch.fx`` records it; it shares the network's modules.
+
+    Raises:
+        QuantisationError: it cannot be traced.
+    """
     try:
         graph = _Tracer().trace(model)
     except Exception as error:  # whatever the network's own forward raises

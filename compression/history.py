@@ -55,7 +55,8 @@ class LayerCount:
 
 @dataclass(frozen=True)
 class Started:
-    """The dense network, before the first step; ``required`` is the least ``correct`` that a step must keep."""
+    """The dense network, before the first step; ``required`` is the least ``correct`` that a step must keep.
+    ``teacher_correct`` is what another network, that retraining compares with, gets right."""
 
     event: ClassVar[str] = "started"
     settings: dict[str, Any]
@@ -63,6 +64,7 @@ class Started:
     required: int
     images: int
     layers: dict[str, LayerCount]
+    teacher_correct: int | None = None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from typing import Literal
@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from compression.channels import load_resized, positions, remove_channels
+from compression.distillation import Teacher
 from compression.distribution import histogram_of
 from compression.errors import CompressionError
 from compression.history import (
@@ -86,6 +87,8 @@ class Pruning:
         settings: what to do.
         files: where the run is kept.
         report: is told of everything that goes into the history.
+        teacher: whose scores ``settings.distillation`` compares with, on the model's device; by default the model as
+            it is now.
 
     Raises:
         CompressionError: ``files`` hold the state of another run.
@@ -99,10 +102,11 @@ class Pruning:
         settings: Settings,
         files: RunFiles,
         report: Callable[[Record], None] = lambda record: None,
+        teacher: nn.Module | None = None,
     ) -> None:
         self._model, self._training, self._judging = model, training, judging
         self._settings, self._files, self._report = settings, files, report
-        self._teacher = deepcopy(model) if settings.distillation else None
+        self._teacher = _teacher(teacher or deepcopy(model), training, settings) if settings.distillation else None
         channels, rows, columns = training.pixels.shape[1:]
         self._shape = (channels, rows, columns)
         self._positions = positions(model, self._shape)
@@ -112,9 +116,9 @@ class Pruning:
                 raise CompressionError(f"keep: there is no layer {name!r}; the layers are {', '.join(self._dense)}.")
         images = training.pixels[: settings.calibration]
         self._methods = {name: make_method(name, model, settings, images) for name in settings.methods}
-        fingerprint = _fingerprint(model, training, judging, settings)
-        self._state = files.load(fingerprint) or self._start(fingerprint)
-        self._report(self._started(self._state.dense_correct))
+        fingerprint = _fingerprint([model, *([teacher] if teacher else [])], training, judging, settings)
+        self._state = files.load(fingerprint) or self._start(fingerprint, teacher)
+        self._report(self._started(self._state))
         self._report(self._histograms(0))
         self._restore(self._state.good)
 
@@ -134,8 +138,8 @@ class Pruning:
         return outcome
 
     @property
-    def teacher(self) -> nn.Module | None:
-        """The dense network, if retraining compares with its scores."""
+    def teacher(self) -> Teacher | None:
+        """Whose scores retraining compares with, if it does."""
         return self._teacher
 
     @property
@@ -143,19 +147,20 @@ class Pruning:
         """Where the run stands; what follows pruning keeps its own part there."""
         return self._state
 
-    def _start(self, fingerprint: str) -> RunState:
+    def _start(self, fingerprint: str, teacher: nn.Module | None) -> RunState:
         correct = count_correct(self._model, self._judging)
-        self._files.record(self._started(correct))
-        self._files.record(self._histograms(0))
         state = RunState(fingerprint, correct, _copy(self._model), _pruned_before(self._model), [])
+        state.teacher_correct = None if teacher is None else count_correct(teacher, self._judging)
+        self._files.record(self._started(state))
+        self._files.record(self._histograms(0))
         self._files.save(state)
         return state
 
-    def _started(self, correct: int) -> Started:
+    def _started(self, state: RunState) -> Started:
         """The first record; the model is still the dense one."""
-        images = len(self._judging)
+        images, correct = len(self._judging), state.dense_correct
         required = required_correct(correct, images, self._settings.max_loss)
-        return Started(asdict(self._settings), correct, required, images, self._dense)
+        return Started(asdict(self._settings), correct, required, images, self._dense, state.teacher_correct)
 
     def _histograms(self, step: int) -> Histograms:
         weights = {name: each.detach().cpu().numpy() for name, each in prunable(self._model).items()}
@@ -251,6 +256,10 @@ class Pruning:
         load_resized(self._model, state)
 
 
+def _teacher(model: nn.Module, training: LabelledImages, settings: Settings) -> Teacher:
+    return Teacher(model, training.pixels, settings.flip or settings.shift > 0, settings.precision)
+
+
 def _copy(model: nn.Module) -> StateDict:
     return {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
 
@@ -267,9 +276,12 @@ def _intersect(fixed: Masks, new: Masks) -> Masks:
     return {**fixed, **{name: mask & fixed[name] if name in fixed else mask for name, mask in new.items()}}
 
 
-def _fingerprint(model: nn.Module, training: LabelledImages, judging: LabelledImages, settings: Settings) -> str:
+def _fingerprint(
+    models: Sequence[nn.Module], training: LabelledImages, judging: LabelledImages, settings: Settings
+) -> str:
     digest = hashlib.sha256(json.dumps(asdict(settings)).encode())
-    tensors = [*_copy(model).values(), training.pixels, training.labels, judging.pixels, judging.labels]
+    states = [tensor for model in models for tensor in _copy(model).values()]
+    tensors = [*states, training.pixels, training.labels, judging.pixels, judging.labels]
     for tensor in tensors:
         digest.update(str((tensor.dtype, tuple(tensor.shape))).encode())
         digest.update(tensor.contiguous().numpy().tobytes())

@@ -42,6 +42,7 @@ class RunState:
         trial: the step under way, if its retraining has done an epoch.
         diverged: whether training left the finite numbers, which ends pruning.
         stopped: whether the end of pruning is in the history.
+        teacher_correct: the same of the teacher, if it is another network.
         tuned: stages of fine-tuning that are done, with the trainable graph as it came out.
         untuned: those of them whose training left the finite numbers.
     """
@@ -54,6 +55,7 @@ class RunState:
     trial: Trial | None = None
     diverged: bool = False
     stopped: bool = False
+    teacher_correct: int | None = None
     tuned: dict[str, StateDict] = field(default_factory=dict)
     untuned: list[str] = field(default_factory=list)
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from compression.distillation import Teacher, distance
 from compression.prune import Masks, apply_masks
 from compression.settings import Precision, Settings
 
@@ -23,10 +24,6 @@ __all__ = [
     "schedule_for",
     "train",
 ]
-
-
-TEMPERATURE = 4.0
-"""By which scores are divided before they are compared with a teacher's."""
 
 
 class DivergenceError(ArithmeticError):
@@ -60,9 +57,8 @@ class Schedule:
     cosine after that. Everything random follows ``seed``. ``smoothing`` is the share of each label that is spread over
     all classes (Szegedy et al., "Rethinking the Inception Architecture", CVPR 2016, section 7). ``precision`` is
     what convolutions and linear layers are computed in; parameters and their updates are float32 always.
-    ``distillation`` is the share of the loss that compares with a teacher's scores instead of the labels (Hinton,
-    Vinyals, Dean, "Distilling the Knowledge in a Neural Network", 2015, section 2). ``epoch_images`` ends an epoch
-    after so many images, drawn anew each time; None takes all.
+    ``distillation`` is the share of the loss that compares with a teacher's scores instead of the labels.
+    ``epoch_images`` ends an epoch after so many images, drawn anew each time; None takes all.
     """
 
     epochs: int
@@ -137,7 +133,7 @@ def train(
     report: Callable[[Epoch], None] = lambda epoch: None,
     resume: Snapshot | None = None,
     keep: Callable[[Snapshot], None] = lambda snapshot: None,
-    teacher: nn.Module | None = None,
+    teacher: Teacher | None = None,
 ) -> None:
     """Train ``model`` in place, on the device that it lies on, by the cross-entropy of its outputs.
 
@@ -149,7 +145,7 @@ def train(
         report: called after each epoch.
         resume: where an earlier call stood; ``model`` must be as it was then. The result is the same, bit for bit.
         keep: called after each epoch (behind ``report``) with what ``resume`` takes.
-        teacher: whose scores ``schedule.distillation`` compares with, on the same device; not changed.
+        teacher: whose scores ``schedule.distillation`` compares with, on the same device.
 
     Raises:
         DivergenceError: the loss or a parameter is no longer finite.
@@ -195,15 +191,19 @@ def _epoch(
     epoch: int,
     generator: torch.Generator,
     masks: Masks,
-    teacher: nn.Module | None,
+    teacher: Teacher | None,
 ) -> float:
     """One pass over the images; returns the mean loss, and stops early when it is not finite."""
     count = min(len(images), schedule.epoch_images or len(images))
     steps, total = math.ceil(count / schedule.batch), 0.0
-    for step, (pixels, labels) in enumerate(_batches(images, schedule, generator)):
+    for step, (numbers, pixels) in enumerate(_batches(images, schedule, generator)):
         for group in optimiser.param_groups:
             group["lr"] = schedule.rate((epoch * steps + step + 1) / (schedule.epochs * steps + 1))
-        total += _step(model, optimiser, pixels, labels, schedule, teacher) * len(labels)
+        wanted = None
+        pixels = pixels.to(_device(model), memory_format=torch.channels_last)
+        if teacher is not None and schedule.distillation:
+            wanted = teacher.scores(pixels, numbers)
+        total += _step(model, optimiser, pixels, images.labels[numbers], schedule, wanted) * len(numbers)
         if not math.isfinite(total):
             break
         apply_masks(model, masks)
@@ -232,36 +232,28 @@ def _step(
     pixels: torch.Tensor,
     labels: torch.Tensor,
     schedule: Schedule,
-    teacher: nn.Module | None,
+    wanted: torch.Tensor | None,
 ) -> float:
-    device = _device(model)
-    pixels, labels = pixels.to(device, memory_format=torch.channels_last), labels.to(device)
-    with torch.autocast(device.type, torch.bfloat16, enabled=schedule.precision == "bfloat16"):
+    """One step of the optimiser; ``wanted`` are a teacher's scores."""
+    with torch.autocast(pixels.device.type, torch.bfloat16, enabled=schedule.precision == "bfloat16"):
         scores = model(pixels).float()
-    loss = nn.functional.cross_entropy(scores, labels, label_smoothing=schedule.smoothing)
-    if teacher is not None and schedule.distillation:
-        loss = loss + schedule.distillation * (_distance(scores, teacher, pixels, schedule) - loss)
+    loss = nn.functional.cross_entropy(scores, labels.to(scores.device), label_smoothing=schedule.smoothing)
+    if wanted is not None:
+        loss = loss + schedule.distillation * (distance(scores, wanted) - loss)
     optimiser.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     optimiser.step()
     return float(loss.detach())
 
 
-def _distance(scores: torch.Tensor, teacher: nn.Module, pixels: torch.Tensor, schedule: Schedule) -> torch.Tensor:
-    """How far the scores are from the teacher's, both softened; scaled so that gradients do not shrink with it."""
-    with torch.no_grad(), torch.autocast(pixels.device.type, torch.bfloat16, enabled=schedule.precision == "bfloat16"):
-        wanted = teacher.eval()(pixels).float()
-    softened, wanted = (nn.functional.log_softmax(each / TEMPERATURE, 1) for each in (scores, wanted))
-    return TEMPERATURE**2 * nn.functional.kl_div(softened, wanted, reduction="batchmean", log_target=True)
-
-
 def _batches(
     images: LabelledImages, schedule: Schedule, generator: torch.Generator
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Numbers and float pixels of the images in each batch of an epoch."""
     order = torch.randperm(len(images), generator=generator)[: schedule.epoch_images]
     for first in range(0, len(order), schedule.batch):
         chosen = order[first : first + schedule.batch]
-        yield _augment(images.pixels[chosen], schedule.augmentation, generator).float(), images.labels[chosen]
+        yield chosen, _augment(images.pixels[chosen], schedule.augmentation, generator).float()
 
 
 def _augment(pixels: torch.Tensor, augmentation: Augmentation, generator: torch.Generator) -> torch.Tensor:

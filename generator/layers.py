@@ -56,17 +56,34 @@ class FeatureLayout:
 
 @dataclass(frozen=True)
 class Pool:
-    """Pooling fused behind a convolution, windows side by side; `size` 1 is none.
+    """Pooling fused behind a convolution; `size` 1 is none.
 
     An average is clamp(round_half_even(sum * multiplier / 2**shift), minimum, maximum).
+
+    Attributes:
+        size: rows and columns of a window.
+        stride: from one window to the next, in both directions.
+        top, left: how far the first window begins before the map.
     """
 
     size: int = 1
+    stride: int = 1
+    top: int = 0
+    left: int = 0
     average: bool = False
     multiplier: int = 1
     shift: int = 0
     minimum: int = 0
     maximum: int = 0
+
+    def ends(self, place: int, before: int) -> bool:
+        """Whether a window ends in this row (or column); the first one begins `before` it."""
+        begun = place + before + 1 - self.size
+        return begun >= 0 and begun % self.stride == 0
+
+    def windows(self, length: int, before: int) -> int:
+        """Windows that end within so many rows (or columns)."""
+        return max(0, (length + before - self.size) // self.stride + 1)
 
 
 @dataclass(frozen=True)
@@ -146,12 +163,12 @@ class ConvolverLayer:
     @property
     def pooled_height(self) -> int:
         """Rows of what leaves the engine."""
-        return self.out_height // self.pool.size
+        return self.pool.windows(self.out_height, self.pool.top)
 
     @property
     def pooled_width(self) -> int:
         """Columns of what leaves the engine."""
-        return self.out_width // self.pool.size
+        return self.pool.windows(self.out_width, self.pool.left)
 
     @property
     def macs(self) -> int:

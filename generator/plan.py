@@ -170,21 +170,7 @@ def _plain_convolver_layer(network: Network, layer: ConvLayer, layout: FeatureLa
 
 
 def _with_pool(network: Network, layer: ConvolverLayer, pool: _PoolLayer) -> ConvolverLayer:
-    if isinstance(pool, GlobalAveragePoolLayer):
-        kernel: tuple[int, int] = (layer.out_height, layer.out_width)
-        stride = kernel
-    else:
-        kernel, stride = pool.kernel, pool.stride
-        _check(pool.name, [(not any(pool.padding), "padding", lambda: f"must be 0, not {pool.padding}")])
-    _check(
-        pool.name,
-        [
-            (kernel[0] == kernel[1], "kernel", lambda: f"windows must be square, not {kernel}"),
-            (kernel == stride, "stride", lambda: f"windows must lie side by side, not {kernel} every {stride}"),
-            (kernel[0] <= 31, "kernel", lambda: f"must be 31 at most, not {kernel[0]}"),
-        ],
-    )
-    fused = Pool(size=kernel[0])
+    fused = _windows(network, layer, pool)
     signed = layer.output_signed
     if not isinstance(pool, MaxPoolLayer):
         requantise = network.requantise(pool.name)
@@ -200,9 +186,47 @@ def _with_pool(network: Network, layer: ConvolverLayer, pool: _PoolLayer) -> Con
                 (requantise.minimum <= 0 <= requantise.maximum, "requantise", lambda: "minimum..maximum must hold 0"),
             ],
         )
-        fused = Pool(kernel[0], True, multiplier, shift, int(requantise.minimum), int(requantise.maximum))
+        fused = replace(
+            fused,
+            average=True,
+            multiplier=multiplier,
+            shift=shift,
+            minimum=int(requantise.minimum),
+            maximum=int(requantise.maximum),
+        )
         signed = pool.output.dtype == "int8"
     return replace(layer, target=pool.name, pool=fused, output_signed=signed)
+
+
+def _windows(network: Network, layer: ConvolverLayer, pool: _PoolLayer) -> Pool:
+    """A pooling layer's windows, without what an average does with their sums."""
+    if isinstance(pool, GlobalAveragePoolLayer):
+        kernel = stride = (layer.out_height, layer.out_width)
+        top, left = 0, 0
+    else:
+        kernel, stride, (top, left, _, _) = pool.kernel, pool.stride, pool.padding
+    fused = Pool(kernel[0], stride[0], top, left)
+    shape = (layer.weights.shape[0], fused.windows(layer.out_height, top), fused.windows(layer.out_width, left))
+    _check(
+        pool.name,
+        [
+            (kernel[0] == kernel[1], "kernel", lambda: f"windows must be square, not {kernel}"),
+            (stride[0] == stride[1], "stride", lambda: f"rows and columns must agree, not {stride}"),
+            (max(*kernel, *stride) <= 31, "kernel", lambda: f"must be 31 at most, not {kernel} every {stride}"),
+            (
+                kernel[0] <= 2 * stride[0],
+                "stride",
+                lambda: f"a window may overlap its neighbours only, not {kernel} every {stride}",
+            ),
+            (max(top, left) < stride[0], "padding", lambda: f"must be less than the stride, not {(top, left)}"),
+            (
+                shape == network.shapes[pool.name],
+                "padding",
+                lambda: "windows must not reach beyond the right and the lower edge",
+            ),
+        ],
+    )
+    return fused
 
 
 def _with_add(

@@ -180,13 +180,13 @@ def _convolver_pe(
 def _post_channel(schedule: ConvolverSchedule, lanes: int) -> list[tuple[tuple[list[str], list[str]], int]]:
     """Steps of the post-processing of one output channel: ((streams read, streams written), times)."""
     layer = schedule.layer
-    size, stride, pitch = layer.pool.size, layer.stride, layer.input.width
+    pool, stride, pitch = layer.pool, layer.stride, layer.input.width
     steps: list[tuple[tuple[list[str], list[str]], int]] = []
     filled = 0
     for position in range(layer.positions):
         y, x = divmod(position, pitch)
         on_grid = x < layer.virtual_width and x % stride == 0 and y % stride == 0
-        window_ends = (x // stride) % size == size - 1 and (y // stride) % size == size - 1
+        window_ends = pool.ends(y // stride, pool.top) and pool.ends(x // stride, pool.left)
         reads = (["scales"] if position == 0 else []) + (["tile_sums"] if position % lanes == 0 else [])
         if on_grid and window_ends:
             reads += ["addends"] if layer.add and filled == 0 else []

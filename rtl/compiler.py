@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rtl.arguments import Arguments, add_arguments, read_in_next_step
-from rtl.control import argument_kinds, build_control
+from rtl.control import AccessUnit, argument_kinds, build_control
 from rtl.dataflow import Network, build_network, emit_top
 from rtl.design import ControlPorts, Design, Fifo, Instance, StepTiming
 from rtl.emit import emit_process
@@ -37,7 +37,7 @@ _LIBRARY = Path(__file__).parent / "library"
 
 @dataclass(frozen=True)
 class _Compiled:
-    """A design in memory: processes and their modules by symbol, and the files' texts by name."""
+    """A design in memory: processes and their modules by symbol, the files' texts by name, what accesses memory."""
 
     source: SourceModule
     processes: dict[str, Process]
@@ -45,6 +45,7 @@ class _Compiled:
     network: Network
     texts: dict[str, str]
     control: ControlPorts | None
+    units: list[AccessUnit]
 
 
 def compile_cpp(
@@ -99,7 +100,9 @@ def compile_with_report(
     """
     compiled = _compile(source, top, include, defines or {}, clock_mhz)
     design = _design(compiled, output or Path())
-    report = build_report(compiled.source, compiled.processes, compiled.modules, compiled.network, clock_mhz)
+    report = build_report(
+        compiled.source, compiled.processes, compiled.modules, compiled.network, clock_mhz, compiled.units
+    )
     if output is not None:
         documents = {"design.json": design, "report.json": report}
         texts = {name: model.model_dump_json(indent=2) + "\n" for name, model in documents.items()}
@@ -145,7 +148,8 @@ def _compile(
     for name in dict.fromkeys([*(control.library if control else []), "rtl_fifo"]):
         texts[name] = (_LIBRARY / f"{name}.sv").read_text()
     files = {f"{name}.sv": text for name, text in texts.items()}
-    return _Compiled(lowered, processes, modules, network, files, control.described if control else None)
+    described, units = (control.described, control.units) if control else (None, [])
+    return _Compiled(lowered, processes, modules, network, files, described, units)
 
 
 def _interface(lowered: SourceModule, top: Function, functions: Mapping[str, Function]) -> Interface | None:

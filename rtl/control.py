@@ -17,11 +17,40 @@ from rtl.printer import Printer, dimension
 from rtl.process import Port, Process
 from rtl.registers import emit_registers, lay_out, lite_ports
 
-__all__ = ["Control", "argument_kinds", "build_control"]
+__all__ = ["AccessUnit", "Control", "argument_kinds", "build_control"]
 
 _STREAM = Argument("", "stream", 0, 0, False)
 _FIXED = {"ID": (1, 0), "LOCK": (1, 0), "CACHE": (4, 3), "PROT": (3, 0), "QOS": (4, 0), "REGION": (4, 0)}
 """Signals of the address channels with their bits and their value: bufferable, modifiable, no protection."""
+
+
+@dataclass(frozen=True)
+class AccessUnit:
+    """What makes bursts of a process' reads, or of its writes, by one pointer.
+
+    Attributes:
+        bundle: name of the AXI4 master port that it shares.
+        bits: of a word.
+        instance: of the process.
+        symbol: of the process.
+        pointer: the top's parameter.
+        port: the process' stream of requests or of words to store.
+        burst: most words of a burst.
+        outstanding: most bursts that have not been answered.
+        latency: clocks that are hidden between the request of a word and its use; 0 where each access waits.
+        ordered: the process reads and writes by the pointer, and each access waits for the one before it.
+    """
+
+    bundle: str
+    bits: int
+    instance: str
+    symbol: str
+    pointer: str
+    port: Port
+    burst: int
+    outstanding: int
+    latency: int
+    ordered: bool
 
 
 @dataclass
@@ -35,6 +64,7 @@ class Control:
         texts: further modules, by name.
         library: modules of the library that they need.
         described: the same for design.json.
+        units: what accesses memory, by port.
     """
 
     described: ControlPorts
@@ -43,6 +73,7 @@ class Control:
     unused: list[str] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
     library: list[str] = field(default_factory=list)
+    units: list[AccessUnit] = field(default_factory=list)
 
 
 def argument_kinds(calls: Sequence[ProcessCall], interface: Interface) -> dict[str, dict[int, Argument]]:
@@ -121,6 +152,12 @@ class _Unit:
     def master(self) -> Master:
         assert self.argument.master
         return self.argument.master
+
+    def described(self, burst: int, outstanding: int, latency: int = 0) -> AccessUnit:
+        """For the report."""
+        argument, call = self.argument, self.call
+        place = (self.master.bundle, 8 * argument.bytes, call.name, call.call.op, argument.name, self.port)
+        return AccessUnit(*place, burst, outstanding, latency, self.ordered)
 
 
 class _Builder:
@@ -436,13 +473,10 @@ class _Builder:
         name, size = unit.name, unit.argument.bytes
         data = f"{unit.call.name}_{unit.port.name.removesuffix('_request')}_data"
         width = unit.port.bits - unit.ordered
-        alone = unit.ordered or not self._streamed(unit)
-        parameters = {
-            "INDEX": width,
-            "BYTES": size,
-            "BURST": 1 if alone else unit.master.read_burst,
-            "OUTSTANDING": unit.master.read_outstanding,
-        }
+        latency = None if unit.ordered else self._hidden(unit)
+        burst, outstanding = 1 if latency is None else unit.master.read_burst, unit.master.read_outstanding
+        self.control.units.append(unit.described(burst, outstanding, latency or 0))
+        parameters = {"INDEX": width, "BYTES": size, "BURST": burst, "OUTSTANDING": outstanding}
         pins = [".clk(ap_clk)", ".rst_n(ap_rst_n)", f".base(base_{unit.argument.name})"]
         pins += [f".request_din({name}_din[{width - 1}:0])", f".request_write({name}_write)"]
         pins += [f".request_full_n({name}_full_n)"]
@@ -461,22 +495,19 @@ class _Builder:
         ]
         self.control.unused += [f"{name}_din[{width}]"] if unit.ordered else []
 
-    def _streamed(self, unit: _Unit) -> bool:
-        """The process asks on while words are on their way."""
+    def _hidden(self, unit: _Unit) -> int | None:
+        """Clocks for which the process asks on while a word is on its way; None where it waits for each."""
         ports = self._processes[unit.call.call.op].ports
-        return any(port.answers == unit.port.name for port in ports)
+        return next((port.latency for port in ports if port.answers == unit.port.name), None)
 
     def _writer_lines(self, unit: _Unit) -> None:
         name, size = unit.name, unit.argument.bytes
         stored = f"{unit.call.name}_{unit.port.name.removesuffix('_store')}_stored"
         width = unit.port.bits - unit.ordered - 9 * size
-        parameters = {
-            "INDEX": width,
-            "BYTES": size,
-            "BURST": 1 if unit.ordered else unit.master.write_burst,
-            "OUTSTANDING": unit.master.write_outstanding,
-            "REPORTS": "1'b1" if unit.ordered else "1'b0",
-        }
+        burst, outstanding = 1 if unit.ordered else unit.master.write_burst, unit.master.write_outstanding
+        self.control.units.append(unit.described(burst, outstanding))
+        parameters: dict[str, object] = {"INDEX": width, "BYTES": size, "BURST": burst, "OUTSTANDING": outstanding}
+        parameters["REPORTS"] = "1'b1" if unit.ordered else "1'b0"
         pins = [".clk(ap_clk)", ".rst_n(ap_rst_n)", f".base(base_{unit.argument.name})"]
         pins += [f".store_din({name}_din[{width + 9 * size - 1}:0])", f".store_write({name}_write)"]
         pins += [f".store_full_n({name}_full_n)", f".idle({name}_idle)"]

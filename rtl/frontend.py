@@ -22,7 +22,7 @@ from rtl.errors import CompileError
 from rtl.hierarchy import Hierarchy, find_hierarchy
 from rtl.interfaces import describe_source, has_start
 from rtl.pragmas import Pragma, check_pragmas, function_of, unroll_factor
-from rtl.preprocessed import PROBE, evaluated, read_preprocessed
+from rtl.preprocessed import PROBE, Preprocessed, evaluated, placed, read_preprocessed, without_marks
 from rtl.strip_mining import PartialLoop, strip_mine
 
 __all__ = ["INCLUDE_DIR", "SourceLoop", "SourceModule", "lower"]
@@ -163,13 +163,32 @@ def _described(source: Path, top: str, include: Sequence[Path], defines: Mapping
 
 def _compiled(source: Path, include: Sequence[Path], defines: Mapping[str, str]) -> tuple[list[str], list[Pragma]]:
     """Lines of clang's IR, and the pragmas of the files that contributed to it."""
-    read = read_preprocessed(_clang(source, include, defines, ["-E", "-dD"]), Path.cwd())
+    text = _clang(source, include, defines, ["-E", "-dD"])
+    unmarked: set[tuple[str, int]] | None = set()
+    while True:
+        read = read_preprocessed(text, Path.cwd(), unmarked)
+        try:
+            marked = _unit(read, include)
+            break
+        except CompileError as error:
+            if unmarked is None or not any(pragma.mark for pragma in read.pragmas):
+                raise
+            # Where no statement can stand, lines say what a pragma means. An `else` may follow it, on another line.
+            place = (str(Path.cwd() / error.file), error.line)
+            known = place in {(pragma.file, pragma.line) for pragma in read.pragmas if pragma.mark}
+            unmarked = unmarked | {place} if known else None
+    lines = without_marks(marked)
+    files = _Metadata(lines).files()
+    pragmas = placed([pragma for pragma in read.pragmas if pragma.file in files], marked)
+    return lines, evaluated(pragmas, lines)
+
+
+def _unit(read: Preprocessed, include: Sequence[Path]) -> list[str]:
+    """Lines of the IR of a preprocessed translation unit."""
     with tempfile.TemporaryDirectory() as folder:
         unit = Path(folder) / "unit.cpp"
         unit.write_text(read.text)
-        lines = _clang(unit, include, {}).splitlines()
-    files = _Metadata(lines).files()
-    return lines, evaluated([pragma for pragma in read.pragmas if pragma.file in files], lines)
+        return _clang(unit, include, {}).splitlines()
 
 
 def _clang(
@@ -210,13 +229,14 @@ class _LoopRange:
 
 @dataclass(frozen=True)
 class _Loops:
-    """Loops with cuts and UNROLL's factor, in the order of the numbers that the cuts name; all loops.
+    """Loops with cuts and UNROLL's factor, in the order of the numbers that the cuts name; all loops by their nodes.
 
     A template's instances share a number, unless their factors differ.
     """
 
     marked: list[tuple[_LoopRange | None, int]]
-    all: list[_LoopRange]
+    all: dict[int, _LoopRange | None]
+    functions: dict[int, str]
 
 
 class _Metadata:
@@ -312,7 +332,8 @@ def _mark_loops(lines: list[str], metadata: _Metadata, unrolls: Sequence[Pragma]
             label = _body_label(lines, start, end, header)
             inserts[node] = f"{start}:{label}"
             bodies[node] = (symbol, header, label)
-    unrolled = _unrolled_loops(loops, {node: body[0] for node, body in bodies.items()}, unrolls)
+    functions = {node: body[0] for node, body in bodies.items()}
+    unrolled = _unrolled_loops(loops, functions, unrolls)
     factors = {node: factor for node, pragma in unrolled.items() if (factor := unroll_factor(pragma))}
     marked = [node for node in loops if node not in unrolled or node in factors]
     ranges: dict[tuple[_LoopRange | None, int], int] = {}  # numbers of loops and their factors
@@ -327,7 +348,7 @@ def _mark_loops(lines: list[str], metadata: _Metadata, unrolls: Sequence[Pragma]
     disable = _set_loop_metadata(lines, loops, unrolled)
     lines += [f"!{outer} = distinct !{{!{outer}, !{disable}}}" for outer in range(free, free + len(factors))]
     lines += [f'!{free - len(ranges) + number} = !{{!"rtl.loop.{number}"}}' for number in ranges.values()]
-    return _Loops(list(ranges), [place for place in loops.values() if place])
+    return _Loops(list(ranges), loops, functions)
 
 
 def _loops_of(lines: Sequence[str], start: int, end: int) -> Iterator[tuple[str, int]]:
@@ -369,11 +390,8 @@ def _unrolled_loops(
     for pragma in unrolls:
         if re.search(r"\boff\b", pragma.arguments, re.IGNORECASE) or unroll_factor(pragma) == 1:
             continue
-        around = {
-            node: place
-            for node, place in loops.items()
-            if place and place.holds(pragma) and pragma.function in ("", functions[node])
-        }
+        own = {node: place for node, place in loops.items() if pragma.function in ("", functions[node])}
+        around = _around(pragma, own, functions)
         if pragma.function and not around:
             message = "the factor differs between instances, and which loop is meant cannot be told"
             raise CompileError(pragma.file, pragma.line, message)
@@ -383,6 +401,14 @@ def _unrolled_loops(
     return chosen
 
 
+def _around(
+    pragma: Pragma, loops: Mapping[int, _LoopRange | None], functions: Mapping[int, str]
+) -> dict[int, _LoopRange]:
+    """The loops whose lines hold a pragma: of the functions that it stands in, or what a lambda of such stands in."""
+    around = {node: place for node, place in loops.items() if place and place.holds(pragma)}
+    return {node: place for node, place in around.items() if functions[node] in pragma.inside} or around
+
+
 def _pipelines(
     loops: _Loops, starts: Sequence[tuple[str, int]], pragmas: Sequence[Pragma]
 ) -> tuple[list[SourceLoop], dict[tuple[str, int], Pragma]]:
@@ -390,9 +416,9 @@ def _pipelines(
     inside: dict[_LoopRange | None, Pragma] = {}
     functions: dict[tuple[str, int], Pragma] = {}
     for pragma in pragmas:
-        around = [place for place in loops.all if place.holds(pragma)]
+        around = _around(pragma, loops.all, loops.functions)
         if around:
-            inside[max(around, key=lambda place: place.start)] = pragma
+            inside[max(around.values(), key=lambda place: place.start)] = pragma
             continue
         start = function_of(pragma, starts)
         if start:

@@ -135,6 +135,7 @@ class Instruction(Value):
         derived: it stands in no block; it is made from its operands wherever it is used.
         loop: of cut, the number of the loop of the source whose body it starts.
         sides: of read and write, the side channels of a word that is an hls::axis: AXI signal and bits.
+        at_once: of load and store, it is of a structure or an array as a whole.
     """
 
     op: str
@@ -147,6 +148,7 @@ class Instruction(Value):
     derived: bool = False
     loop: int | None = None
     sides: tuple[tuple[str, int], ...] = ()
+    at_once: bool = False
 
 
 @dataclass(eq=False)

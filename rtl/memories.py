@@ -8,7 +8,7 @@ by constants, become memories of their own. What no variable index reaches becom
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from rtl.errors import CompileError
@@ -86,6 +86,10 @@ class MemoryMap:
     def constant(self, address: Address) -> int:
         """The number at a place that never changes."""
         return self._constants[id(address)]
+
+    def forget(self, unwritten: Collection[Memory]) -> None:
+        """Takes memories out of the list: nothing is ever written there, so every word is read as 0."""
+        self.memories = [memory for memory in self.memories if memory not in unwritten]
 
     def _split(self, item: MemoryObject, uses: Sequence[_Use]) -> None:
         if item.constant and not any(use.terms for use in uses):

@@ -24,6 +24,7 @@ from rtl.ir import (
     Value,
 )
 from rtl.locations import Locations
+from rtl.pieces import WHOLE_ARRAY
 from rtl.tokens import ArrayType, Cursor, IntType, StructType, Type, constant_bytes, field_offsets
 
 __all__ = ["CallInstruction", "parse_module"]
@@ -35,6 +36,7 @@ _STRUCT = re.compile(r'^(%(?:"[^"]*"|[\w.$-]+)) = type (.*)$')
 _DBG = re.compile(r"!dbg !(\d+)")
 _LOOP = re.compile(r"!rtl\.loop !(\d+)")
 _METADATA_TAIL = re.compile(r", ![\w.]+ !.*$")
+_LONGEST_COPY = 1 << 16  # bytes
 _BINARY = "add sub mul udiv sdiv urem srem shl lshr ashr and or xor"
 _CASTS = frozenset(["trunc", "zext", "sext"])
 _FLAGS = ("nuw", "nsw", "exact", "disjoint", "nneg", "samesign", "inbounds", "nusw", "inrange")
@@ -103,6 +105,7 @@ class _FunctionReader:
         self._blocks: dict[str, Block] = {}
         self._objects: list[MemoryObject] = []
         self._place = Place()
+        self._here = Block("")
         self._late: list[Callable[[], None]] = []
 
     def read(self) -> Function:
@@ -174,6 +177,7 @@ class _FunctionReader:
         if opcode in ("br", "switch", "ret", "unreachable"):
             block.branch = self._branch(opcode, cursor)
             return
+        self._here = block
         value = self._phi(result, cursor, block) if opcode == "phi" else self._operation(opcode, result, cursor)
         if isinstance(value, Instruction):
             mark = _LOOP.search(line)
@@ -393,9 +397,7 @@ class _FunctionReader:
         if callee.startswith("llvm.") and name in _INTRINSICS.split():
             return self._intrinsic(name, width, result, cursor)
         if callee.startswith(("llvm.memcpy", "llvm.memset", "llvm.memmove")):
-            raise self._error(
-                "a whole array is copied or set at once; write a loop (#pragma HLS UNROLL makes it take no time)"
-            )
+            return self._copy(callee.startswith("llvm.memset"), cursor)
         if callee == "rtl_refuse_mixed_sign_division":
             raise self._error(
                 "a number that may be negative is divided by or into an unsigned one; convert one of them"
@@ -407,6 +409,41 @@ class _FunctionReader:
         if callee.startswith("llvm."):
             raise self._error(f"LLVM's '{callee}' has no hardware here")
         return self._process_call(callee, cursor)
+
+    def _copy(self, sets: bool, cursor: Cursor) -> Instruction:
+        """A structure that is copied, or set to equal bytes, at once: one load and one store of all its bits.
+
+        `rtl.pieces` cuts them, and refuses whole arrays.
+        """
+        cursor.take("(")
+        target = self._pointer_argument(cursor)
+        given = self._number_argument(cursor) if sets else self._pointer_argument(cursor)
+        size = self._number_argument(cursor)
+        if given is None or not isinstance(size, Constant) or size.number > _LONGEST_COPY:
+            raise self._error(WHOLE_ARRAY)
+        store = Instruction(0, "store", [], "", self._place, pointer=target, at_once=True)
+        if isinstance(given, Pointer):
+            load = Instruction(8 * size.number, "load", [], "", self._place, pointer=given, at_once=True)
+            self._here.instructions.append(load)
+            store.operands = [load]
+        else:
+            store.operands = [Constant(8 * size.number, int.from_bytes(bytes([given.number]) * size.number, "little"))]
+        return store
+
+    def _pointer_argument(self, cursor: Cursor) -> Pointer:
+        cursor.type()
+        while not cursor.peek().startswith(("%", "@", "getelementptr")):
+            cursor.next()  # attributes
+        pointer = self._pointer(cursor)
+        cursor.take(",")
+        return pointer
+
+    def _number_argument(self, cursor: Cursor) -> Constant | None:
+        kind = self._int_type(cursor)
+        cursor.skip_flags("noundef")
+        token = cursor.next()
+        cursor.take(",")
+        return None if token.startswith("%") else self._constant(token, kind)
 
     def _intrinsic(self, name: str, width: int, result: str, cursor: Cursor) -> Instruction:
         instruction = self._new(name, width, result)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from rtl.errors import CompileError
 from rtl.ir import Address, Constant, Function, Instruction, MemoryObject, Place, Pointer, Value
 from rtl.memories import linear_terms
+from rtl.pieces import WHOLE_ARRAY, bits_of
 from rtl.pragmas import Pragma
 from rtl.storage import Line, function_at, is_called, partition, variable_of
 
@@ -33,7 +34,7 @@ def partition_arrays(
         lines: file and line of everything that the process does.
 
     Raises:
-        CompileError: a dimension that the array does not have.
+        CompileError: a dimension that the array does not have; what is taken apart is copied as a whole.
     """
     inside = {function_at(functions, line) for line in lines}
     for pragma in pragmas:
@@ -56,6 +57,7 @@ class _Split:
     Attributes:
         item: the array.
         parts: one array for each index; the dimension stays, with one index.
+        stride: bytes from one index to the next.
         outside: stands for indices that do not exist; it is never inside this.
     """
 
@@ -63,7 +65,7 @@ class _Split:
         self.item = item
         self._count = item.dimensions[dimension]
         self._outer = item.size // math.prod(item.dimensions[:dimension])  # bytes of all indices
-        self._stride = self._outer // self._count
+        self.stride = self._outer // self._count
         sizes = [1 if number == dimension else size for number, size in enumerate(item.dimensions)]
         self.parts = [
             MemoryObject(
@@ -80,37 +82,37 @@ class _Split:
         self.outside = MemoryObject(0, f"{item.name}_outside", item.size, None, False, item.element_bytes)
 
     def _bytes(self, index: int) -> bytes | None:
-        data, start = self.item.initial, index * self._stride
+        data, start = self.item.initial, index * self.stride
         if data is None:
             return None
-        return b"".join(data[at : at + self._stride] for at in range(start, len(data), self._outer))
+        return b"".join(data[at : at + self.stride] for at in range(start, len(data), self._outer))
 
     def choices(self, address: Address) -> list[tuple[Value | None, Address]]:
         """What an address of the array is, as those of a `Pointer`: the last one is outside, or the only one."""
         offset, terms = linear_terms(address)
-        outside: tuple[None, Address] = (None, Address(self.outside, self.item.size + offset % self._stride))
+        outside: tuple[None, Address] = (None, Address(self.outside, self.item.size + offset % self.stride))
         if not terms and not 0 <= offset < self.item.size:
             return [outside]
         outer = tuple((factor // self._count, value) for factor, value in terms if factor % self._outer == 0)
-        own = tuple((factor, value) for factor, value in terms if factor % self._outer and factor % self._stride == 0)
-        inner = tuple((factor, value) for factor, value in terms if factor % self._stride)
+        own = tuple((factor, value) for factor, value in terms if factor % self._outer and factor % self.stride == 0)
+        inner = tuple((factor, value) for factor, value in terms if factor % self.stride)
         found: list[tuple[Value | None, Address]] = []
         for constant in self._constants(offset, bool(own), bool(inner)):
             for index in range(self._count) if own else [constant.own]:
-                guards = _in_range(inner, constant.inner, self._stride) if constant.inner_is_open else []
-                guards += [_compared("eq", _sum(own, self._stride), index - constant.own)] if own else []
-                place = constant.outer * self._stride + constant.inner
+                guards = _in_range(inner, constant.inner, self.stride) if constant.inner_is_open else []
+                guards += [_compared("eq", _sum(own, self.stride), index - constant.own)] if own else []
+                place = constant.outer * self.stride + constant.inner
                 found.append((_all(guards), Address(self.parts[index], place, (*outer, *inner))))
         return found if found[-1][0] is None else [*found, outside]
 
     def _constants(self, offset: int, own: bool, inner: bool) -> Iterator[_Constants]:
         """A constant offset as indices. `a[i][j - 1]` and `a[i - 1][j + n - 1]` have the same: each is tried."""
-        rest = offset % self._stride
+        rest = offset % self.stride
         for carry in (0, 1) if inner and rest else (0,):
-            outer, index = divmod(offset // self._stride + carry, self._count)
+            outer, index = divmod(offset // self.stride + carry, self._count)
             for over in (0, 1) if own and index else (0,):
                 yield _Constants(
-                    outer + over, index - over * self._count, rest - carry * self._stride, bool(inner and rest)
+                    outer + over, index - over * self._count, rest - carry * self.stride, bool(inner and rest)
                 )
 
 
@@ -134,7 +136,16 @@ def _replace(function: Function, split: _Split) -> None:
     for block in function.blocks:
         for instruction in block.instructions:
             if instruction.pointer is not None:
+                _check(instruction, split)
                 instruction.pointer = Pointer(0, tuple(_chosen(instruction.pointer, split)))
+
+
+def _check(instruction: Instruction, split: _Split) -> None:
+    """An access is of no more than a part."""
+    assert instruction.pointer
+    meant = any(address.base is split.item for _, address in instruction.pointer.choices)
+    if meant and instruction.at_once and bits_of(instruction) > 8 * split.stride:
+        raise CompileError(instruction.place.file, instruction.place.line, WHOLE_ARRAY)
 
 
 def _chosen(pointer: Pointer, split: _Split) -> Iterator[tuple[Value | None, Address]]:

@@ -1,9 +1,9 @@
 """Accesses of the same bytes in words of different sizes, cut into pieces that no other access cuts.
 
-LLVM copies a structure in words that hold several of its fields, or halves of them. Every such load becomes one load
-for each piece, and their concatenation; a store becomes a store for each piece. Words that are longer than the stride
-of an index, as where arrays of different elements share a structure, are left to be refused: pieces of them would all
-be in one memory, which would need as many ports.
+LLVM copies a structure in words that hold several of its fields, or halves of them, or as a whole. Every such load
+becomes one load for each piece, and their concatenation; a store becomes a store for each piece. Words that are longer
+than the stride of an index, as where arrays of different elements share a structure, are left to be refused: pieces of
+them would all be in one memory, which would need as many ports.
 """
 
 from __future__ import annotations
@@ -12,14 +12,21 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from rtl.errors import CompileError
 from rtl.ir import Address, Block, Constant, Function, Instruction, MemoryObject, Pointer, Value
 from rtl.memories import linear_terms
 
-__all__ = ["cut_words"]
+__all__ = ["WHOLE_ARRAY", "bits_of", "cut_words"]
+
+WHOLE_ARRAY = "a whole array is copied or set at once; write a loop (#pragma HLS UNROLL makes it take no time)"
 
 
 def cut_words(function: Function) -> None:
-    """Changes a process so that accesses of an object meet in whole words or not at all."""
+    """Changes a process so that accesses of an object meet in whole words or not at all.
+
+    Raises:
+        CompileError: an array with an index that varies is copied as a whole.
+    """
     accesses = list(_accesses(function))
     borders = _borders(accesses)
     accesses = [access for access in accesses if all(item in borders for item, _ in access.starts)]
@@ -80,10 +87,11 @@ def _accesses(function: Function) -> Iterator[_Access]:
                 if isinstance(address.base, MemoryObject):
                     starts.append((address.base, offset))
             if len(starts) == len(item.pointer.choices):
-                yield _Access(item, tuple(starts), -(-_bits(item) // 8))
+                yield _Access(item, tuple(starts), -(-bits_of(item) // 8))
 
 
-def _bits(instruction: Instruction) -> int:
+def bits_of(instruction: Instruction) -> int:
+    """Of the word that a load or store moves."""
     return instruction.width if instruction.op == "load" else instruction.operands[0].width
 
 
@@ -97,6 +105,9 @@ def _borders(accesses: list[_Access]) -> dict[MemoryObject, _Borders]:
             strides.setdefault(address.base, []).extend(abs(factor) for factor, _ in linear_terms(address)[1])
     steps = {item: math.gcd(*factors) or max(item.size, 1) for item, factors in strides.items()}
     longer = {item for access in accesses for item, _ in access.starts if access.size > steps[item]}
+    for access in accesses:
+        if access.instruction.at_once and any(item in longer for item, _ in access.starts):
+            raise CompileError(access.instruction.place.file, access.instruction.place.line, WHOLE_ARRAY)
     found = {item: _Borders(step) for item, step in steps.items() if item not in longer}
     for access in accesses:
         for item, start in access.starts:
@@ -120,12 +131,12 @@ def _rewritten(block: Block, cuts: dict[int, list[int]]) -> Iterator[Instruction
 def _pieces(item: Instruction, cuts: list[int]) -> Iterator[tuple[int, int, Pointer]]:
     """Of each piece the first byte in the word, its bits, and its address."""
     assert item.pointer
-    for first, end in zip([0, *cuts], [*cuts, -(-_bits(item) // 8)], strict=True):
+    for first, end in zip([0, *cuts], [*cuts, -(-bits_of(item) // 8)], strict=True):
         choices = tuple(
             (guard, Address(address.base, address.offset + first, address.terms))
             for guard, address in item.pointer.choices
         )
-        yield first, min(8 * end, _bits(item)) - 8 * first, Pointer(0, choices)
+        yield first, min(8 * end, bits_of(item)) - 8 * first, Pointer(0, choices)
 
 
 def _made(like: Instruction, op: str, width: int, operands: list[Value], pointer: Pointer | None = None) -> Instruction:

@@ -24,6 +24,8 @@ class Pragma:
         name: in capitals.
         arguments: the rest of the line.
         function: symbol of the instance of a template that it means; empty for all of them.
+        mark: number of what stands in its place for clang; 0 where nothing can.
+        inside: symbols of the functions that hold that, so that their loops are meant; empty where nothing stands.
     """
 
     file: str
@@ -31,6 +33,8 @@ class Pragma:
     name: str
     arguments: str
     function: str = ""
+    mark: int = 0
+    inside: frozenset[str] = frozenset()
 
 
 def check_pragmas(pragmas: Iterable[Pragma]) -> None:

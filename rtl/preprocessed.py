@@ -5,19 +5,26 @@ A pragma's number may be an expression. clang does not look into pragmas that it
     static constexpr long long rtl_pragma_7 = (N + 1);
 
 takes the pragma's line, and clang says its value, for each instance of a template.
+
+A pragma that is about the loop around it has an effect only where clang compiles its place: not in the branch that
+`if constexpr` discards, nor in a template that nobody instantiates. So wherever a statement can stand the call
+
+    ::rtl::pragma_mark<7>();
+
+takes its line, and the functions of clang's IR that hold the call hold the pragma.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rtl.errors import CompileError
 from rtl.pragmas import Pragma
 
-__all__ = ["PROBE", "Preprocessed", "evaluated", "read_preprocessed"]
+__all__ = ["PROBE", "Preprocessed", "evaluated", "placed", "read_preprocessed", "without_marks"]
 
 PROBE = "rtl_pragma_"
 """What the names of the constants begin with."""
@@ -27,6 +34,15 @@ _PRAGMA = re.compile(r"^\s*#\s*pragma\s+HLS\s+(\w+)(.*)$", re.IGNORECASE)
 _DEFINED = re.compile(r"^#define (\w+)(?: (.*))?$")
 _MACRO = re.compile(r"^#(?:define|undef) (\w+)")
 _PROBED = re.compile(rf'^@"?_ZZ(.*)E\d+{PROBE}(\d+)"? = .*\bconstant i64 (-?\d+)')
+
+# Pragmas that are about the loop around them.
+_OF_LOOPS = ("UNROLL", "PIPELINE", "DEPENDENCE")
+# Declared where no line of the source is. A constant expression may run through it.
+_MARKS = ['# 1 "<rtl>"', "namespace rtl { template <int> constexpr void pragma_mark() noexcept {} }"]
+_MARK_SYMBOL = r"@_ZN3rtl11pragma_markILi(\d+)EEEvv\("
+_MARK_CALL = re.compile(rf"^  call void {_MARK_SYMBOL}")
+_MARK_DEFINED = re.compile(rf"^define .*{_MARK_SYMBOL}")
+_DEFINED_SYMBOL = re.compile(r"^define .*?@([\w$.]+|\"[^\"]*\")\(")
 
 # The options whose numbers have an effect.
 _NUMBERS = {
@@ -43,7 +59,7 @@ class Preprocessed:
     """A translation unit to be compiled, and its HLS pragmas in order.
 
     Attributes:
-        text: C++ with line markers, constants in place of the pragmas that need them.
+        text: C++ with line markers, constants and marks in place of the pragmas that need them.
         pragmas: their arguments name those constants.
     """
 
@@ -51,22 +67,24 @@ class Preprocessed:
     pragmas: list[Pragma] = field(default_factory=list)
 
 
-def read_preprocessed(text: str, folder: Path) -> Preprocessed:
+def read_preprocessed(text: str, folder: Path, unmarked: Collection[tuple[str, int]] | None = ()) -> Preprocessed:
     """Takes the pragmas from what `clang -E -dD` wrote.
 
     Args:
         text: with line markers and #define lines.
         folder: what relative names in the markers stand in.
+        unmarked: file and line of pragmas in whose place no statement can stand; None: no place is known for any.
 
     Raises:
         CompileError: an expression where no declaration can stand.
     """
-    return _Reader(folder).read(text)
+    return _Reader(folder, unmarked).read(text)
 
 
 class _Reader:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, unmarked: Collection[tuple[str, int]] | None) -> None:
         self._folder = folder
+        self._unmarked = unmarked
         self._macros: dict[str, str] = {}
         self._file, self._line = "", 0
         self._before = ""  # the last character of the C++ before
@@ -75,7 +93,8 @@ class _Reader:
 
     def read(self, text: str) -> Preprocessed:
         lines = [self._kept(line) for line in text.splitlines()]
-        return Preprocessed("\n".join([*lines, ""]), self._pragmas)
+        marks = _MARKS if any(pragma.mark for pragma in self._pragmas) else []
+        return Preprocessed("\n".join([*marks, *lines, ""]), self._pragmas)
 
     def _kept(self, line: str) -> str:
         """What is compiled in place of a line."""
@@ -118,8 +137,17 @@ class _Reader:
 
         if name in _NUMBERS:
             arguments = re.sub(rf"(\b(?:{_NUMBERS[name]})\s*=\s*)(\S+)", number, arguments, flags=re.IGNORECASE)
-        self._pragmas.append(Pragma(self._file, self._line - 1, name, arguments))
+        mark = self._mark(name)
+        if mark:
+            declared.append(f"::rtl::pragma_mark<{mark}>();")
+        self._pragmas.append(Pragma(self._file, self._line - 1, name, arguments, mark=mark))
         return " ".join(declared)
+
+    def _mark(self, name: str) -> int:
+        """The number of the mark that stands for the pragma; 0 where none can stand."""
+        if name not in _OF_LOOPS or self._before not in ("{", "}", ";") or self._unmarked is None:
+            return 0
+        return 0 if (self._file, self._line - 1) in self._unmarked else len(self._pragmas) + 1
 
 
 def _expanded(text: str, macros: Mapping[str, str]) -> str:
@@ -164,6 +192,36 @@ def evaluated(pragmas: Sequence[Pragma], lines: Sequence[str]) -> list[Pragma]:
         else:
             result += [replace(pragma, arguments=each, function=function) for function, each in found.items()]
     return result
+
+
+def placed(pragmas: Sequence[Pragma], lines: Sequence[str]) -> list[Pragma]:
+    """The pragmas with the functions that their marks stand in; those whose code clang left out are not among them.
+
+    Args:
+        pragmas: of `read_preprocessed`.
+        lines: of clang's IR.
+    """
+    found: dict[int, set[str]] = {}
+    symbol = ""
+    for line in lines:
+        if defined := _DEFINED_SYMBOL.match(line):
+            symbol = defined[1]
+        elif call := _MARK_CALL.match(line):
+            found.setdefault(int(call[1]), set()).add(symbol)
+    known = [replace(pragma, inside=frozenset(found.get(pragma.mark, ()))) for pragma in pragmas]
+    return [pragma for pragma in known if pragma.inside or not pragma.mark]
+
+
+def without_marks(lines: Sequence[str]) -> list[str]:
+    """clang's IR without the calls and the functions that they call."""
+    kept: list[str] = []
+    inside = False
+    for line in lines:
+        inside = inside or _MARK_DEFINED.match(line) is not None
+        if not inside and not _MARK_CALL.match(line):
+            kept.append(line)
+        inside = inside and line != "}"
+    return kept
 
 
 def _replaced(arguments: str, given: Mapping[str, str]) -> str:

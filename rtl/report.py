@@ -6,9 +6,11 @@ import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePath
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from rtl.control import AccessUnit
 from rtl.dataflow import Network
 from rtl.delays import DEVICE, block_ram_read, ultra_ram_count
 from rtl.errors import OptionError
@@ -26,12 +28,14 @@ from rtl.timing_analysis import Chain, longest_chains
 _STATE = "state"  # as rtl.pipeline names the number of the step
 
 __all__ = [
+    "AccessUnitReport",
     "ArrayReport",
     "ChainReport",
     "LinkReport",
     "LoopReport",
     "ProcessReport",
     "Report",
+    "SiteReport",
     "build_report",
     "check_clock",
     "check_options",
@@ -110,6 +114,29 @@ class ArrayReport(BaseModel):
     ultra_rams: int = Field(description="URAM288 of one instance by geometry")
 
 
+class SiteReport(BaseModel):
+    """A place in the C++."""
+
+    file: str
+    line: int
+
+
+class AccessUnitReport(BaseModel):
+    """The unit that makes bursts of what one process reads, or writes, by one pointer to m_axi memory."""
+
+    port: str = Field(description="the AXI4 master port, which units of its bundle share; m_axi_BUNDLE")
+    bits: int = Field(description="of a word, and of the port's data")
+    process: str = Field(description="the C++ function with its template arguments")
+    instance: str = Field(description="of the process; each has units of its own")
+    pointer: str = Field(description="parameter of the top function")
+    way: Literal["read", "write"]
+    burst_words: int = Field(description="words of the longest burst; 1 where each access waits for the one before")
+    outstanding: int = Field(description="bursts that may be without an answer")
+    hidden_clocks: int = Field(description="of a read, from its request to its use, the process asking on; 0: it waits")
+    in_order: bool = Field(description="the process reads and writes by the pointer, one access after the other")
+    sites: list[SiteReport] = Field(description="lines that access memory; several in one iteration take a clock each")
+
+
 class Report(BaseModel):
     """Every process begins a step a clock, so the longest chain of any stage is the clock's least period."""
 
@@ -125,6 +152,7 @@ class Report(BaseModel):
     loops: list[LoopReport]
     processes: list[ProcessReport]
     arrays: list[ArrayReport]
+    memory: list[AccessUnitReport] = Field(default=[], description="m_axi ports and their units")
     resources: Resources = Field(description="of the whole design, its FIFOs included, estimated")
 
     def summary(self) -> str:
@@ -174,6 +202,7 @@ def build_report(
     modules: Mapping[str, str],
     network: Network,
     clock_mhz: float,
+    units: Sequence[AccessUnit],
 ) -> Report:
     """The report of a design whose processes are emitted already.
 
@@ -183,6 +212,7 @@ def build_report(
         modules: module name of each process, by symbol.
         network: instances and FIFOs.
         clock_mhz: the clock asked for, in MHz.
+        units: what accesses memory.
 
     Raises:
         OptionError: a clock that is not a positive number.
@@ -213,6 +243,7 @@ def build_report(
         loops=loops,
         processes=rows,
         arrays=[row for process in processes.values() for row in _arrays(process)],
+        memory=[_unit_row(processes[unit.symbol], unit) for unit in units],
         resources=sum(
             [estimate_fifo(fifo.depth, fifo.bits) for fifo in network.fifos],
             sum((row.resources.times(len(row.instances)) for row in rows), Resources()),
@@ -241,6 +272,24 @@ def _array_row(process: Process, memory: Memory) -> ArrayReport:
         write_ports=0 if memory.constant else write_ports(process, memory),
         block_rams=block_rams * ports,
         ultra_rams=ultra_rams * ports,
+    )
+
+
+def _unit_row(process: Process, unit: AccessUnit) -> AccessUnitReport:
+    accesses = [access for step in process.steps for access in step.accesses if access.port is unit.port]
+    places = sorted({(access.place.file, access.place.line) for access in accesses})
+    return AccessUnitReport(
+        port=f"m_axi_{unit.bundle}",
+        bits=unit.bits,
+        process=process.name,
+        instance=unit.instance,
+        pointer=unit.pointer,
+        way="read" if unit.port.role == "request" else "write",
+        burst_words=unit.burst,
+        outstanding=unit.outstanding,
+        hidden_clocks=unit.latency,
+        in_order=unit.ordered,
+        sites=[SiteReport(file=file, line=line) for file, line in places],
     )
 
 

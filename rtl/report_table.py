@@ -16,12 +16,14 @@ _WIDTH_WITHOUT_TERMINAL = 160
 
 
 def print_report(report: Report) -> None:
-    """Prints loops, processes, the slowest chain operator by operator, and what missed, to stdout."""
+    """Prints loops, processes, arrays, memory, the slowest chain operator by operator, and what missed, to stdout."""
     console = Console(width=None if Console().is_terminal else _WIDTH_WITHOUT_TERMINAL, highlight=False)
     console.print(_loops(report))
     console.print(_processes(report))
     if report.arrays:
         console.print(_arrays(report))
+    if report.memory:
+        console.print(_memory(report))
     slowest = max(report.processes, key=lambda row: row.chain.delay_ns)
     console.print(_chain(slowest.process, slowest.chain))
     for miss in report.misses:
@@ -66,6 +68,20 @@ def _arrays(report: Report) -> Table:
         numbers = map(_number, (row.words, row.bits))
         ports = map(_number, (row.read_ports, row.write_ports))
         table.add_row(escape(row.process), escape(row.name), *numbers, row.storage, *ports, *blocks)
+    return table
+
+
+def _memory(report: Report) -> Table:
+    table = _table(
+        f"{report.top}: memory",
+        "<port|bits|<process|<pointer|<way|longest burst|outstanding|clocks hidden|<accesses at",
+    )
+    for row in report.memory:
+        numbers = map(_number, (row.burst_words, row.outstanding, row.hidden_clocks if row.way == "read" else None))
+        sites = ", ".join(f"{PurePath(site.file).name}:{site.line}" for site in row.sites)
+        way = f"{row.way}, in order" if row.in_order else row.way
+        names = (escape(row.instance), escape(row.pointer), way)
+        table.add_row(row.port, _number(row.bits), *names, *numbers, escape(sites))
     return table
 
 

@@ -43,9 +43,22 @@ def build_process(function: Function) -> Process:
     memories = MemoryMap(function)
     while True:
         try:
-            return _Builder(function, ports, memories).process()
+            process = _Builder(function, ports, memories).process()
         except _SecondAccess as second:
             cut_before(function, second.instruction)
+            continue
+        unwritten = _unwritten(process)
+        if not unwritten:
+            return process
+        memories.forget(unwritten)
+
+
+def _unwritten(process: Process) -> set[Memory]:
+    """Memories that are read and hold nothing ever, as the padding of structures that LLVM copies with their fields."""
+    reads = [read for step in process.steps for read in step.reads]
+    read = {item.word.key for item in reads if item.condition.op != "const" or item.condition.number}
+    written = {write.memory for step in process.steps for write in step.writes}
+    return {memory for memory in process.memories if memory in read - written and memory.initial is None}
 
 
 def _ports(function: Function) -> dict[tuple[int, int], Port]:
@@ -294,6 +307,8 @@ class _Builder:
         memory, _, _ = self._memories.locate(address)
         if memory is None:
             return graph.const(load.width, self._memories.constant(address))
+        if memory not in self._memories.memories:
+            return graph.const(load.width, 0)
         index, inside = self._index(address, block)
         word = read = graph.memory_read(memory.width, memory, index, memory.name)
         condition = graph.bitwise("and", condition, inside)

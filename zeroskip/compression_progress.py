@@ -37,6 +37,8 @@ class Display:
                 self._settings = record.settings
                 self._dense_macs = _macs(record.layers)
                 self._line(f"dense: {self._share(record.correct)}, at least {self._share(record.required)} is kept")
+                if record.teacher_correct is not None:
+                    self._line(f"teacher: {self._share(record.teacher_correct)}")
             case EpochDone():
                 text = f"step {record.step}, epoch {record.epoch}: loss {record.loss:.4f}"
                 self._progress.update(self._bar, description=text, completed=record.epoch)

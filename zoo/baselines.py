@@ -41,6 +41,10 @@ CIFAR = Augmentation(shift=4, flip=True)
 RECIPES = {
     "lenet5": Recipe("fashion-mnist", Schedule(40, 0.05, 64, augmentation=Augmentation(shift=1, flip=True))),
     "resnet20": Recipe("cifar-10", Schedule(40, 0.1, augmentation=CIFAR, smoothing=0.1, precision="bfloat16")),
+    "vgg-small-grey": Recipe(
+        "fashion-mnist",
+        Schedule(12, 0.1, augmentation=Augmentation(shift=2, flip=True), precision="bfloat16"),
+    ),
     "vgg-small": Recipe("cifar-10", Schedule(16, 0.1, augmentation=CIFAR, smoothing=0.1, precision="bfloat16")),
 }
 

@@ -32,18 +32,33 @@ CIFAR = "--shift 4 --flip --precision bfloat16"
 
 
 @dataclass(frozen=True)
+class Run:
+    """One call of ``zeroskip compress``.
+
+    Attributes:
+        options: all but the files.
+        teacher: the network of ``zoo.baselines`` that ``--distillation`` compares with, if it is not the own one.
+        described: begin with the description of the run before, not with its pruned network in floating point.
+    """
+
+    options: str
+    teacher: str | None = None
+    described: bool = False
+
+
+@dataclass(frozen=True)
 class Recipe:
     """A compressed network.
 
     Attributes:
         network: the dense network's name.
         data: the data set's.
-        runs: options of ``zeroskip compress``, run after run; each goes on from the pruned network of the one before.
+        runs: run after run; each goes on from the one before, the first one from the dense network.
     """
 
     network: str
     data: str
-    runs: tuple[str, ...]
+    runs: tuple[Run, ...]
 
 
 _CIFAR10_CNN = "--flip --precision bfloat16 --epochs 1 --codebook 16 --bias-correction"
@@ -51,15 +66,18 @@ _VGG_SMALL = "--shift 3 --flip --precision bfloat16 --weight-decay 3e-4 --bias-c
 _VGG_SMALL_CUT = (
     f"{_VGG_SMALL} --method feature-map --penalty 0.3 --theta-step 0.025 --epochs 16 --max-loss 6 --learning-rate 0.06"
 )
+_VGG_SMALL_IKR = "--shift 3 --flip --precision bfloat16 --weight-decay 2e-4 --bias-correction"
 _LENET5 = "--batch 128 --epochs 1 --learning-rate 0.05"
 _LENET5_PRUNED = (
-    f"{_LENET5} --method reversed --budget by-weights --q-step 0.5 --max-loss 0.4",
-    f"{_LENET5} --method peak --share 0.15 --factor 15.1 --max-loss 3 --final-epochs 80",
+    Run(f"{_LENET5} --method reversed --budget by-weights --q-step 0.5 --max-loss 0.4"),
+    Run(f"{_LENET5} --method peak --share 0.15 --factor 15.1 --max-loss 3 --final-epochs 80"),
 )
 _RESNET20 = f"{CIFAR} --weight-decay 5e-4 --distillation 0.5 --bias-correction --learning-rate 0.05"
 _RESNET20_CUT = f"{_RESNET20} --method layerwise --flops-cut 42 --max-loss 10 --epochs 12"
 _RESNET20_CUT_60 = f"{_RESNET20} --method layerwise --flops-cut 60 --max-loss 12 --epochs 10"
-_RESNET20_QUANTISE = f"{CIFAR} --weight-decay 5e-4 --bias-correction --max-loss 1 --final-epochs 0 --calibration 8000"
+_RESNET20_QUANTISE = Run(
+    f"{CIFAR} --weight-decay 5e-4 --bias-correction --max-loss 1 --final-epochs 0 --calibration 8000"
+)
 
 RECIPES = {
     "lenet5_reversed": Recipe("lenet5", "fashion-mnist", _LENET5_PRUNED),
@@ -68,55 +86,70 @@ RECIPES = {
         "fashion-mnist",
         (
             *_LENET5_PRUNED,
-            "--batch 128 --learning-rate 0.01 --max-loss 1 --final-epochs 0 --codebook 16 --codebook-epochs 4"
-            " --bias-correction",
+            Run(
+                "--batch 128 --learning-rate 0.01 --max-loss 1 --final-epochs 0 --codebook 16 --codebook-epochs 4"
+                " --bias-correction"
+            ),
         ),
     ),
     "cifar10_cnn_reversed": Recipe(
         "cifar10-cnn",
         "cifar-10",
         (
-            f"{_CIFAR10_CNN} --shift 4 --method reversed --method peak --budget by-weights --q-step 1"
-            " --epoch-images 8000 --factor 21 --max-loss 4 --learning-rate 0.003 --final-epochs 60",
-            f"{_CIFAR10_CNN} --shift 2 --epoch-images 10000 --max-loss 1 --learning-rate 0.005 --final-epochs 80",
-            f"{_CIFAR10_CNN} --shift 2 --epoch-images 10000 --method peak --share 0.2 --factor 21 --max-loss 5"
-            " --learning-rate 0.005 --final-epochs 50",
-            f"{_CIFAR10_CNN} --shift 2 --epoch-images 10000 --method peak --share 0.3 --factor 26 --max-loss 5"
-            " --learning-rate 0.005 --final-epochs 22",
+            Run(
+                f"{_CIFAR10_CNN} --shift 4 --method reversed --method peak --budget by-weights --q-step 1"
+                " --epoch-images 8000 --factor 21 --max-loss 4 --learning-rate 0.003 --final-epochs 60"
+            ),
+            Run(f"{_CIFAR10_CNN} --shift 2 --epoch-images 10000 --max-loss 1 --learning-rate 0.005 --final-epochs 80"),
+            Run(
+                f"{_CIFAR10_CNN} --shift 2 --epoch-images 10000 --method peak --share 0.2 --factor 21 --max-loss 5"
+                " --learning-rate 0.005 --final-epochs 50"
+            ),
+            Run(
+                f"{_CIFAR10_CNN} --shift 2 --epoch-images 10000 --method peak --share 0.3 --factor 26 --max-loss 5"
+                " --learning-rate 0.005 --final-epochs 22"
+            ),
         ),
     ),
     "vgg_small_feature_map_1": Recipe(
         "vgg-small",
         "cifar-10",
-        (f"{_VGG_SMALL_CUT} --distillation 0.5 --theta-low 0.49 --theta-high 0.53",),
+        (Run(f"{_VGG_SMALL_CUT} --distillation 0.5 --theta-low 0.49 --theta-high 0.53"),),
     ),
     "vgg_small_feature_map_2": Recipe(
         "vgg-small",
         "cifar-10",
         (
-            f"{_VGG_SMALL_CUT} --theta-low 0.445 --theta-high 0.485",
-            f"{_VGG_SMALL} --distillation 0.5 --max-loss 1 --learning-rate 0.05 --final-epochs 16",
+            Run(f"{_VGG_SMALL_CUT} --theta-low 0.445 --theta-high 0.485"),
+            Run(f"{_VGG_SMALL} --distillation 0.5 --max-loss 1 --learning-rate 0.05 --final-epochs 16"),
         ),
     ),
     "vgg_small_feature_map_3": Recipe(
-        "vgg-small", "cifar-10", (f"{_VGG_SMALL_CUT} --theta-low 0.433 --theta-high 0.473",)
+        "vgg-small", "cifar-10", (Run(f"{_VGG_SMALL_CUT} --theta-low 0.433 --theta-high 0.473"),)
     ),
     "vgg_small_ikr": Recipe(
         "vgg-small",
         "cifar-10",
         (
-            "--shift 3 --flip --precision bfloat16 --weight-decay 2e-4 --bias-correction --distillation 0.5"
-            " --method ikr --kernel-values 2 --kernels-kept 0.545 --patterns 16 --keep conv1 --epochs 1 --max-loss 20"
-            " --learning-rate 0.06 --final-epochs 26",
+            Run(
+                f"{_VGG_SMALL_IKR} --distillation 0.5 --method ikr --kernel-values 2 --kernels-kept 0.545 --patterns 16"
+                " --keep conv1 --epochs 1 --max-loss 20 --learning-rate 0.06 --final-epochs 26"
+            ),
+            Run(
+                f"{_VGG_SMALL_IKR} --distillation 0.7 --max-loss 1 --learning-rate 0.05 --final-epochs 24"
+                " --calibration 8000",
+                teacher="resnet20",
+                described=True,
+            ),
         ),
     ),
-    "resnet20_layerwise": Recipe("resnet20", "cifar-10", (f"{_RESNET20_CUT} --allocation measured",)),
-    "resnet20_uniform": Recipe("resnet20", "cifar-10", (f"{_RESNET20_CUT} --allocation uniform",)),
+    "resnet20_layerwise": Recipe("resnet20", "cifar-10", (Run(f"{_RESNET20_CUT} --allocation measured"),)),
+    "resnet20_uniform": Recipe("resnet20", "cifar-10", (Run(f"{_RESNET20_CUT} --allocation uniform"),)),
     "resnet20_layerwise_60": Recipe(
-        "resnet20", "cifar-10", (f"{_RESNET20_CUT_60} --allocation measured", _RESNET20_QUANTISE)
+        "resnet20", "cifar-10", (Run(f"{_RESNET20_CUT_60} --allocation measured"), _RESNET20_QUANTISE)
     ),
     "resnet20_uniform_60": Recipe(
-        "resnet20", "cifar-10", (f"{_RESNET20_CUT_60} --allocation uniform", _RESNET20_QUANTISE)
+        "resnet20", "cifar-10", (Run(f"{_RESNET20_CUT_60} --allocation uniform"), _RESNET20_QUANTISE)
     ),
 }
 """Description -> how it is made."""
@@ -125,24 +158,31 @@ RECIPES = {
 def command_lines(name: str) -> list[list[str]]:
     """The arguments of ``zeroskip`` that make that description below ``build/zoo``, run after run."""
     recipe = RECIPES[name]
-    stem = recipe.network.replace("-", "_")
-    checkpoint = BUILD / f"{stem}.pt" if stem == "cifar10_cnn" else TRAINED / f"{stem}.safetensors"
-    lines = []
-    for number, options in enumerate(recipe.runs, start=1):
-        output = BUILD / (f"{name}.json" if number == len(recipe.runs) else f"{name}_{number}.json")
+    checkpoint, output, lines = _checkpoint(recipe.network), None, []
+    for number, run in enumerate(recipe.runs, start=1):
+        before, output = output, BUILD / (f"{name}.json" if number == len(recipe.runs) else f"{name}_{number}.json")
+        if before:
+            checkpoint = before if run.described else before.with_suffix(".pruned.pt")
+        teacher = ["--teacher", str(_checkpoint(run.teacher)), "--teacher-network", run.teacher] if run.teacher else []
         lines.append([
             "compress", str(checkpoint), "--network", recipe.network, "--data", recipe.data, "--data-folder", str(DATA),
-            *shlex.split(options), "--output", str(output),
+            *shlex.split(run.options), *teacher, "--output", str(output),
         ])  # fmt: skip
-        checkpoint = output.with_suffix(".pruned.pt")
     return lines
+
+
+def _checkpoint(network: str) -> Path:
+    """Where the dense network lies."""
+    stem = network.replace("-", "_")
+    return BUILD / f"{stem}.pt" if stem == "cifar10_cnn" else TRAINED / f"{stem}.safetensors"
 
 
 def make(name: str) -> int:
     """Run a recipe; returns the last exit code of ``zeroskip``, whose files are kept if it is 0 or 1."""
     from zoo.baselines import make_checkpoint
 
-    make_checkpoint(RECIPES[name].network)
+    for network in (RECIPES[name].network, *(run.teacher for run in RECIPES[name].runs if run.teacher)):
+        make_checkpoint(network)
     histories = []
     for arguments in command_lines(name):
         code = _zeroskip(arguments)

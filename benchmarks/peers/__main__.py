@@ -1,10 +1,11 @@
 """Equal kernels by this project's compiler and by other generators of hardware: clocks, and resources by one Yosys.
 
-    python -m benchmarks.peers        needs pip install amaranth da4ml, and zeroskip[synth]
+    python -m benchmarks.peers        needs pip install amaranth da4ml pycde, and zeroskip[synth]
 
-`crc_words`: beside amaranth.lib.crc, which builds CRCs of any kind from the parities of their bits.
-`matrix_vector`: beside da4ml, which shares sums between the rows of a constant matrix. Neither peer has handshakes;
-ours can be stalled at both ends, and its FIFOs are a row of their own.
+`crc_words`: beside amaranth.lib.crc, which builds CRCs of any kind from the parities of their bits, and beside the same
+parities written register by register for CIRCT, in PyCDE.
+`matrix_vector`: beside da4ml, which shares sums between the rows of a constant matrix. No peer has handshakes; ours
+can be stalled at both ends, and its FIFOs are a row of their own.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from rich.table import Table
 from rtl import Design, compile_with_report
 from rtl.resources import Resources
 from rtl.synthesis import Yosys, count_cells, find_yosys, synthesise
-from tests.rtl.simulation import Program, random_words, run_rtl
+from tests.rtl.simulation import VERILATOR, Program, random_words, run_command, run_rtl
 
 _FOLDER = Path(__file__).parent
 _CLOCK_MHZ = 200.0
@@ -45,14 +46,15 @@ class _Row:
 
 def main() -> int:
     """The command; exit code 1 when a kernel computes something else, 2 when a tool is missing."""
-    missing = [name for name in ("amaranth", "da4ml") if find_spec(name) is None]
+    missing = [name for name in ("amaranth", "da4ml", "pycde") if find_spec(name) is None]
     if missing:
         print(f"benchmarks.peers needs pip install {' '.join(missing)}.", file=sys.stderr)
         return 2
     yosys = find_yosys()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        rows = [*_ours(folder, yosys), _amaranth_crc(folder, yosys), _da4ml_product(folder, yosys)]
+        peers = (_amaranth_crc, _pycde_crc, _da4ml_product)
+        rows = [*_ours(folder, yosys), *(peer(folder, yosys) for peer in peers)]
     table = Table("kernel", "tool", "words", "clocks", "LUT", "FF", "DSP48E2")
     for row in sorted(rows, key=lambda row: row.kernel):
         found = row.resources
@@ -134,6 +136,37 @@ def _amaranth_crc(folder: Path, yosys: Yosys) -> _Row:
     return _Row("crc_words", "amaranth.lib.crc", clocks, _synthesised(folder, yosys, ["read_rtlil crc.il"]))
 
 
+def _pycde_crc(folder: Path, yosys: Yosys) -> _Row:
+    numbers, wanted = _programs()[0][0].inputs["in"], _programs()[0][2]
+    work = folder / "pycde"
+    work.mkdir()
+    run_command([sys.executable, str(_FOLDER / "crc_pycde.py"), str(work)], work)
+    listed = ", ".join(f"{number}u" for number in numbers)
+    (work / "main.cpp").write_text(_CRC_DRIVER.replace("WORDS", listed).replace("PACKET", str(_PACKET)))
+    sources = [*map(str, sorted((work / "hw").glob("*.sv"))), "main.cpp"]
+    run_command([str(VERILATOR / "bin" / "verilator"), "--cc", "--exe", "--build", "-Wno-fatal", "--top-module", "Top",
+                 "--Mdir", "model", *sources], work)  # fmt: skip
+    if list(map(int, run_command(["model/VTop"], work).split())) != wanted:
+        raise SystemExit("pycde: the words are wrong")
+    read = [f"read_verilog -sv {path.relative_to(folder)}" for path in sorted((work / "hw").glob("*.sv"))]
+    return _Row("crc_words", "pycde (CIRCT)", len(numbers), _synthesised(folder, yosys, read, "Top"))
+
+
+_CRC_DRIVER = """#include <cstdio>
+#include "VTop.h"
+int main() {
+  static const unsigned words[] = {WORDS};
+  VTop top;
+  top.rst = 1; top.clk = 0; top.eval(); top.clk = 1; top.eval(); top.rst = 0;
+  for (unsigned i = 0; i < sizeof words / sizeof *words; ++i) {
+    top.clk = 0; top.start = i % PACKET == 0; top.valid = 1; top.data = words[i]; top.eval();
+    top.clk = 1; top.eval();
+    if (i % PACKET == PACKET - 1) std::printf("%u\\n", top.crc);
+  }
+}
+"""
+
+
 def _da4ml_product(folder: Path, yosys: Yosys) -> _Row:
     from da4ml.codegen import VerilogModel
     from da4ml.trace import FixedVariableArrayInput, HWConfig, comb_trace
@@ -155,10 +188,10 @@ def _da4ml_product(folder: Path, yosys: Yosys) -> _Row:
     return _Row("matrix_vector", "da4ml", _WORDS + stages + 1, resources)
 
 
-def _synthesised(folder: Path, yosys: Yosys, read: Sequence[str]) -> Resources:
+def _synthesised(folder: Path, yosys: Yosys, read: Sequence[str], top: str = "top") -> Resources:
     commands = [
         *read,
-        "synth_xilinx -family xcup -top top -noiopad -noclkbuf -flatten",
+        f"synth_xilinx -family xcup -top {top} -noiopad -noclkbuf -flatten",
         "tee -q -o stat.json stat -json",
     ]
     (folder / "script.ys").write_text("\n".join(commands) + "\n")

@@ -6,11 +6,21 @@
 
 namespace zeroskip {
 
+// A pooling window with one more value in it.
+inline ap_int<24> pooled(bool average, ap_int<24> window, ap_int<24> value) {
+#pragma HLS INLINE
+  if (average) return ap_int<24>(window + value);
+  return window > value ? window : value;
+}
+
 // Finishes `descriptor::channels` output channels of a layer.
 //
 // A tile's sums come as one word and are taken apart lane by lane. Positions that the stride skips or that lie beyond
-// the output's right edge are dropped. Pooling windows do not overlap (kernel == stride == descriptor::pool, 1 for
-// none; incomplete windows at the right and lower edge are dropped): maximum or average.
+// the output's right edge are dropped. Pooling (maximum or average) has windows of descriptor::pool, 1 for none, every
+// descriptor::pool_stride positions; the first one begins descriptor::pool_left (less than the stride) columns and
+// pool_top rows before the map. A window overlaps its neighbours and no further one (kernel <= 2 * stride), so that in
+// each direction a value belongs to the newest window that has begun and to the one before it at most. Windows that
+// do not end within the map are dropped.
 // Where `descriptor::add` is set, each pixel is added to its neighbour on `addends` (a map of the output's shape):
 // requantise(pixel * add_multiplier + addend * addend_multiplier).
 // Average and sum are requantised with the descriptor's `second_` fields.
@@ -31,6 +41,9 @@ void convolver_post(hls::stream<Descriptor>& layers, hls::stream<ScaleWord>& sca
   const ap_uint<18> positions = get<descriptor::positions>(layer);
   const ap_uint<3> stride = get<descriptor::stride>(layer);
   const ap_uint<5> pool = get<descriptor::pool>(layer);
+  const ap_uint<5> pool_stride = get<descriptor::pool_stride>(layer);
+  const ap_uint<5> pool_top = get<descriptor::pool_top>(layer);
+  const ap_uint<5> pool_left = get<descriptor::pool_left>(layer);
   const bool average = get<descriptor::pool_average>(layer) != 0;
   const ap_int<9> minimum = get_signed<descriptor::minimum>(layer);
   const ap_int<9> maximum = get_signed<descriptor::maximum>(layer);
@@ -43,8 +56,12 @@ void convolver_post(hls::stream<Descriptor>& layers, hls::stream<ScaleWord>& sca
   const ap_int<9> second_minimum = get_signed<descriptor::second_minimum>(layer);
   const ap_int<9> second_maximum = get_signed<descriptor::second_maximum>(layer);
 
-  ap_int<24> window_rows[MaxColumns];  // per pooled column: the rows of the present windows so far
-  ap_int<24> window_row = 0;           // the present row of the present window so far
+  // What a window holds before any value: nothing wins against a value, or adds to it.
+  const ap_int<24> empty = average ? ap_int<24>(0) : ap_int<24>(-(1 << 23));
+  ap_int<24> newest_rows[MaxColumns];  // per pooled column: the newest window's rows so far
+  ap_int<24> older_rows[MaxColumns];   // the same of the window above it
+  ap_int<24> newest = empty;           // the present row of the newest window so far
+  ap_int<24> older = empty;            // the same of the window left of it
   ap_uint<descriptor::channels::bits> channels_left = get<descriptor::channels>(layer);
   ScaleWord scale = 0;
   AccumulatorWord<Lanes> sums = 0;
@@ -56,9 +73,11 @@ void convolver_post(hls::stream<Descriptor>& layers, hls::stream<ScaleWord>& sca
   ap_uint<10> x = 0;
   ap_uint<3> stride_x = 0;
   ap_uint<3> stride_y = 0;
-  ap_uint<5> pool_x = 0;
-  ap_uint<5> pool_y = 0;
-  ap_uint<10> pool_column = 0;
+  ap_uint<5> pool_x = pool_left;  // columns since the newest window began
+  ap_uint<5> pool_y = pool_top;
+  ap_uint<10> pool_column = 0;  // the newest window
+  ap_uint<10> pool_row = 0;
+  bool first_row = true;
   while (channels_left != 0) {
 #pragma HLS PIPELINE II = 1
     if (position == 0) scale = scales.read();
@@ -70,24 +89,34 @@ void convolver_post(hls::stream<Descriptor>& layers, hls::stream<ScaleWord>& sca
     const Pixel value = to_pixel(bits, minimum < 0);
 
     const bool on_grid = x < columns && stride_x == 0 && stride_y == 0;
-    const bool window_column_ends = pool_x + 1 == pool;
-    const bool window_row_ends = pool_y + 1 == pool;
+    const bool older_column_ends = pool_column != 0 && pool_x + pool_stride + 1 == pool;
+    const bool older_row_ends = pool_row != 0 && pool_y + pool_stride + 1 == pool;
+    const bool row_ends = older_row_ends || pool_y + 1 == pool;
     bool emit = false;
     ap_int<24> result = 0;
     if (on_grid) {
-      const ap_int<24> left = window_row;
-      window_row = pool_x == 0 ? ap_int<24>(value)
-                   : average   ? ap_int<24>(left + value)
-                               : (left > value ? left : ap_int<24>(value));
-      if (window_column_ends) {
-        const ap_int<24> above = window_rows[pool_column];
-        result = pool_y == 0 ? window_row
-                 : average   ? ap_int<24>(above + window_row)
-                             : (above > window_row ? above : window_row);
-        window_rows[pool_column] = result;
-        emit = window_row_ends;
-        ++pool_column;
+      if (pool_x == 0) {
+        older = newest;
+        newest = empty;
+      }
+      if (pool_x < pool) newest = pooled(average, newest, value);
+      if (pool_x + pool_stride < pool) older = pooled(average, older, value);
+      if (older_column_ends || pool_x + 1 == pool) {
+        const ap_int<24> row = older_column_ends ? older : newest;
+        const ap_uint<10> column = older_column_ends ? ap_uint<10>(pool_column - 1) : pool_column;
+        const ap_int<24> kept = first_row ? empty : newest_rows[column];
+        ap_int<24> below = pool_y == 0 ? empty : kept;
+        ap_int<24> above = pool_y == 0 ? kept : older_rows[column];
+        if (pool_y < pool) below = pooled(average, below, row);
+        if (pool_y + pool_stride < pool) above = pooled(average, above, row);
+        newest_rows[column] = below;
+        older_rows[column] = above;
+        result = older_row_ends ? above : below;
+        emit = row_ends;
+      }
+      if (pool_x + 1 == pool_stride) {
         pool_x = 0;
+        ++pool_column;
       } else {
         ++pool_x;
       }
@@ -114,12 +143,21 @@ void convolver_post(hls::stream<Descriptor>& layers, hls::stream<ScaleWord>& sca
 
     lane = lane + 1 == Lanes ? ap_uint<8>(0) : ap_uint<8>(lane + 1);
     if (x + 1 == pitch) {
-      if (stride_y == 0) pool_y = window_row_ends ? ap_uint<5>(0) : ap_uint<5>(pool_y + 1);
+      if (stride_y == 0) {
+        first_row = false;
+        if (pool_y + 1 == pool_stride) {
+          pool_y = 0;
+          ++pool_row;
+        } else {
+          ++pool_y;
+        }
+      }
       stride_y = stride_y + 1 == stride ? ap_uint<3>(0) : ap_uint<3>(stride_y + 1);
       x = 0;
       stride_x = 0;
-      pool_x = 0;
+      pool_x = pool_left;
       pool_column = 0;
+      newest = empty;
     } else {
       ++x;
       stride_x = stride_x + 1 == stride ? ap_uint<3>(0) : ap_uint<3>(stride_x + 1);
@@ -130,9 +168,12 @@ void convolver_post(hls::stream<Descriptor>& layers, hls::stream<ScaleWord>& sca
       x = 0;
       stride_x = 0;
       stride_y = 0;
-      pool_x = 0;
-      pool_y = 0;
+      pool_x = pool_left;
+      pool_y = pool_top;
       pool_column = 0;
+      pool_row = 0;
+      newest = empty;
+      first_row = true;
       --channels_left;
     } else {
       ++position;

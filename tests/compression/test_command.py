@@ -213,6 +213,13 @@ BAD_INPUT = {
     "suffix": (["--method", "peak", "-o", "{t}/small.txt"], "must end in .json"),
     "name": (["--method", "peak", "-o", "{t}/-.json"], "is not a legal name"),
     "folder": (["--method", "peak", "-o", "{t}/no/small.json"], "No such file or directory"),
+    "idle teacher": (["--teacher", "{t}/none.pt"], "a teacher is of use with --distillation alone"),
+    "no teacher": (["--distillation", "0.5", "--teacher-network", "lenet5"], "there is no --teacher"),
+    "lost teacher": (["--distillation", "0.5", "--teacher", "{t}/none.pt"], "No such file or directory"),
+    "teacher's images": (
+        ["--distillation", "0.5", "--teacher", "{t}/none.pt", "--teacher-network", "resnet20"],
+        "resnet20 takes images of 3x32x32, the data have 1x28x28.",
+    ),
 }
 
 
@@ -226,6 +233,19 @@ def test_bad_input_is_one_sentence_and_exit_code_2(
     assert (code, text) == (2, ""), errors
     assert errors.count("\n") == 1 and errors.startswith("zeroskip: ") and reason in errors
     assert not list(tmp_path.iterdir()), "nothing is written"
+
+
+def test_a_description_is_retrained_with_another_teacher(
+    capsys: pytest.CaptureFixture[str], whole: Whole, files: Path, tmp_path: Path
+) -> None:
+    options = ("--distillation", 0.5, "--teacher", files / "lenet5.pt", "--final-epochs", 1, "--json")
+    command = arguments(files, tmp_path / "more.json", *options)
+    command[1] = str(whole.folder / "small.json")
+    code, text, errors = zeroskip(capsys, *command)
+    document, network = json.loads(text), golden.load(tmp_path / "more.json")
+    assert code == 0 and "teacher: " in errors
+    assert abs(document["dense_correct"] - whole.document["correct"]) <= 2, "it starts as the description was"
+    assert network.nonzero_count <= golden.load(whole.folder / "small.json").nonzero_count
 
 
 def test_the_wrong_checkpoint_is_one_sentence(capsys: pytest.CaptureFixture[str], files: Path, tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import pytest
 import torch
 from torch import nn
 
+from compression.distillation import Teacher
 from compression.prune import magnitude_masks
 from compression.train import Augmentation, Epoch, LabelledImages, Schedule, _augment, count_correct, train
 
@@ -62,15 +64,29 @@ def test_bfloat16_and_smoothing_train_as_well_and_leave_float32_weights_in_the_u
         assert parameter.dtype == torch.float32 and parameter.is_contiguous()
 
 
-def test_distillation_follows_the_teacher_and_not_the_labels() -> None:
+@pytest.mark.parametrize("augmented", [False, True])
+def test_distillation_follows_the_teacher_and_not_the_labels(augmented: bool) -> None:
     images, teacher = bright_halves(200), classifier()
     train(teacher, images, SCHEDULE)
     before = [parameter.clone() for parameter in teacher.parameters()]
     swapped = LabelledImages(images.pixels, 1 - images.labels)
     student = classifier(seed=4)
-    train(student, swapped, replace(SCHEDULE, distillation=1.0), teacher=teacher)
+    train(student, swapped, replace(SCHEDULE, distillation=1.0), teacher=Teacher(teacher, images.pixels, augmented))
     assert count_correct(student, bright_halves(100, seed=6)) >= 95
     assert all(torch.equal(old, new) for old, new in zip(before, teacher.parameters(), strict=True))
+
+
+def test_a_teacher_looks_once_at_each_image_that_always_looks_the_same() -> None:
+    images, model = bright_halves(70), classifier()
+    looks = []
+    model.register_forward_hook(lambda _, inputs, __: looks.append(len(inputs[0])))
+    numbers = torch.tensor([60, 3, 3])
+    pixels = images.pixels[numbers].float()
+    fixed, augmented = (Teacher(model, images.pixels, each) for each in (False, True))
+    assert torch.allclose(fixed.scores(pixels, numbers), augmented.scores(pixels, numbers), atol=1e-4)
+    assert sum(looks) == 70 + 3
+    fixed.scores(pixels, numbers)
+    assert sum(looks) == 70 + 3
 
 
 def test_pruned_weights_stay_zero_and_the_others_move() -> None:

@@ -89,7 +89,11 @@ def _followed_by(add: Callable[[DescriptionBuilder], object]) -> Network:
         (lambda: _conv(padding=(2, 2)), r"layer 'first': field 'padding': the output must not be wider"),
         (lambda: _conv(stride=(1, 2)), r"layer 'first': field 'stride': rows and columns must agree"),
         (lambda: _conv(multiplier=1 << 20, shift=30), r"layer 'first': field 'requantise.multiplier'"),
-        (lambda: _followed_by(lambda b: b.max_pool("pool", (3, 3), (2, 2))), r"layer 'pool': field 'stride'"),
+        (
+            lambda: _followed_by(lambda b: b.max_pool("pool", 3, 1)),
+            r"layer 'pool': field 'stride': a window may overlap",
+        ),
+        (lambda: _followed_by(lambda b: b.max_pool("pool", 3, 2, 2)), r"layer 'pool': field 'padding': must be less"),
         (lambda: _followed_by(lambda b: b.max_pool("pool", (2, 2), (2, 2), (1, 1))), r"layer 'pool': field 'padding'"),
         (lambda: _followed_by(lambda b: b.max_pool("p", 2, 2).max_pool("q", 2, 2)), r"layer 'q': field 'type'"),
         (lambda: _followed_by(lambda b: b.add("sum", "first", "first")), r"layer 'sum': field 'type'"),

@@ -75,17 +75,30 @@ def convolution_networks(draw: st.DrawFn) -> Network:
     )  # fmt: skip
     _, out_height, out_width = builder.build().shapes["conv"]
     behind = draw(st.sampled_from(["nothing", "max_pool", "average_pool", "global", "add"]))
-    size = draw(st.integers(1, 3))
     if behind == "add":
         _add_shortcut(draw, random, builder, inputs, outputs, stride)
     elif behind == "global" and out_height == out_width:
         builder.global_average_pool(
             "pool", multiplier=21845, shift=18, minimum=-128 if output.minimum else 0, maximum=100
         )
-    elif behind in ("max_pool", "average_pool") and size <= min(out_height, out_width):
+    elif behind in ("max_pool", "average_pool"):
         options = {} if behind == "max_pool" else {"multiplier": 7281, "shift": 16}
-        getattr(builder, behind)("pool", (size, size), (size, size), **options)
+        windows = _windows(draw, out_height, out_width)
+        if windows:
+            size, stride, top, left = windows
+            getattr(builder, behind)("pool", size, stride, (top, left, 0, 0), **options)
     return builder.build()
+
+
+def _windows(draw: st.DrawFn, height: int, width: int) -> tuple[int, int, int, int] | None:
+    """Size, stride, rows above and columns before the map: side by side, apart or overlapping; None if none fits."""
+    size = draw(st.integers(1, 4))
+    stride = draw(st.integers(-(-size // 2), 4))
+    least = max(0, size - height), max(0, size - width)
+    most = min(stride - 1, size - 1)
+    if max(least) > most:
+        return None
+    return size, stride, draw(st.integers(least[0], most)), draw(st.integers(least[1], most))
 
 
 def _add_shortcut(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from generator import BuildOptions, generate
 from generator.architecture import Architecture
-from golden import Network
+from golden import DescriptionBuilder, Network, Scale
 from testbench.build import load_build
 from testbench.csim.executor import CsimExecutor
 from testbench.rtl.executor import RtlDesign, RtlExecutor, compile_design
@@ -115,6 +115,27 @@ def test_linear_layers_on_c_simulation(accelerator: _Accelerator, network: Netwo
 @given(convolution_networks(), st.integers(0, 1000))
 def test_convolutions_on_rtl(accelerator: _Accelerator, network: Network, seed: int) -> None:
     accelerator.check(network, seed, on_rtl=True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "stride", "padding"),
+    [
+        ("max_pool", 3, 2, 0),
+        ("max_pool", 3, 2, (1, 1, 0, 0)),
+        ("average_pool", 4, 2, (0, 1, 0, 0)),
+        ("max_pool", 1, 2, 0),
+    ],
+)
+def test_pooling_windows_on_rtl(
+    accelerator: _Accelerator, kind: str, size: int, stride: int, padding: tuple[int, int, int, int] | int
+) -> None:
+    """AlexNet's and ResNet-50's first windows, an average whose windows overlap by half, and windows with gaps."""
+    random = np.random.default_rng(size)
+    builder = DescriptionBuilder("pooled", (2, 9, 10), "uint8", Scale(multiplier=1, shift=8))
+    builder.conv("conv", random.integers(-9, 10, (4, 2, 3, 3), np.int8), [5, -5, 0, 90], padding=(1, 1), shift=5)
+    options = {} if kind == "max_pool" else {"multiplier": 4096, "shift": 16}
+    getattr(builder, kind)("pool", size, stride, padding, **options)
+    accelerator.check(builder.build(), 3, on_rtl=True)
 
 
 @settings(_SETTINGS, max_examples=8)

@@ -6,7 +6,8 @@
 
 Program n of campaign s has the seed 1,000,000 s + n, which determines it, its pauses, and with --clock how it is
 compiled. Exit code 1 when a program differs. Many programs share a build; `--batch` says how many. Finished batches
-count only for the compiler and the generator that made them.
+count only for the compiler and the generator that made them; what a later compiler makes the very same SystemVerilog of
+was equal before and is not run again.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
@@ -46,12 +47,14 @@ class Batch(BaseModel):
         verdicts: by seed.
         constructs: number of programs that hold each construct.
         cpu_s: processor seconds that it took, in all processes.
+        again: programs whose verdict was known.
     """
 
     first: int
     verdicts: dict[int, Verdict]
     constructs: Counter[str]
     cpu_s: float
+    again: int = 0
 
 
 class Totals(BaseModel):
@@ -60,6 +63,7 @@ class Totals(BaseModel):
     Attributes:
         words: compared, over all runs.
         cpu_s: processor seconds, in all processes.
+        again: programs among them whose verdict was known, as the compiler makes the same of them as before.
         differing: seeds of programs that differ.
         refusals: by seed, what the compiler said; `invalid`, what g++ did.
         constructs: number of programs that hold each construct.
@@ -68,6 +72,7 @@ class Totals(BaseModel):
     programs: int = 0
     words: int = 0
     cpu_s: float = 0.0
+    again: int = 0
     differing: list[int] = []
     refusals: dict[int, str] = {}
     invalid: dict[int, str] = {}
@@ -76,6 +81,7 @@ class Totals(BaseModel):
     def add(self, batch: Batch) -> None:
         """Counts a batch."""
         self.cpu_s += batch.cpu_s
+        self.again += batch.again
         self.constructs += batch.constructs
         for seed, verdict in batch.verdicts.items():
             self.words += verdict.words
@@ -94,16 +100,26 @@ def setting_of(seed: int, clocks: Sequence[float | None]) -> Setting:
     return Setting(clock_mhz, clock_mhz is not None and seed // len(clocks) % 2 == 1)
 
 
-def run_batch(first: int, count: int, clocks: Sequence[float | None], runtime: Path) -> Batch:
-    """Compares the programs of `count` seeds from `first` on."""
+def run_batch(
+    first: int, count: int, clocks: Sequence[float | None], runtime: Path, known: Mapping[str, Verdict] | None = None
+) -> Batch:
+    """Compares the programs of `count` seeds from `first` on; `known` as for `compare_programs`."""
     before = _processor_seconds()
     programs = [random_program(seed) for seed in range(first, first + count)]
     settings = [setting_of(program.seed, clocks) for program in programs]
     with tempfile.TemporaryDirectory(prefix="random_programs_") as folder:
-        verdicts = compare_programs(programs, settings, Path(folder), runtime)
+        verdicts = compare_programs(programs, settings, Path(folder), runtime, known)
     constructs = Counter(name for program in programs for name in program.constructs)
     found = {program.seed: verdicts[program.top] for program in programs}
-    return Batch(first=first, verdicts=found, constructs=constructs, cpu_s=_processor_seconds() - before)
+    again = sum(each.digest in (known or {}) for each in found.values())
+    return Batch(first=first, verdicts=found, constructs=constructs, cpu_s=_processor_seconds() - before, again=again)
+
+
+def _known(state: Path) -> dict[str, Verdict]:
+    """What earlier campaigns found to be equal, by digest."""
+    batches = (Batch.model_validate_json(path.read_text()) for path in state.glob("seed*/*.json"))
+    verdicts = (verdict for batch in batches for verdict in batch.verdicts.values())
+    return {each.digest: each for each in verdicts if each.digest and each.outcome == "equal"}
 
 
 def _processor_seconds() -> float:
@@ -135,7 +151,7 @@ def _campaign(arguments: argparse.Namespace) -> Totals:
     """Runs what is not there yet, and prints a line per batch."""
     clocks = _clocks(arguments.clock)
     folder = arguments.state / f"seed{arguments.seed}_{arguments.clock.replace(',', '_')}_{_version()}"
-    runtime = _runtime(arguments.state)
+    runtime, known = _runtime(arguments.state), _known(arguments.state)
     totals, begun, fresh = Totals(), time.monotonic(), 0
     with ProcessPoolExecutor(arguments.jobs) as pool:
         running: dict[Future[Batch], Path] = {}
@@ -146,7 +162,7 @@ def _campaign(arguments: argparse.Namespace) -> Totals:
                 if (batch := _kept(path)) is not None:
                     totals.add(batch)
                     continue
-                running[pool.submit(run_batch, *item, clocks, runtime)] = path
+                running[pool.submit(run_batch, *item, clocks, runtime, known)] = path
             if not running:
                 return totals
             for future in wait(running, return_when=FIRST_COMPLETED).done:
@@ -199,6 +215,7 @@ def _print(totals: Totals, as_json: bool) -> None:
             print(f"{title} {seed}: {detail.strip().splitlines()[0] if detail.strip() else ''}")
     each = totals.cpu_s / max(totals.programs, 1)
     print(f"{totals.programs:,} programs compared, {totals.words:,} words, {each:.2f} processor seconds each")
+    print(f"{totals.again:,} of them when the compiler made the same SystemVerilog of them before")
     print(f"{len(totals.differing)} differ{': ' if totals.differing else ''}{', '.join(map(str, totals.differing))}")
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 from unittest import mock
@@ -13,6 +14,7 @@ from unittest import mock
 from pydantic import BaseModel
 
 from rtl import CompileError, Design
+from tests.rtl import simulation
 from tests.rtl.simulation import BuildError, Outcome, Program, compile_programs, run_cpp, run_rtl
 
 __all__ = ["STALLS", "Setting", "Verdict", "compare_programs", "judge"]
@@ -38,15 +40,21 @@ class Verdict(BaseModel):
             CompileError; `invalid`: g++ or the C++ program fails, so the program is no fair one.
         words: compared, over all runs.
         detail: what differed, or what the tool said.
+        digest: of the program, its SystemVerilog and how they are compared; empty where it did not come to that.
     """
 
     outcome: Literal["equal", "differs", "refused", "invalid"]
     words: int = 0
     detail: str = ""
+    digest: str = ""
 
 
 def compare_programs(
-    programs: Sequence[Program], settings: Sequence[Setting], folder: Path, runtime: Path
+    programs: Sequence[Program],
+    settings: Sequence[Setting],
+    folder: Path,
+    runtime: Path,
+    known: Mapping[str, Verdict] | None = None,
 ) -> dict[str, Verdict]:
     """Builds all programs together and compares them word by word under pauses.
 
@@ -55,6 +63,7 @@ def compare_programs(
         settings: of each.
         folder: for the builds.
         runtime: folder in which Verilator's own objects are kept.
+        known: verdicts of earlier comparisons by digest; what has one is not run again.
 
     Returns:
         A verdict per program, by top.
@@ -68,6 +77,9 @@ def compare_programs(
             verdicts[program.top] = Verdict(outcome="refused", detail=f"line {error.line}: {error.message}")
         except Exception:
             verdicts[program.top] = Verdict(outcome="differs", detail=traceback.format_exc())
+    digests = {item.top: _digest(item, designs[item.top]) for item in programs if item.top in designs}
+    verdicts |= {top: known[digest] for top, digest in digests.items() if known and digest in known}
+    fresh = [item for item in programs if item.top in designs and item.top not in verdicts]
     wanted: dict[str, Outcome] = {}
 
     def run_reference(some: list[Program], where: Path) -> None:
@@ -79,11 +91,16 @@ def compare_programs(
         for item in some:
             verdicts[item.top] = judge(wanted[item.top], [run[item.top] for run in runs])
 
-    fair = _all_that_build(
-        [item for item in programs if item.top in designs], run_reference, folder / "cpp", "invalid", verdicts
-    )
+    fair = _all_that_build(fresh, run_reference, folder / "cpp", "invalid", verdicts)
     _all_that_build(fair, run_hardware, folder / "simulation", "differs", verdicts)
-    return verdicts
+    return {top: each.model_copy(update={"digest": digests.get(top, "")}) for top, each in verdicts.items()}
+
+
+def _digest(program: Program, design: Design) -> str:
+    """Of all that a verdict follows from: the C++, what is sent to it, the hardware, and the code that compares."""
+    texts = [repr(asdict(program)), Path(__file__).read_text(), Path(simulation.__file__).read_text()]
+    texts += [f"{path.name}\n{path.read_text()}" for path in sorted(design.files)]
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:32]
 
 
 def _compiled(program: Program, setting: Setting, folder: Path) -> dict[str, Design]:

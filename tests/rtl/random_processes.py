@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tests.rtl.random_statements import Statements
-from tests.rtl.random_types import Fixed, Integer, Kind, Native, Scope, Structure, Variable
+from tests.rtl.random_types import Array, Fixed, Integer, Kind, Native, Scope, Structure, Variable
 
 __all__ = ["Part", "Processes", "Stream"]
 
@@ -164,6 +164,42 @@ class Processes(Statements):
             "}",
         ]
         return Part(source.kind, count, text, [], [(f"{name}({source.name}, {sink});", 1)])
+
+    def keep(self, source: Stream, sink: str) -> Part:
+        """Structures in an array, assigned from element to element."""
+        self.note("process: structures in an array")
+        record, kind, name, scope = self.random.choice(self.structures), self.word(), self.fresh("keep"), self.scope()
+        kept = Array(self.fresh("kept"), Integer(1, False), (self.random.choice((2, 4, 5, 9)),), True)
+        setup = self.state(scope)
+        body = self.taken(scope, source.kind, "word")
+        fields = [f"item.{label} = {self.value(scope, field_kind, 1)};" for label, field_kind in record.fields]
+        body += [f"{record.text} item; {' '.join(fields)}", f"{self.element(scope, kept)} = item;"]
+        for _ in range(self.random.randint(1, 3)):
+            body += self._moved(scope, kept, record.text)
+        self.bind(scope, f"{kept.name}[{self.random.randrange(kept.sizes[0])}]", record)
+        body += self.statements(scope, self.random.randint(0, 2))
+        body.append(f"item = {self.element(scope, kept)};")
+        self.bind(scope, "item", record)
+        declared = f"static {record.text} {kept.name}[{kept.sizes[0]}];"
+        loop = f"for (int t = 0; t < {source.words}; ++t) {{"
+        text = [self.head(name, source.kind, kind), declared, *setup, loop, *body, *self.written(scope, kind)]
+        return Part(kind, source.words, [*text, "}", "}"], [], [(f"{name}({source.name}, {sink});", 1)])
+
+    def _moved(self, scope: Scope, kept: Array, record: str) -> list[str]:
+        """Elements that are copied: one, one under a condition, all by one place, or two for each other."""
+        first, second = self.element(scope, kept), self.element(scope, kept)
+        way = self.random.randrange(4)
+        self.note(f"structures copied: {('one', 'under a condition', 'each to the next place', 'exchanged')[way]}")
+        if way == 0:
+            return [f"{first} = {second};"]
+        if way == 1:
+            return [f"if ({self.condition(scope, 1)}) {{", f"{first} = {second};", "}"]
+        if way == 2:
+            counter, pragma = self.fresh("k"), ["#pragma HLS UNROLL"] if self.chance(0.5) else []
+            head = f"for (int {counter} = {kept.sizes[0] - 1}; {counter} > 0; --{counter}) {{"
+            return [head, *pragma, f"{kept.name}[{counter}] = {kept.name}[{counter} - 1];", "}"]
+        between = self.fresh("other")
+        return [f"const {record} {between} = {first};", f"{first} = {second};", f"{second} = {between};"]
 
     def expand(self, source: Stream, sink: str) -> Part:
         """Several words for each: several accesses of a stream in one step, or a loop."""

@@ -60,6 +60,9 @@ def _part(writer: Processes, source: Stream, sink: str) -> Part:
     if source.words * 3 <= _MOST_WORDS:
         kinds.append(writer.expand)
         weights.append(1.5)
+    if writer.structures:
+        kinds.append(writer.keep)
+        weights.append(3)
     return writer.random.choices(kinds, weights)[0](source, sink)
 
 

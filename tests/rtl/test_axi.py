@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from rtl import Design, compile_cpp
+from rtl import Design, Report, compile_cpp, compile_with_report
+from rtl.report_table import print_report
 from testbench.rtl.simulator import build_model, lint, run_module
 from tests.rtl.axi_kernels import Kernel, Pointer, bench_module, job_of, run_reference
 from tests.rtl.refusals import check_refused
@@ -157,6 +158,26 @@ void blocks(const Word* from, Word* to, Word* also, int count, short n) {
 }
 """
 
+# Structures from memory into an array, from element to element, and back.
+_RECORDS = """
+#include "ap_int.h"
+struct Item { unsigned a; unsigned short b[2]; long long c; };
+void records(const Item* from, Item* to, int n) {
+#pragma HLS INTERFACE m_axi port = from bundle = one
+#pragma HLS INTERFACE m_axi port = to bundle = two
+#pragma HLS INTERFACE s_axilite port = n
+#pragma HLS INTERFACE s_axilite port = return
+  Item kept[8];
+  for (int i = 0; i < 8; ++i) kept[i] = from[i];
+  for (int i = 0; i < n; ++i) {
+    kept[i & 7] = from[i + 8];
+    if (i & 1) kept[i & 3] = kept[5];
+    kept[i & 7].b[1] += 3;
+    to[i] = kept[(i + 3) & 7];
+  }
+}
+"""
+
 # No register map: start, numbers and base addresses as wires. Wide numbers; two reads of a pointer in an iteration.
 _WIRES = """
 #include "ap_int.h"
@@ -238,6 +259,12 @@ KERNELS = [
             "n": "short",
         },
         [{"count": 4, "n": 64}, {"count": 2, "n": 0}, {"count": 3, "n": 23}],
+    ),
+    Kernel(
+        "records",
+        _RECORDS,
+        {"from": Pointer("Item", 16, 0x0FF0, 90), "to": Pointer("Item", 16, 0x4F80, 80), "n": "int"},
+        [{"n": 80}, {"n": 0}, {"n": 13}],
     ),
     Kernel(
         "wires",
@@ -462,3 +489,43 @@ def test_numbers_are_computed_on_the_way(tmp_path: Path) -> None:
     design = compile_cpp(source, "top", [], tmp_path / "out")
     assert lint(design.files, "top") == ""
     assert "{32'd3, arg_k + 8'd1}" in design.files[0].read_text()
+
+
+def _memory_rows(top: str, folder: Path) -> tuple[Report, list[str]]:
+    """The report's rows about memory, each as words; sites as their lines in the C++."""
+    source = next(kernel.source for kernel in KERNELS if kernel.top == top)
+    (folder / f"{top}.cpp").write_text(source)
+    report = compile_with_report(folder / f"{top}.cpp", top, [], None, 200.0)[1]
+    lines = source.splitlines()
+    rows = []
+    for row in report.memory:
+        numbers = f"{row.bits} bits, bursts of {row.burst_words}, {row.outstanding} at once, hides {row.hidden_clocks}"
+        order = ", in order" if row.in_order else ""
+        sites = "; ".join(lines[site.line - 1].strip() for site in row.sites)
+        rows.append(f"{row.port} {row.pointer} {row.way}: {numbers}{order}: {sites}")
+    return report, rows
+
+
+def test_memory_in_the_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A row for each access unit, as table and as data: what it makes of the pragma, and the lines that it serves."""
+    report, rows = _memory_rows("gather", tmp_path)
+    access = "const int found = table[index[i]];"
+    assert rows == [
+        f"m_axi_gmem index read: 32 bits, bursts of 4, 16 at once, hides 64: {access}",
+        f"m_axi_gmem table read: 32 bits, bursts of 16, 2 at once, hides 9: {access}",
+        "m_axi_gmem out write: 32 bits, bursts of 8, 16 at once, hides 0: if (found & 1) out[i] = found;",
+    ]
+    assert Report.model_validate_json(report.model_dump_json()).memory == report.memory
+    print_report(report)
+    printed = capsys.readouterr().out
+    assert "gather: memory" in printed and all(f"gather.cpp:{row.sites[0].line}" in printed for row in report.memory)
+
+
+def test_memory_that_waits_in_the_report(tmp_path: Path) -> None:
+    """Where each access waits for the one before there are no bursts; without memory there are no rows."""
+    _, rows = _memory_rows("in_place", tmp_path)
+    assert [row.split(": ")[:2] for row in rows] == [
+        [f"m_axi_gmem cells {way}", "32 bits, bursts of 1, 16 at once, hides 0, in order"] for way in ("read", "write")
+    ]
+    assert all(row.count(";") >= 3 for row in rows)
+    assert _memory_rows("chase", tmp_path)[1][0].startswith("m_axi_list next read: 16 bits, bursts of 1,")

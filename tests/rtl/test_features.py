@@ -55,6 +55,58 @@ FEATURES = {
     out.write(ap_uint<40>(other.x * 3 + other.y) ^ (other.z ? 1 : 0));
   }""",
     ),
+    "structures_from_element_to_element": (
+        32,
+        64,
+        """struct Item { unsigned a; long long b; ap_uint<100> c; unsigned char d[3]; ap_int<5> e; };
+static const Item kDefault = {7, -8, 9, {1, 2, 3}, -4};
+static const Item kItems[4] = {{1, 2, 3, {4, 5, 6}, 7}, {8, -9}, {10, 11, 12, {13}, -14}, {15, 16, 17}};
+static ap_uint<64> look(const Item& x) {
+  return ap_uint<64>(x.a) ^ ap_uint<64>(x.b) ^ ap_uint<64>(x.c) ^ ap_uint<64>(x.c >> 50)
+         ^ (ap_uint<64>(x.d[0] + 77 * x.d[1]) << 20) ^ (ap_uint<64>(x.d[2]) << 54) ^ (ap_uint<64>(x.e) << 9);
+}
+""",
+        """static Item items[9];
+  Item few[2];
+  few[0] = items[8];
+  few[1] = kDefault;
+  for (int t = 0; t < 4; ++t) {
+    const ap_uint<32> w = in.read();
+    const ap_uint<4> i = ap_uint<4>(w.range(3, 0)) % 9, j = ap_uint<4>(w.range(7, 4)) % 9, k = w.range(10, 8);
+    items[i].a = w.to_uint(); items[i].b ^= ap_int<64>(w) * -0x1234567; items[i].c += ap_uint<100>(w) * w * w;
+    items[i].d[0] = w.to_uint(); items[i].d[1] += 5; items[i].d[2] ^= w.to_uint() >> 5; items[i].e = w.range(30, 26);
+    items[j] = items[i];
+    if (w[11]) {
+      const Item other = items[j];
+      items[j] = items[k];
+      items[k] = other;
+    }
+    if (w[12]) items[k] = few[1];
+    if (w[13]) items[i] = kItems[w.range(15, 14)];
+    if (w.range(17, 16) == 3) items[j] = Item{};
+    few[0] = items[w.range(20, 18)];
+    few[1] = w[21] ? few[0] : items[i];
+    Item last;
+    last = items[w.range(24, 22)];
+    out.write(look(last) * 3 + look(few[1]) + look(items[j]));
+  }""",
+    ),
+    "copied_into_lines_of_their_own": (
+        16,
+        32,
+        "struct Pixel { ap_uint<16> x; unsigned char y[4]; ap_uint<40> z; };\n",
+        """static Pixel lines[2][5];
+#pragma HLS ARRAY_PARTITION variable=lines dim=1 complete
+  for (int t = 0; t < 4; ++t) {
+    const ap_uint<16> x = in.read();
+    const ap_uint<3> i = ap_uint<3>(x.range(2, 0)) % 5, j = ap_uint<3>(x.range(5, 3)) % 5;
+    lines[1][i].x = x; lines[1][i].z += x; lines[1][i].y[1] = t; lines[1][i].y[3] ^= x.to_uint();
+    lines[0][j] = lines[1][i];
+    if (x[6]) lines[x[7]][i] = lines[x[8]][j];
+    const Pixel& p = lines[x[9]][x.range(11, 10)];
+    out.write(ap_uint<32>(p.x) + (p.y[1] << 10) + (p.y[3] << 20) + ap_uint<32>(p.z));
+  }""",
+    ),
     "read_after_write_in_a_step": (
         16,
         16,
@@ -287,7 +339,8 @@ static ap_int<16> twice(ap_int<16> x) { return x + x; }
     ),
 }
 
-PIPELINED = {f"{name}_250": name for name in ("line_buffer", "partitioned_columns", "memcpy_between_arrays")}  # MHz
+_PIPELINED = ("line_buffer", "partitioned_columns", "memcpy_between_arrays", "structures_from_element_to_element")
+PIPELINED = {f"{name}_250": name for name in _PIPELINED}  # MHz
 
 
 def _program(name: str) -> Program:
@@ -358,6 +411,40 @@ void struct_buffer(hls::stream<ap_uint<32>>& in, hls::stream<ap_uint<64>>& out) 
 """
 
 
+# LLVM copies the padding with the fields: a memory of its own, which is read and never written.
+_STRUCT_PADDING = """
+namespace padding {
+struct Record { unsigned short a; ap_uint<9> b; ap_int<8> c; ap_uint<128> d; };
+void first(hls::stream<ap_uint<32>>& in, hls::stream<Record>& records) {
+  for (int t = 0; t < 4; ++t) {
+    const ap_uint<32> x = in.read();
+    Record record = {(unsigned short)x.to_uint(), x, ap_int<8>(x >> 20), ap_uint<128>(x) * x};
+    records.write(record);
+  }
+}
+void second(hls::stream<Record>& records, hls::stream<Record>& reversed) {
+  Record buffer[4];
+#pragma HLS BIND_STORAGE variable=buffer impl=bram
+  for (int t = 0; t < 4; ++t) buffer[t] = records.read();
+  for (int t = 0; t < 4; ++t) reversed.write(buffer[3 - t]);
+}
+void third(hls::stream<Record>& reversed, hls::stream<ap_uint<64>>& out) {
+  for (int t = 0; t < 4; ++t) {
+    const Record record = reversed.read();
+    out.write(ap_uint<64>(record.d) ^ (ap_uint<64>(record.a) << 40) ^ (ap_uint<64>(record.b) << 31) ^ record.c);
+  }
+}
+}
+void struct_padding(hls::stream<ap_uint<32>>& in, hls::stream<ap_uint<64>>& out) {
+#pragma HLS DATAFLOW
+  hls::stream<padding::Record> records, reversed;
+  padding::first(in, records);
+  padding::second(records, reversed);
+  padding::third(reversed, out);
+}
+"""
+
+
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     """The C++ programs' words, and the hardware's without and with pauses."""
@@ -367,6 +454,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     programs.append(Program("struct_stream", _STRUCT_STREAM, {"in": random_words(5, 30, 32)}, calls=30))
     designs = compile_programs(programs, folder / "rtl")
     pipelined = [_program(name) for name in PIPELINED]
+    pipelined.append(Program("struct_padding", _STRUCT_PADDING, {"in": random_words(6, 48, 32)}, calls=12))
     designs |= compile_programs(pipelined, folder / "rtl_250", 250.0)
     programs += pipelined
     wanted = run_cpp(programs, designs, folder / "cpp")
@@ -374,7 +462,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     return wanted, run_rtl(programs, designs, counts, folder / "simulation", (0, 50))
 
 
-@pytest.mark.parametrize("name", [*FEATURES, "struct_buffer", "struct_stream", *PIPELINED])
+@pytest.mark.parametrize("name", [*FEATURES, "struct_buffer", "struct_padding", "struct_stream", *PIPELINED])
 def test_rtl_equals_cpp(name: str, results: Results) -> None:
     """Same words, same order, with and without pauses."""
     wanted, runs = results

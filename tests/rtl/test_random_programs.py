@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tests.rtl.campaign import setting_of
@@ -47,6 +48,8 @@ def test_every_construct_occurs() -> None:
     expected = {"UNROLL with break", "goto out of two loops", "diamond with a block", "process: records up to a mark"}
     expected |= {f"fixed point: AP_{mode}" for mode in ("RND_CONV", "TRN_ZERO", "SAT_SYM", "WRAP with N")}
     expected |= {"ROM, 2-dimensional", "array of streams", "lambda", "signed %", "width: 1 bit", "switch, fall through"}
+    ways = ("one", "under a condition", "each to the next place", "exchanged")
+    expected |= {f"structures copied: {way}" for way in ways}
     assert expected <= constructs.keys() and min(constructs[name] for name in expected) > 10
     assert programs[7] == random_program(7)
 
@@ -58,6 +61,25 @@ def test_a_difference_is_told() -> None:
     for words, told in (([1, 5, 3], "word 1 is 0x5"), ([1, 2], "word 2 is nothing"), ([1, 2, 3, 4], "word 3 is 0x4")):
         verdict = judge(wanted, [wanted] * (len(STALLS) - 1) + [Outcome({"out": words})])
         assert verdict.outcome == "differs" and told in verdict.detail
+
+
+def test_what_is_known_is_not_run_again(tmp_path: Path) -> None:
+    """A verdict holds for the same program and the same hardware, and for nothing else."""
+    head = "void program1(hls::stream<ap_uint<8>>& in, hls::stream<ap_uint<8>>& out) {"
+    program = Program("program1", f"{head}\nout.write(in.read() / 7 + 1);\n}}\n", {"in": [1]})
+    fast, slow = Setting(350.0), Setting()
+    first = compare_programs([program], [slow], tmp_path / "first", tmp_path)["program1"]
+    assert first.outcome == "equal" and first.digest
+    known = {first.digest: first.model_copy(update={"words": 77})}
+    for number, (changed, setting, words) in enumerate((
+        (program, slow, 77),
+        (program, fast, len(STALLS)),
+        (replace(program, inputs={"in": [2]}), slow, len(STALLS)),
+        (replace(program, source=program.source.replace("+ 1", "+ 2")), slow, len(STALLS)),
+    )):  # fmt: skip
+        verdict = compare_programs([changed], [setting], tmp_path / f"again{number}", tmp_path, known)["program1"]
+        assert (verdict.outcome, verdict.words) == ("equal", words)
+        assert (verdict.digest == first.digest) == (words == 77)
 
 
 def test_a_refusal_is_no_difference(tmp_path: Path) -> None:

@@ -93,6 +93,42 @@ REFUSED = {
         7,
         "whole array",
     ),
+    "array_copied_with_its_structure": (
+        "struct Lines { unsigned short a[64], b[64]; };\n"
+        + _process(
+            "static Lines x, y;",
+            "Word w = in.read();",
+            "x.a[w & 63] = w.to_uint();",
+            "y = x;",
+            "out.write(y.a[(w >> 8) & 63]);",
+        ),
+        10,
+        "whole array",
+    ),
+    "arrays_of_different_elements_in_a_structure": (
+        "struct Both { unsigned char a[4]; int b[8]; };\n"
+        + _process(
+            "static Both both;",
+            "const unsigned w = in.read().to_uint();",
+            "both.a[w & 3] = w;",
+            "both.b[w >> 2 & 7] += w;",
+            "out.write(both.a[w >> 5 & 3] + both.b[w >> 8 & 7]);",
+        ),
+        9,
+        "give each part an array of its own",
+    ),
+    "array_copied_that_is_taken_apart": (
+        _process(
+            "static Word a[2][3][4], b[2][3][4];",
+            "#pragma HLS ARRAY_PARTITION variable=a dim=2 complete",
+            "Word w = in.read();",
+            "a[0][1][2] = w; a[1][w & 1][3] = w;",
+            "__builtin_memcpy((void*)b[0], (void*)a[0], sizeof(b[0]));",
+            "out.write(b[0][1][2] + a[1][w & 1][3]);",
+        ),
+        10,
+        "whole array",
+    ),
     "memcpy_of_a_part": (
         "#include <cstring>\n"
         + _process(

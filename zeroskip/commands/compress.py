@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import golden
 from compression.settings import (
     METHODS,
     Allocation,
@@ -25,15 +26,47 @@ from zeroskip.console import JsonOption, print_json, print_table
 from zeroskip.errors import InputError
 
 if TYPE_CHECKING:  # the modules that need PyTorch, which is optional
+    from torch import nn
+
     from compression.compress import Compressed
+    from compression.data import DataSet
 
 __all__ = ["compress"]
 
 _DEFAULTS = Settings(("reversed",))
 
 
+@dataclass(frozen=True)
+class _Trained:
+    """A trained network: a checkpoint or a description, and the name of its definition."""
+
+    file: Path
+    network: str
+
+    def load(self, data: DataSet, settings: Settings) -> nn.Module:
+        """The module, on the CPU; a description's normalisations take their statistics from training images."""
+        from compression.checkpoint import load_checkpoint
+        from compression.described import load_described
+        from compression.networks import find_network
+
+        definition = find_network(self.network)
+        if definition.input_shape != tuple(data.training.pixels.shape[1:]):
+            wanted, found = (
+                "x".join(map(str, each)) for each in (definition.input_shape, data.training.pixels.shape[1:])
+            )
+            raise InputError(f"{self.network} takes images of {wanted}, the data have {found}.")
+        module = definition.build()
+        if self.file.suffix == ".json":
+            load_described(module, golden.load(self.file), data.training.pixels[: settings.calibration])
+        else:
+            load_checkpoint(module, self.file)
+        return module
+
+
 def compress(
-    model: Annotated[Path, typer.Argument(metavar="MODEL.pt", help="Checkpoint: torch.save(model.state_dict(), ..).")],
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="Checkpoint: torch.save(model.state_dict(), ..); or a description.")
+    ],
     network: Annotated[
         str, typer.Option(help="The checkpoint's network: lenet5, vgg16bn, resnet20, .., or pytorchcv:NAME.")
     ],
@@ -53,9 +86,11 @@ def compress(
     batch: Annotated[int, typer.Option(help="Images in a batch.")] = _DEFAULTS.batch,
     weight_decay: Annotated[float, typer.Option(help="Of retraining.")] = _DEFAULTS.weight_decay,
     smoothing: Annotated[float, typer.Option(help="Share of labels spread over all classes.")] = _DEFAULTS.smoothing,
-    distillation: Annotated[float, typer.Option(help="Share of the loss against the dense network's scores.")] = (
+    distillation: Annotated[float, typer.Option(help="Share of the loss against a teacher's scores.")] = (
         _DEFAULTS.distillation
     ),
+    teacher: Annotated[Path | None, typer.Option(help="distillation: a better network than MODEL.")] = None,
+    teacher_network: Annotated[str | None, typer.Option(help="Its network; by default --network's.")] = None,
     precision: Annotated[Precision, typer.Option(help="That retraining computes in.")] = _DEFAULTS.precision,
     shift: Annotated[int, typer.Option(help="Move training images by up to so many pixels.")] = _DEFAULTS.shift,
     flip: Annotated[bool, typer.Option("--flip", help="Mirror training images at random.")] = _DEFAULTS.flip,
@@ -96,10 +131,16 @@ def compress(
     given = {name: value for name, value in locals().items() if name in {field.name for field in fields(Settings)}}
     given["keep"] = tuple(keep or ())  # the one setting that typer gives as a list; options are named as settings
     settings = Settings(methods=tuple(map(method_name, method or ())), **given)
+    if teacher and not distillation:
+        raise InputError("a teacher is of use with --distillation alone; say what share of the loss it has.")
+    if teacher_network and not teacher:
+        raise InputError(f"teacher-network is {teacher_network}, but there is no --teacher.")
     _need_torch()
     if report:
         _check_report(output)
-    result = _run(model, network, data, data_folder, settings, output)
+    dense = _Trained(model, network)
+    teaching = _Trained(teacher, teacher_network or network) if teacher else None
+    result = _run(dense, teaching, data, data_folder, settings, output)
     if as_json:
         print_json(_document(output, result))
     else:
@@ -138,21 +179,23 @@ def _plot(output: Path) -> None:
     typer.echo(f"zeroskip: {write_report(output)}/index.html shows the run.", err=True)
 
 
-def _run(model: Path, network: str, data: str, data_folder: Path, settings: Settings, output: Path) -> Compressed:
+def _run(
+    dense: _Trained, teaching: _Trained | None, data: str, data_folder: Path, settings: Settings, output: Path
+) -> Compressed:
     import torch
 
-    from compression.checkpoint import load_checkpoint
     from compression.compress import compress as run
     from compression.data import load_data
     from compression.networks import find_network
     from zeroskip.compression_progress import showing_progress
 
-    definition = find_network(network)
-    module = definition.build()
-    load_checkpoint(module, model)
+    definition = find_network(dense.network)
     images = load_data(data, data_folder, definition.input_shape, definition.classes)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    module = dense.load(images, settings).to(device)
+    teacher = teaching.load(images, settings).to(device) if teaching else None
     with showing_progress(settings.epochs, settings.held_out or len(images.test)) as report:
-        return run(module.to("cuda" if torch.cuda.is_available() else "cpu"), images, settings, output, report)
+        return run(module, images, settings, output, report, teacher)
 
 
 def _document(output: Path, result: Compressed) -> dict[str, object]:
