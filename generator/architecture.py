@@ -25,11 +25,13 @@ class Architecture(BaseModel):
     max_entries: int = Field(ge=1, le=65535, description="entries of the longest output channel")
     max_columns: int = Field(ge=1, le=1023, description="columns of the widest pooled map")
     pointer_words: int = Field(ge=1, le=65535, description="pointer words of the widest FC layer")
-    entry_words: int = Field(ge=1, le=2048, description="entry words a PE holds of the largest FC layer")
+    entry_words: int = Field(ge=1, le=16384, description="entry words a PE holds of the largest FC layer")
     fc_rows: int = Field(ge=1, le=65535, description="rows a PE holds of the largest FC layer")
     weight_depth: int = Field(default=16, ge=1, description="words that wait before a PE of the convolver")
     output_depth: int = Field(default=64, ge=1, description="feature words that wait behind a PE of the convolver")
-    token_depth: int = Field(default=8, ge=1, description="activations that wait before a PE of the FC engine (EIE: 8)")
+    token_depth: int = Field(
+        default=16, ge=1, description="pairs of activations that wait before a PE of the FC engine (EIE: 8 single ones)"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Architecture:

@@ -155,7 +155,7 @@ def _prepare(network: golden.Network, board_name: str, options: BuildOptions) ->
         if getattr(options, name) < 1:
             raise BuildError(f"architecture: field '{name}': must be 1 or more, not {getattr(options, name)}")
     try:
-        schedules = plan_network(network, options.pes, options.lanes, options.fc_pes)
+        schedules = plan_network(network, options.pes, options.lanes, options.fc_pes, given.fc_rows if given else None)
         architecture = fit_architecture(schedules, options)
     except ValidationError as error:
         first = error.errors()[0]

@@ -95,6 +95,7 @@ def emit_project(folder: Path, architecture: Architecture, board: Board, clock_m
         "biases_per_word": layouts.BIASES_PER_WORD,
         "pointers_per_word": layouts.POINTERS_PER_WORD,
         "pointer_bits": layouts.POINTER_BITS,
+        "base_bits": layouts.BASE_BITS,
     }
     environment = _environment()
     for target in (

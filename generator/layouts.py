@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "BASE_BITS",
     "BIASES_PER_WORD",
     "COMMAND_LAYOUTS",
     "DESCRIPTOR",
@@ -40,10 +41,12 @@ WEIGHT_BITS = 256
 UNIT_BITS = 16
 UNITS_PER_WORD = WEIGHT_BITS // UNIT_BITS
 BIASES_PER_WORD = WEIGHT_BITS // 32
-POINTER_BITS = 15
-"""Bits of a column pointer; bounds the entries that a PE of the FC engine holds of one layer."""
 POINTERS_PER_WORD = 16
 """Columns a pointer word serves: it holds one pointer more, so that a column's range is read in one access."""
+POINTER_BITS = 14
+"""Bits of a column pointer, which counts from its word's first entry; bounds the entries of a word's columns."""
+BASE_BITS = WEIGHT_BITS - (POINTERS_PER_WORD + 1) * POINTER_BITS
+"""Bits of a pointer word's first entry, above its pointers; bounds the entries that a PE of the FC engine holds."""
 DESCRIPTOR_WORDS = 2
 
 
@@ -142,6 +145,7 @@ DESCRIPTOR = Layout(
         "multiplier": 16,
         "shift": 6,
         "rows": 16,
+        "row_sets": 8,
     },
 )
 PACKET = Layout(
@@ -171,11 +175,11 @@ COMMAND_LAYOUTS = (
     Layout(
         "entry_word", "a decoded weight of the convolver", {"value": 8, "row": 5, "column": 5, "address": 16, "lane": 8}
     ),
-    Layout("token_word", "an activation that is not zero", {"end": 1, "value": 9, "column": 16}),
+    Layout("token_word", "two neighbouring activations, not both zero", {"end": 1, "even": 9, "odd": 9, "pair": 15}),
     Layout(
         "command_word",
-        "a column's entries of one PE",
-        {"end": 1, "value": 9, "first": POINTER_BITS, "count": POINTER_BITS},
+        "the entries that one PE holds of two neighbouring columns; the last `odds` of them are the odd column's",
+        {"end": 1, "even": 9, "odd": 9, "first": BASE_BITS, "count": POINTER_BITS, "odds": POINTER_BITS},
     ),
 )
 """Words that only travel between processes."""

@@ -33,23 +33,29 @@ def _refuse(layer: str, field: str, why: str) -> EngineError:
     return EngineError(f"layer '{layer}': field '{field}': {why}")
 
 
-def plan_network(network: Network, pes: int, lanes: int, fc_pes: int) -> list[ConvolverSchedule | FcSchedule]:
+def plan_network(
+    network: Network, pes: int, lanes: int, fc_pes: int, fc_rows: int | None = None
+) -> list[ConvolverSchedule | FcSchedule]:
     """Schedules every layer of `network` on the convolver (`pes` x `lanes`) or the FC engine (`fc_pes`).
 
     Pooling with windows side by side, or an addition, is fused behind its convolution; flattening is a matter of order.
     Output channels leave in the schedule's order, and the weights of what reads them are arranged to match.
 
+    Args:
+        fc_rows: sums that a PE of the FC engine has room for, where the accelerator is given.
+
     Raises:
         EngineError: a layer that neither engine can run; names layer and field.
     """
-    return _Planner(network, pes, lanes, fc_pes).run()
+    return _Planner(network, pes, lanes, fc_pes, fc_rows).run()
 
 
 class _Planner:
     """Walks the layers in order; knows how every tensor that is in memory lies there."""
 
-    def __init__(self, network: Network, pes: int, lanes: int, fc_pes: int) -> None:
+    def __init__(self, network: Network, pes: int, lanes: int, fc_pes: int, fc_rows: int | None) -> None:
         self.network = network
+        self.fc_rows = fc_rows
         self.sizes = (pes, lanes, fc_pes)
         channels, height, width = network.description.input.shape
         signed = network.description.input.dtype == "int8"
@@ -74,7 +80,7 @@ class _Planner:
                 schedule = schedule_convolver(self._convolver_layer(layer), pes, lanes)
             elif isinstance(layer, LinearLayer):
                 layout = self._layout(layer, layer.source)
-                schedule = schedule_fc(_fc_layer(self.network, layer, layout), fc_pes, lanes)
+                schedule = schedule_fc(_fc_layer(self.network, layer, layout), fc_pes, lanes, self.fc_rows)
             else:
                 raise _refuse(layer.name, "type", f"no engine runs '{layer.type}' by itself, only right behind a conv")
             schedules.append(schedule)

@@ -101,7 +101,7 @@ class FcPacket:
         counts: int64 [columns], entries in each column, padding entries included.
         entries: uint16 [n], value in the low byte, gap in the high byte.
         pointer_words, entry_words, bias_words: sizes in weight words.
-        content: pointers, entries, biases: uint8 [words, WEIGHT_BITS / 8].
+        content: pointers, biases, entries: uint8 [words, WEIGHT_BITS / 8].
         header: fields of the header word.
     """
 
@@ -117,13 +117,19 @@ class FcPacket:
 
 @dataclass(frozen=True)
 class FcSchedule:
-    """A layer on the FC engine: descriptor, one packet per PE, output layout."""
+    """A layer on the FC engine: descriptor, one packet per PE, output layout.
+
+    Attributes:
+        row_sets: row r belongs to set r mod `row_sets`, and a set to the PEs whose number mod `row_sets` is the set's.
+        rows_per_pe: rows of a set, for each of which its PEs hold a sum.
+    """
 
     layer: FcLayer
     descriptor: int
     packets: tuple[FcPacket, ...]
     rounds: Rounds
     output: FeatureLayout
+    row_sets: int
     rows_per_pe: int
 
     @property
@@ -282,23 +288,101 @@ def _convolver_descriptor(layer: ConvolverLayer, rounds: Rounds, output: Feature
     )
 
 
-def schedule_fc(layer: FcLayer, pes: int, lanes: int) -> FcSchedule:
+@dataclass(frozen=True)
+class _FcNonZeros:
+    """Non-zero weights of an FC layer, column after column as they come on the stream, rows increasing.
+
+    Attributes:
+        columns, rows: int64 [n].
+        values: int8 [n].
+        column_count: columns on the stream, those included that only fill up a feature word.
+    """
+
+    columns: Int
+    rows: Int
+    values: npt.NDArray[np.int8]
+    column_count: int
+
+    def pes(self, pes: int, row_sets: int) -> Int:
+        """The PE of each non-zero: the entries of a row set are dealt out in turn to the set's PEs.
+
+        So the PEs of a set hold equally many entries, of every column and in all, but for one.
+        """
+        sets = self.rows % row_sets
+        order = np.argsort(sets, kind="stable")
+        starts = np.cumsum(np.bincount(sets, minlength=row_sets)) - np.bincount(sets, minlength=row_sets)
+        turn = np.empty_like(order)
+        turn[order] = np.arange(order.size) - starts[sets[order]]
+        members = pes // row_sets
+        return sets + row_sets * (turn % members)
+
+
+def _fc_nonzeros(layer: FcLayer, lanes: int) -> _FcNonZeros:
+    positions = layer.input.positions(lanes)
+    stream = np.empty(layer.weights.shape[1], dtype=np.int64)
+    stream[positions[positions >= 0]] = np.flatnonzero(positions >= 0)
+    order = np.argsort(stream)
+    place, rows = np.nonzero(layer.weights[:, order].T)
+    values = layer.weights[rows, order[place]]
+    return _FcNonZeros(stream[order[place]], rows, values, positions.size)
+
+
+ACTIVE_SHARE = 0.4
+"""Share of unsigned activations that are taken to be not zero when work is shared out; EIE's layers (Han et al., ISCA
+2016, table III) have 0.18 to 0.41. Signed ones, that no ReLU has made, are taken to be all there."""
+_NEARLY_EQUAL = 1.005
+"""Of shares of work that differ by less, the one with fewer row sets is taken: its PEs differ less from column to
+column, too, so that they wait for each other less often, which the estimate does not know of."""
+
+
+def _fc_row_sets(nonzeros: _FcNonZeros, outputs: int, pes: int, signed: bool, most_rows: int | None) -> int:
+    """Row sets of a layer: with many, PEs are uneven; with few, every PE has many sums to hand over.
+
+    Estimated are the entries of the busiest PE, over a sample of columns of which as many are active as are taken to
+    be, and one clock for each of its rows.
+
+    Args:
+        outputs: rows of the layer.
+        signed: of the layer's activations.
+        most_rows: rows that a PE has room for; None: any number. Without sharing as many as need be are taken.
+    """
+    active = np.random.default_rng(0).random(nonzeros.column_count) < (1.0 if signed else ACTIVE_SHARE)
+    counted = active[nonzeros.columns]
+    estimates: dict[int, int] = {}
+    row_sets = pes
+    while True:
+        rows = -(-outputs // row_sets)
+        if estimates and ((most_rows is not None and rows > most_rows) or rows > min(estimates.values())):
+            break
+        busiest = np.bincount(nonzeros.pes(pes, row_sets)[counted], minlength=pes).max()
+        estimates[row_sets] = int(busiest) + rows
+        if row_sets % 2:
+            break
+        row_sets //= 2
+    best = min(estimates.values())
+    return min(each for each, estimate in estimates.items() if estimate <= _NEARLY_EQUAL * best)
+
+
+def schedule_fc(layer: FcLayer, pes: int, lanes: int, most_rows: int | None = None) -> FcSchedule:
     """Schedules `layer` on `pes` PEs behind feature words of `lanes` lanes.
+
+    Args:
+        most_rows: sums that a PE has room for, where the accelerator is given; None: as many as are best.
 
     Raises:
         EngineError: a number exceeds its field; names the layer.
     """
-    rows_per_pe = -(-layer.weights.shape[0] // pes)
-    positions = layer.input.positions(lanes)
-    # Columns as they come on the stream; what only fills up a feature word has no weights.
-    columns = np.zeros((rows_per_pe * pes, positions.size), dtype=np.int8)
-    real = positions >= 0
-    columns[: layer.weights.shape[0], real] = layer.weights[:, positions[real]]
-    bias = np.zeros(rows_per_pe * pes, dtype=np.int32)
-    bias[: layer.bias.size] = layer.bias
-    output = FeatureLayout((0,), 1, layer.weights.shape[0], layer.output_signed)
+    outputs = layer.weights.shape[0]
+    nonzeros = _fc_nonzeros(layer, lanes)
+    row_sets = _fc_row_sets(nonzeros, outputs, pes, layer.input.signed, most_rows)
+    rows_per_pe = -(-outputs // row_sets)
+    # The biases of a set stand in its first PE; the others' sums start at zero.
+    bias = np.zeros((rows_per_pe, pes), dtype=np.int32)
+    bias[:, :row_sets] = np.pad(layer.bias, (0, rows_per_pe * row_sets - outputs)).reshape(rows_per_pe, row_sets)
+    output = FeatureLayout((0,), 1, outputs, layer.output_signed)
+    owners = nonzeros.pes(pes, row_sets)
     try:
-        packets = tuple(_fc_packet(pe, columns[pe::pes], bias[pe::pes]) for pe in range(pes))
+        packets = tuple(_fc_packet(pe, nonzeros, owners == pe, row_sets, bias[:, pe]) for pe in range(pes))
         rounds = deal(packets, pes)
         descriptor = layouts.DESCRIPTOR.pack(
             engine=1,
@@ -312,49 +396,69 @@ def schedule_fc(layer: FcLayer, pes: int, lanes: int) -> FcSchedule:
             multiplier=layer.multiplier,
             shift=layer.shift,
             rows=rows_per_pe,
+            row_sets=row_sets,
         )
     except layouts.LayoutError as error:
         raise EngineError(f"layer '{layer.name}': the FC engine cannot run it, {error}") from error
-    return FcSchedule(layer, descriptor, packets, rounds, output, rows_per_pe)
+    return FcSchedule(layer, descriptor, packets, rounds, output, row_sets, rows_per_pe)
 
 
-def _fc_entries(columns: npt.NDArray[np.int8]) -> tuple[npt.NDArray[np.uint16], Int]:
-    """CSC entries of a PE's rows (int8 [rows, columns]): entries uint16 [n] and entries per column int64 [columns].
+def _fc_entries(
+    column_of: Int, row_of: Int, values: npt.NDArray[np.int8], column_count: int
+) -> tuple[npt.NDArray[np.uint16], Int]:
+    """CSC entries of a PE: entries uint16 [n] and entries per column int64 [column_count].
 
-    A gap beyond 255 gets padding entries of weight zero, each standing for 256 rows (REFERENCE 3, EIE's rule).
+    A gap beyond 255 gets padding entries of weight zero, each standing for 256 rows (EIE's rule, Han et al., ISCA 2016,
+    section III).
+
+    Args:
+        column_of, row_of, values: the PE's non-zeros, column after column, rows (of its row set) increasing.
     """
-    column_of, row_of = np.nonzero(columns.T)
-    values = columns[row_of, column_of]
-    first = np.r_[True, column_of[1:] != column_of[:-1]] if column_of.size else np.zeros(0, dtype=bool)
-    gaps = row_of - np.where(first, -1, np.r_[0, row_of[:-1]]) - 1
+    first = np.diff(column_of, prepend=-1) != 0
+    gaps = row_of - np.where(first, -1, np.r_[0, row_of[:-1]][: row_of.size]) - 1
     paddings = gaps // 256
     ends = np.cumsum(paddings + 1)
     entries = np.full(int(ends[-1]) if ends.size else 0, 255 << 8, dtype=np.uint16)
     entries[ends - 1] = values.view(np.uint8).astype(np.uint16) | ((gaps % 256).astype(np.uint16) << 8)
-    counts = np.bincount(column_of, weights=paddings + 1, minlength=columns.shape[1]).astype(np.int64)
+    counts = np.bincount(column_of, weights=paddings + 1, minlength=column_count).astype(np.int64)
     return entries, counts
 
 
-def _fc_packet(pe: int, columns: npt.NDArray[np.int8], bias: npt.NDArray[np.int32]) -> FcPacket:
-    entries, counts = _fc_entries(columns)
-    if entries.size >= 1 << layouts.POINTER_BITS:
+def _fc_packet(
+    pe: int, nonzeros: _FcNonZeros, owned: npt.NDArray[np.bool_], row_sets: int, bias: npt.NDArray[np.int32]
+) -> FcPacket:
+    """The packet of one PE.
+
+    Args:
+        owned: bool [n], which of the non-zeros are the PE's.
+        bias: int32 [rows], what its sums start from.
+    """
+    rows = nonzeros.rows[owned] // row_sets
+    entries, counts = _fc_entries(nonzeros.columns[owned], rows, nonzeros.values[owned], nonzeros.column_count)
+    if entries.size >= 1 << layouts.BASE_BITS:
         raise layouts.LayoutError(
-            f"PE {pe} would hold {entries.size} entries, more than {(1 << layouts.POINTER_BITS) - 1}: use more PEs"
+            f"PE {pe} would hold {entries.size} entries, more than {(1 << layouts.BASE_BITS) - 1}: use more PEs"
         )
-    pointers = np.concatenate([[0], np.cumsum(counts)])
-    pointer_words = _pointer_words(pointers)
+    pointer_words = _pointer_words(np.concatenate([[0], np.cumsum(counts)]), pe)
     entry_words = layouts.words_from_lanes(entries, 2)
-    bias_words = layouts.words_from_lanes(bias.view(np.uint32), 4)
-    content = np.concatenate([pointer_words, entry_words, bias_words])
+    bias_words = layouts.words_from_lanes(np.ascontiguousarray(bias).view(np.uint32), 4)
+    content = np.concatenate([pointer_words, bias_words, entry_words])
     header = {"pointer_words": len(pointer_words), "entry_words": len(entry_words)}
     return FcPacket(pe, counts, entries, len(pointer_words), len(entry_words), len(bias_words), content, header)
 
 
-def _pointer_words(pointers: Int) -> Words:
-    """Column pointers (int64 [columns + 1]) as words of POINTERS_PER_WORD + 1; each ends with the next's first."""
+def _pointer_words(pointers: Int, pe: int) -> Words:
+    """Column pointers (int64 [columns + 1]) as words: a base, and POINTERS_PER_WORD + 1 numbers that count from it."""
     words = []
     for start in range(0, pointers.size - 1, layouts.POINTERS_PER_WORD):
         group = pointers[start : start + layouts.POINTERS_PER_WORD + 1]
-        value = sum(int(pointer) << (layouts.POINTER_BITS * number) for number, pointer in enumerate(group))
+        base = int(group[0])
+        if group[-1] - base >= 1 << layouts.POINTER_BITS:
+            raise layouts.LayoutError(
+                f"PE {pe} would hold {group[-1] - base} entries of columns {start} to {start + group.size - 2}, more "
+                f"than {(1 << layouts.POINTER_BITS) - 1}: use more PEs"
+            )
+        value = base << (layouts.WEIGHT_BITS - layouts.BASE_BITS)
+        value += sum((int(each) - base) << (layouts.POINTER_BITS * number) for number, each in enumerate(group))
         words.append(layouts.words_from_integer(value, 1))
     return np.concatenate(words)

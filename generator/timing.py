@@ -11,14 +11,14 @@ queue on weights_in; a layer's first feature word is on offer in the clock after
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from generator import layouts
 from generator.architecture import Architecture, process_network
-from generator.dataflow import Trace, simulate
+from generator.dataflow import SimulationResult, Trace, simulate
 from generator.schedule import ConvolverPacket, ConvolverSchedule, FcPacket, FcSchedule
 
 __all__ = ["Prediction", "Schedule", "predict"]
@@ -34,10 +34,13 @@ class Prediction:
         layer_cycles: per layer, from the clock after the layer before (or the first word on weights_in) up to and
             including the clock of its last output word.
         high_water: per stream, the most words it holds at once.
+        accumulated: per FC layer (by name), the clocks until the last of its PEs has done its last entry, counted as
+            `layer_cycles`: all but handing over, adding up and sending the sums.
     """
 
     layer_cycles: tuple[int, ...]
     high_water: Mapping[str, int]
+    accumulated: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def cycles(self) -> int:
@@ -52,6 +55,11 @@ class _Traces:
         self.architecture = architecture
         self.both = bool(architecture.pes and architecture.fc_pes)
         self.traces: dict[str, Trace] = {}
+        self.marks: dict[str, list[int]] = {}
+
+    def mark(self, process: str) -> None:
+        """Asks in which clock the steps of `process` so far are done."""
+        self.marks.setdefault(process, []).append(self.of(process).steps)
 
     def of(self, process: str) -> Trace:
         return self.traces.setdefault(process, Trace(process))
@@ -198,44 +206,47 @@ def _fc_engine(traces: _Traces, schedule: FcSchedule, activations: npt.NDArray[n
     tokens = [f"tokens_{i}" for i in range(a.fc_pes)]
     scan = traces.of("fc_scan")
     scan.step(["scan_layer"])
-    per_word = np.count_nonzero(activations.reshape(-1, a.lanes), axis=1)
-    for count in per_word:
+    active = activations.reshape(-1, a.lanes // 2, 2) != 0
+    for count in np.count_nonzero(active.any(axis=2), axis=1):
         scan.step([features], tokens if count else [])
         scan.step(writes=tokens, times=int(count) - 1)
     scan.step(writes=tokens)
-    columns = np.flatnonzero(activations)
+    active = active.reshape(-1, 2)
+    sent = active.any(axis=1)
     for i, packet in enumerate(schedule.packets):
-        _fc_lookup(traces.of(f"fc_lookup_{i}"), i, packet, schedule.rounds.sizes[0][1], columns)
-        _fc_mac(traces.of(f"fc_mac_{i}"), i, packet, columns, schedule.rows_per_pe)
+        commands = (packet.counts.reshape(-1, 2) * active).sum(axis=1)[sent]
+        _fc_lookup(traces.of(f"fc_lookup_{i}"), i, packet, schedule.rounds.sizes[0][1], commands)
+        _fc_mac(traces.of(f"fc_mac_{i}"), i, packet, commands, schedule.rows_per_pe)
+        traces.mark(f"fc_mac_{i}")
+        traces.of(f"fc_mac_{i}").step(writes=[f"row_sums_{i}"], times=schedule.rows_per_pe)
     gather = traces.of("fc_gather")
     gather.step(["gather_layer"])
-    groups = a.lanes // a.fc_pes
+    groups = a.lanes // schedule.row_sets
     for row in range(schedule.rows_per_pe):
         full = (row + 1) % groups == 0 or row + 1 == schedule.rows_per_pe
         gather.step([f"row_sums_{i}" for i in range(a.fc_pes)], [outputs] if full else [])
 
 
-def _fc_lookup(trace: Trace, i: int, packet: FcPacket, words: int, columns: npt.NDArray[np.int64]) -> None:
+def _fc_lookup(trace: Trace, i: int, packet: FcPacket, words: int, commands: npt.NDArray[np.int64]) -> None:
     trace.step([f"lookup_layers_{i}", f"lookup_weights_{i}"], [f"mac_layers_{i}", f"mac_weights_{i}"])
     trace.step([f"lookup_weights_{i}"], times=packet.pointer_words)
-    trace.step([f"lookup_weights_{i}"], [f"mac_weights_{i}"], packet.entry_words + packet.bias_words)
+    trace.step([f"lookup_weights_{i}"], [f"mac_weights_{i}"], packet.bias_words + packet.entry_words)
     trace.step([f"lookup_weights_{i}"], times=words - 1 - len(packet.content))
-    for count in packet.counts[columns]:
+    for count in commands:
         trace.step([f"tokens_{i}"], [f"commands_{i}"] if count else [])
     trace.step([f"tokens_{i}"], [f"commands_{i}"])
 
 
-def _fc_mac(trace: Trace, i: int, packet: FcPacket, columns: npt.NDArray[np.int64], rows: int) -> None:
+def _fc_mac(trace: Trace, i: int, packet: FcPacket, commands: npt.NDArray[np.int64], rows: int) -> None:
     trace.step([f"mac_layers_{i}", f"mac_weights_{i}"])
-    trace.step([f"mac_weights_{i}"], times=packet.entry_words)
     for row in range(rows):
         trace.step([f"mac_weights_{i}"] if row % layouts.BIASES_PER_WORD == 0 else [])
-    for count in packet.counts[columns]:
+    trace.step([f"mac_weights_{i}"], times=packet.entry_words)
+    for count in commands:
         if count:
             trace.step([f"commands_{i}"])
             trace.step(times=int(count) - 1)
     trace.step([f"commands_{i}"])
-    trace.step(writes=[f"row_sums_{i}"], times=rows)
 
 
 def predict(
@@ -243,6 +254,7 @@ def predict(
     schedules: Sequence[Schedule],
     activations: Mapping[str, npt.NDArray[np.int64]],
     stages: Mapping[str, tuple[int, int]] | None = None,
+    features_wait: int = 0,
 ) -> Prediction:
     """Cycles of one image through `schedules`, layer after layer.
 
@@ -250,21 +262,23 @@ def predict(
         activations: per FC layer (by name) its input as it comes on the stream, filling included: int [words * lanes].
             Only which of them are zero matters.
         stages: per stream where pipelined processes write and read it, as :func:`generator.dataflow.simulate` takes it.
+        features_wait: clocks that the host lets pass before it offers the first layer's first feature word; with enough
+            of them the layer's weights lie in the PEs by then. They count.
 
     Raises:
         DeadlockError: the stream depths are too small for the network to finish.
     """
     traces = _Traces(architecture)
     sender, receiver, sent = traces.of("sender"), traces.of("receiver"), 0
-    marks: list[int] = []
+    sender.step(times=features_wait)
     for schedule in schedules:
         words_in = schedule.feature_words(architecture.lanes)
         words_out = schedule.output.words(architecture.lanes)
-        sender.step(["layer_done"] if marks else [], ["features_in"])
+        sender.step(["layer_done"] if sent else [], ["features_in"])
         sender.step(writes=["features_in"], times=words_in - 1)
         receiver.step(["features_out"], times=words_out - 1)
         receiver.step(["features_out"], ["layer_done"])
-        marks.append(receiver.steps)
+        traces.mark("receiver")
         sent += layouts.DESCRIPTOR_WORDS + len(schedule.rounds.words)
         if traces.both:
             _route(traces, schedule, "convolver" if isinstance(schedule, ConvolverSchedule) else "fc")
@@ -278,7 +292,22 @@ def predict(
                 _idle_convolver(traces)
     traces.of("weights_source").step(writes=["weights_in"], times=sent)
     depths = process_network(architecture).depths()
-    result = simulate(list(traces.traces.values()), depths | {"layer_done": 1}, {"receiver": marks}, stages)
+    result = simulate(list(traces.traces.values()), depths | {"layer_done": 1}, traces.marks, stages)
     finished = result.finished["receiver"] + 1
     high_water = {name: held for name, held in result.high_water.items() if name in depths}
-    return Prediction(tuple(int(c) for c in np.diff(np.r_[0, finished])), high_water)
+    return Prediction(
+        tuple(int(c) for c in np.diff(np.r_[0, finished])), high_water, _accumulated(schedules, result, finished)
+    )
+
+
+def _accumulated(
+    schedules: Sequence[Schedule], result: SimulationResult, finished: npt.NDArray[np.int64]
+) -> dict[str, int]:
+    """See :class:`Prediction`; `finished` is the clock behind the last one of each layer."""
+    begins = [
+        int(begin) for begin, each in zip(np.r_[0, finished], schedules, strict=False) if isinstance(each, FcSchedule)
+    ]
+    names = [each.layer.name for each in schedules if isinstance(each, FcSchedule)]
+    done = [clocks + 1 for process, clocks in result.finished.items() if process.startswith("fc_mac")]
+    ends = np.max(done, axis=0) if done else []
+    return {name: int(end) - begin for name, begin, end in zip(names, begins, ends, strict=True)}

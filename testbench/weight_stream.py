@@ -56,6 +56,7 @@ class Entry:
         row, column: in the kernel; 0 for an FC layer.
         value: the weight.
         place: of the whole unit in the stream.
+        packet: number of the packet that holds it.
     """
 
     output: int
@@ -64,6 +65,7 @@ class Entry:
     column: int
     value: int
     place: Place
+    packet: int
 
 
 @dataclass(frozen=True)
@@ -130,9 +132,9 @@ class WeightStreamReader:
         if part.layer.engine == "convolver":
             number = part.layer.output.channel_order.index(output)
             return self.place("packet", "bias", part.packets[number].words[0])
-        row, pe = divmod(output, len(part.packets))
+        row, pe = divmod(output, part.descriptor["row_sets"])
         packet = part.packets[pe]
-        words = packet.content[packet.fields["pointer_words"] + packet.fields["entry_words"] :]
+        words = packet.content[packet.fields["pointer_words"] :]
         word, lane = divmod(row, self._format.word_bits // 32)
         return Place(words[word], 32 * lane, 32)
 
@@ -200,12 +202,12 @@ class WeightStreamReader:
             row = self.read(self.place("entry_unit", "row", unit.word, unit.low))
             column = self.read(self.place("entry_unit", "column", unit.word, unit.low))
             value = _signed(self.read(self.place("entry_unit", "value", unit.word, unit.low)), 8)
-            yield Entry(output, position, row, column, value, unit)
+            yield Entry(output, position, row, column, value, unit, packet.number)
 
     def _fc_entries(self, part: LayerStream, packet: Packet) -> Iterator[Entry]:
-        pointers = self._pointers(part, packet)
-        units = packet.content[packet.fields["pointer_words"] :]
-        for column, (start, end) in enumerate(zip(pointers, pointers[1:], strict=False)):
+        row_sets = part.descriptor["row_sets"]
+        units = packet.content[len(packet.content) - packet.fields["entry_words"] :]
+        for column, (start, end) in enumerate(self._ranges(part, packet)):
             row = -1
             for number in range(start, end):
                 unit = self._unit(units, number)
@@ -214,17 +216,22 @@ class WeightStreamReader:
                 row += gap + 1
                 if value == 0 and gap == _PADDING_GAP:
                     continue
-                yield Entry(row * len(part.packets) + packet.number, column, 0, 0, value, unit)
+                output = row * row_sets + packet.number % row_sets
+                yield Entry(output, column, 0, 0, value, unit, packet.number)
 
     def column_end(self, packet: Packet, column: int) -> Place:
         """Where an FC packet says at which entry a column ends."""
         word, number = divmod(column, self._format.pointers_per_word)
         return Place(packet.content[word], self.pointer_bits * (number + 1), self.pointer_bits)
 
-    def _pointers(self, part: LayerStream, packet: Packet) -> list[int]:
-        columns = part.layer.input_words * self._build.lanes
-        first = Place(packet.content[0], 0, self.pointer_bits)
-        return [self.read(first), *(self.read(self.column_end(packet, column)) for column in range(columns))]
+    def _ranges(self, part: LayerStream, packet: Packet) -> Iterator[tuple[int, int]]:
+        """Of each column the number of the packet's first entry and of the one behind its last."""
+        base_bit = self.pointer_bits * (self._format.pointers_per_word + 1)
+        for column in range(part.layer.input_words * self._build.lanes):
+            end = self.column_end(packet, column)
+            start = Place(end.word, end.low - self.pointer_bits, self.pointer_bits)
+            base = self.read(Place(end.word, base_bit, self.word_bits - base_bit))
+            yield base + self.read(start), base + self.read(end)
 
     def _unit(self, words: tuple[int, ...], number: int) -> Place:
         word, index = divmod(number, self._format.word_bits // self._format.unit_bits)

@@ -1,14 +1,19 @@
 // The CSC engine for fully-connected layers, after EIE (Han et al., ISCA 2016).
 //
-// Output row r belongs to PE r mod Pes. A PE holds its rows' non-zero weights column after column; an entry is a weight
-// and the number of the PE's rows that lie between it and the entry before it in the column. Only activations that are
-// not zero are sent to the PEs, and each PE works through its part of that column at one entry per cycle.
+// Output row r belongs to row set r mod S, and the entries of a row set are dealt out in turn to the Pes / S PEs whose
+// number mod S is the set's: each of these has a sum for every row of the set, and the last process adds them up. S is
+// the layer's choice (descriptor::row_sets): S = Pes is EIE's scheme, fewer sets even the PEs' work out.
 //
-// A layer is one round of packets. Packet of a PE: header word, then pointer words, entry words, bias words
+// A PE holds its non-zero weights column after column; an entry is a weight and the number of the set's rows that lie
+// between it and the entry before it in the column. Activations are sent to the PEs in pairs of neighbours that are not
+// both zero, and each PE works through its part of the two columns at one entry per cycle.
+//
+// A layer is one round of packets. Packet of a PE: header word, then pointer words, bias words, entry words
 // (layouts.h), then words that only fill it up.
-//   pointer word k: kPointersPerWord + 1 numbers of kPointerBits bits; column kPointersPerWord * k + c has the entries
-//   from number c up to number c + 1;
-//   entry word: kUnitsPerWord entries {value, gap}; bias word: kBiasesPerWord biases of the PE's rows in order.
+//   pointer word k: kPointersPerWord + 1 numbers of kPointerBits bits, and above them a base of kBaseBits bits; column
+//   kPointersPerWord * k + c has the entries from base + number c up to base + number c + 1;
+//   bias word: kBiasesPerWord biases of the set's rows in order (zeros but in the packets of the first S PEs);
+//   entry word: kUnitsPerWord entries {value, gap}.
 #pragma once
 
 #include "requantise.h"
@@ -16,21 +21,23 @@
 
 namespace zeroskip {
 
-// Sends the activations that are not zero to every PE, then a token that ends the vector.
+// Sends pairs of neighbouring activations that are not both zero to every PE, then a token that ends the vector.
 //
 // One token per cycle; a feature word without any takes one cycle, and so does the end token.
 //
+// \tparam Lanes       pixels in a feature word, even.
 // \tparam TokenDepth  depth of the streams, deduced.
 template <int Lanes, int Pes, int TokenDepth>
 void fc_scan(hls::stream<Descriptor>& layers, hls::stream<FeatureWord<Lanes>>& features,
              hls::stream<TokenWord, TokenDepth> (&tokens)[Pes]) {
 #pragma HLS INLINE off
+  constexpr int kPairs = Lanes / 2;
   const Descriptor layer = layers.read();
   const ap_uint<32> words = get<descriptor::feature_words>(layer);
   const bool input_signed = get<descriptor::input_signed>(layer) != 0;
   ap_uint<32> words_read = 0;
   FeatureWord<Lanes> word = 0;
-  ap_uint<Lanes> waiting = 0;  // lanes of the present word that are still to be sent
+  ap_uint<kPairs> waiting = 0;  // pairs of the present word that are still to be sent
   bool any_waiting = false;
   bool end = words == 0;
   while (!end) {
@@ -39,28 +46,29 @@ void fc_scan(hls::stream<Descriptor>& layers, hls::stream<FeatureWord<Lanes>>& f
     if (!any_waiting && !end) {
       word = features.read();
       ++words_read;
-      for (int lane = 0; lane < Lanes; ++lane) {
+      for (int pair = 0; pair < kPairs; ++pair) {
 #pragma HLS UNROLL
-        waiting[lane] = lane_of<8>(word, lane) != 0;
+        waiting[pair] = lane_of<16>(word, pair) != 0;
       }
     }
-    // The lowest lane that waits, by arithmetic: a search lane by lane would be too long a chain for a fast clock.
-    const ap_uint<Lanes> others = waiting & ap_uint<Lanes>(waiting - 1);
-    const ap_uint<Lanes> lowest = waiting ^ others;
+    // The lowest pair that waits, by arithmetic: a search pair by pair would be too long a chain for a fast clock.
+    const ap_uint<kPairs> others = waiting & ap_uint<kPairs>(waiting - 1);
+    const ap_uint<kPairs> lowest = waiting ^ others;
     const bool found = waiting != 0;
-    ap_uint<8> value = 0;
+    ap_uint<16> values = 0;
     ap_uint<8> number = 0;
-    for (int lane = 0; lane < Lanes; ++lane) {
+    for (int pair = 0; pair < kPairs; ++pair) {
 #pragma HLS UNROLL
-      value |= lowest[lane] ? lane_of<8>(word, lane) : ap_uint<8>(0);
-      number |= lowest[lane] ? ap_uint<8>(lane) : ap_uint<8>(0);
+      values |= lowest[pair] ? lane_of<16>(word, pair) : ap_uint<16>(0);
+      number |= lowest[pair] ? ap_uint<8>(pair) : ap_uint<8>(0);
     }
     waiting = others;
     any_waiting = others != 0;
     TokenWord token = 0;
     put<token_word::end>(token, end);
-    put<token_word::value>(token, ap_uint<9>(to_pixel(value, input_signed)));
-    put<token_word::column>(token, found ? ap_uint<16>((words_read - 1) * Lanes + number) : ap_uint<16>(0));
+    put<token_word::even>(token, ap_uint<9>(to_pixel(lane_of<8>(values, 0), input_signed)));
+    put<token_word::odd>(token, ap_uint<9>(to_pixel(lane_of<8>(values, 1), input_signed)));
+    put<token_word::pair>(token, found ? ap_uint<15>((words_read - 1) * kPairs + number) : ap_uint<15>(0));
     if (found || end) {
       for (int pe = 0; pe < Pes; ++pe) {
 #pragma HLS UNROLL
@@ -70,7 +78,8 @@ void fc_scan(hls::stream<Descriptor>& layers, hls::stream<FeatureWord<Lanes>>& f
   }
 }
 
-// Holds a PE's column pointers: turns a column into the range of its entries. Columns without entries go no further.
+// Holds a PE's column pointers: turns a pair of columns into the range of its entries, without those of a column whose
+// activation is zero. Pairs without entries go no further.
 //
 // Cycles: one per word of the packet, then one per token.
 //
@@ -80,6 +89,7 @@ void fc_lookup(hls::stream<Descriptor>& layers, hls::stream<Descriptor>& next_la
                hls::stream<WeightWord>& mac_weights, hls::stream<TokenWord>& tokens,
                hls::stream<CommandWord>& commands) {
 #pragma HLS INLINE off
+  constexpr int kPairsPerWord = kPointersPerWord / 2;
   const Descriptor layer = layers.read();
   next_layers.write(layer);
   if (get<descriptor::rows>(layer) == 0) return;
@@ -103,23 +113,30 @@ void fc_lookup(hls::stream<Descriptor>& layers, hls::stream<Descriptor>& next_la
 #pragma HLS PIPELINE II = 1
     const TokenWord token = tokens.read();
     end = get<token_word::end>(token) != 0;
-    const ap_uint<16> column = get<token_word::column>(token);
-    const WeightWord group = pointers[end ? ap_uint<16>(0) : ap_uint<16>(column / kPointersPerWord)];
-    const WeightWord from_column = group >> (ap_uint<16>(column % kPointersPerWord) * kPointerBits);
-    const ap_uint<kPointerBits> first = lane_of<kPointerBits>(from_column, 0);
-    const ap_uint<kPointerBits> past = lane_of<kPointerBits>(from_column, 1);
+    const ap_uint<9> even = get<token_word::even>(token);
+    const ap_uint<9> odd = get<token_word::odd>(token);
+    const ap_uint<15> pair = get<token_word::pair>(token);
+    const WeightWord group = pointers[end ? ap_uint<15>(0) : ap_uint<15>(pair / kPairsPerWord)];
+    const ap_uint<kBaseBits> base = group.range(kWeightBits - 1, kWeightBits - kBaseBits);
+    const WeightWord from_pair = group >> (ap_uint<8>(pair % kPairsPerWord) * (2 * kPointerBits));
+    const ap_uint<kPointerBits> middle = lane_of<kPointerBits>(from_pair, 1);
+    const ap_uint<kPointerBits> first = even != 0 ? lane_of<kPointerBits>(from_pair, 0) : middle;
+    const ap_uint<kPointerBits> past = odd != 0 ? lane_of<kPointerBits>(from_pair, 2) : middle;
     CommandWord command = 0;
     put<command_word::end>(command, end);
-    put<command_word::value>(command, get<token_word::value>(token));
-    put<command_word::first>(command, first);
+    put<command_word::even>(command, even);
+    put<command_word::odd>(command, odd);
+    put<command_word::first>(command, ap_uint<kBaseBits>(base + first));
     put<command_word::count>(command, ap_uint<kPointerBits>(past - first));
+    put<command_word::odds>(command, ap_uint<kPointerBits>(past - middle));
     if (end || first != past) commands.write(command);
   }
 }
 
 // Multiplies and accumulates a PE's entries, then hands over its rows' sums.
 //
-// Cycles: one per entry word, one per row (biases), one per entry and one for the end, one per row (sums).
+// Cycles: one per row (biases), one per entry word, one per entry and one for the end, one per row (sums). The biases
+// come first: entry words come slower than one per cycle, since all PEs are sent theirs in turn.
 //
 // \tparam EntryWords  entry words of the largest layer.
 // \tparam MaxRows     rows of a PE in the largest layer.
@@ -134,10 +151,6 @@ void fc_mac(hls::stream<Descriptor>& layers, hls::stream<WeightWord>& weights, h
   const ap_uint<packet::entry_words::bits> entry_words = get<packet::entry_words>(header);
   WeightWord entries[EntryWords];
   Accumulator sums[MaxRows];
-  for (ap_uint<packet::entry_words::bits> word = 0; word < entry_words; ++word) {
-#pragma HLS PIPELINE II = 1
-    entries[word] = weights.read();
-  }
   WeightWord biases = 0;
   for (ap_uint<descriptor::rows::bits> row = 0; row < rows; ++row) {
 #pragma HLS PIPELINE II = 1
@@ -145,27 +158,33 @@ void fc_mac(hls::stream<Descriptor>& layers, hls::stream<WeightWord>& weights, h
     sums[row] = Accumulator(lane_of<32>(biases, 0));
     biases >>= 32;
   }
+  for (ap_uint<packet::entry_words::bits> word = 0; word < entry_words; ++word) {
+#pragma HLS PIPELINE II = 1
+    entries[word] = weights.read();
+  }
 
   CommandWord command = 0;
-  ap_uint<kPointerBits> address = 0;
+  ap_uint<kBaseBits> address = 0;
   ap_uint<kPointerBits> left = 0;
   ap_int<17> row = 0;
   bool end = false;
   while (!end) {
 #pragma HLS PIPELINE II = 1
+    bool new_column = left == get<command_word::odds>(command);
     if (left == 0) {
       command = commands.read();
       end = get<command_word::end>(command) != 0;
       address = get<command_word::first>(command);
       left = get<command_word::count>(command);
-      row = -1;
+      new_column = true;
     }
     if (!end) {
       const WeightWord word = entries[address / kUnitsPerWord];
       const ap_uint<16> entry = ap_uint<16>(word >> (ap_uint<8>(address % kUnitsPerWord) * 16));
-      row += ap_int<17>(get<fc_entry::gap>(entry) + 1);
+      row = ap_int<17>((new_column ? ap_int<17>(-1) : row) + ap_int<17>(get<fc_entry::gap>(entry) + 1));
       const ap_int<8> weight = get_signed<fc_entry::value>(entry);
-      const Pixel activation = get_signed<command_word::value>(command);
+      const bool odd = left <= get<command_word::odds>(command);
+      const Pixel activation = odd ? get_signed<command_word::odd>(command) : get_signed<command_word::even>(command);
       sums[row] = Accumulator(sums[row] + weight * activation);
       ++address;
       --left;
@@ -177,7 +196,11 @@ void fc_mac(hls::stream<Descriptor>& layers, hls::stream<WeightWord>& weights, h
   }
 }
 
-// Requantises the rows of a layer, Pes a cycle, and packs them into feature words in their natural order.
+// How often a number can be halved.
+constexpr int halvings(int number) { return number % 2 == 0 ? 1 + halvings(number / 2) : 0; }
+
+// Adds up what the PEs of each row set hold of a row, requantises the rows, as many a cycle as there are row sets, and
+// packs them into feature words in their natural order.
 //
 // \tparam Lanes     pixels in a feature word; a multiple of Pes.
 // \tparam SumDepth  depth of the streams, deduced.
@@ -186,8 +209,10 @@ void fc_gather(hls::stream<Descriptor>& layers, hls::stream<Accumulator, SumDept
                hls::stream<FeatureWord<Lanes>>& outputs) {
 #pragma HLS INLINE off
   static_assert(Lanes % Pes == 0, "a feature word is filled by whole groups of rows");
+  constexpr int kLevels = halvings(Pes);
   const Descriptor layer = layers.read();
   const ap_uint<descriptor::rows::bits> rows = get<descriptor::rows>(layer);
+  const ap_uint<8> row_sets = get<descriptor::row_sets>(layer);
   const ap_uint<16> multiplier = get<descriptor::multiplier>(layer);
   const ap_uint<6> shift = get<descriptor::shift>(layer);
   const ap_int<9> minimum = get_signed<descriptor::minimum>(layer);
@@ -196,14 +221,27 @@ void fc_gather(hls::stream<Descriptor>& layers, hls::stream<Accumulator, SumDept
   ap_uint<8> filled = 0;
   for (ap_uint<descriptor::rows::bits> row = 0; row < rows; ++row) {
 #pragma HLS PIPELINE II = 1
+    Accumulator sums[Pes];
+    for (int pe = 0; pe < Pes; ++pe) {
+#pragma HLS UNROLL
+      sums[pe] = row_sums[pe].read();
+    }
+    for (int level = 1; level <= kLevels; ++level) {
+#pragma HLS UNROLL
+      for (int pe = 0; pe < Pes / 2; ++pe) {
+#pragma HLS UNROLL
+        // What lies beyond Pes >> level has been added at the level before, if the layer has so few row sets.
+        if (pe < (Pes >> level) && row_sets <= (Pes >> level)) sums[pe] += sums[pe + (Pes >> level)];
+      }
+    }
     ap_uint<8 * Pes> group = 0;
     for (int pe = 0; pe < Pes; ++pe) {
 #pragma HLS UNROLL
-      const Accumulator sum = row_sums[pe].read();
-      group.range(8 * pe + 7, 8 * pe) = requantise(sum, multiplier, shift, minimum, maximum);
+      const ap_uint<8> pixel = requantise(sums[pe], multiplier, shift, minimum, maximum);
+      group.range(8 * pe + 7, 8 * pe) = pe < row_sets ? pixel : ap_uint<8>(0);
     }
     packed |= FeatureWord<Lanes>(group) << (filled * 8);
-    filled += Pes;
+    filled += row_sets;
     if (filled == Lanes || row + 1 == rows) {
       outputs.write(packed);
       packed = 0;

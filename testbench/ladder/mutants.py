@@ -74,24 +74,23 @@ def _kernel_count(t: Targets) -> Mutant | None:
 
 def _row_gap(t: Targets) -> Mutant | None:
     rows = t.target[0].size
-    pes = len(t.part.packets)
-    return t.changed_entry("gap", "gap", lambda gap: gap + 1, lambda entry: entry.output + pes < rows)
+    row_sets = t.part.descriptor["row_sets"]
+    return t.changed_entry("gap", "gap", lambda gap: gap + 1, lambda entry: entry.output + row_sets < rows)
 
 
 def _column_pointer(t: Targets) -> Mutant | None:
     """A column ends one entry too early, and that entry is a lively one."""
-    pes = len(t.part.packets)
-    last = {(entry.output % pes, entry.input): entry for entry in t.reader.entries(t.part)}
+    last = {(entry.packet, entry.input): entry for entry in t.reader.entries(t.part)}
     lively = [
         entry
         for entry in t.entries()
         # The entry falls to the next column: where both activations are equal, nothing need change.
-        if last[entry.output % pes, entry.input] == entry and t.activation(entry.input) != t.activation(entry.input + 1)
+        if last[entry.packet, entry.input] == entry and t.activation(entry.input) != t.activation(entry.input + 1)
     ]
     if not lively:
         return None
     entry = t.draw.choice(lively)
-    place = t.reader.column_end(t.packet_of(entry.output), entry.input)
+    place = t.reader.column_end(t.part.packets[entry.packet], entry.input)
     return t.changed("column pointer", place, lambda pointer: pointer - 1)
 
 

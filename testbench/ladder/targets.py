@@ -86,10 +86,10 @@ class Targets:
         return self.packet_of(self.draw.choice(entries).output) if entries else None
 
     def packet_of(self, output: int) -> Packet:
-        """The packet that an output channel (convolver) or row (FC engine) belongs to."""
+        """The packet that an output channel (convolver) belongs to, or (FC engine) that holds a row's bias."""
         if self.part.layer.engine == "convolver":
             return self.part.packets[self.part.layer.output.channel_order.index(output)]
-        return self.part.packets[output % len(self.part.packets)]
+        return self.part.packets[output % self.part.descriptor["row_sets"]]
 
     def activation(self, column: int) -> int:
         """The byte at a position of the feature stream in front of an FC layer, in the first image."""

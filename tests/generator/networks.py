@@ -4,7 +4,7 @@ import numpy as np
 
 from golden import DescriptionBuilder, Network, Scale
 
-__all__ = ["branched_network", "convolver_network", "fc_network", "random_weights"]
+__all__ = ["branched_network", "convolver_network", "fc_network", "random_weights", "shared_rows_network"]
 
 _UNSIGNED = {"minimum": 0, "maximum": 255, "output_dtype": "uint8"}
 _SIGNED = {"minimum": -128, "maximum": 127, "output_dtype": "int8"}
@@ -61,3 +61,12 @@ def fc_network(seed: int = 0) -> Network:
         bias = random.integers(-2000, 2000, outputs).astype(np.int32)
         builder.linear(name, random_weights(random, (outputs, inputs), 0.3), bias, shift=6, **_SIGNED)
     return builder.build()
+
+
+def shared_rows_network(seed: int = 0) -> Network:
+    """A linear layer whose rows do not divide by 8 PEs and whose columns have fewer non-zeros than there are PEs; the
+    shape and densities of EIE's NT-We (Han et al., ISCA 2016, table III), both sides an eighth."""
+    random = np.random.default_rng(seed)
+    builder = DescriptionBuilder("shared_rows", (1, 16, 32), "int8", Scale(multiplier=1, shift=8)).flatten("vector")
+    bias = random.integers(-2000, 2000, 75).astype(np.int32)
+    return builder.linear("fc", random_weights(random, (75, 512), 0.1), bias, shift=6, **_SIGNED).build()

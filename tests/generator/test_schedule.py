@@ -100,27 +100,27 @@ def test_fc_packets_hold_every_weight_at_its_place(
         random.integers(-(2**31), 2**31, outputs).astype(np.int32), 1, 5, -128, 127, True,
     )  # fmt: skip
     schedule = schedule_fc(layer, pes, 16)
+    sets = schedule.row_sets
+    assert pes % sets == 0 and schedule.rows_per_pe == -(-outputs // sets)
     words_per_channel = -(-pixels // 16)
-    seen = np.zeros((schedule.rows_per_pe * pes, channels, words_per_channel * 16), dtype=np.int64)
-    biases = np.zeros(schedule.rows_per_pe * pes, dtype=np.int64)
+    seen = np.zeros((schedule.rows_per_pe * sets, channels, words_per_channel * 16), dtype=np.int64)
+    biases = np.zeros(schedule.rows_per_pe * sets, dtype=np.int64)
     for pe, packet in enumerate(schedule.packets):
-        words = packet.content
-        pointers = []
-        for word in words[: packet.pointer_words]:
-            value = int.from_bytes(word.tobytes(), "little")
-            numbers = [value >> (15 * n) & 0x7FFF for n in range(17)]
-            pointers += numbers[:16]
-        body = words[packet.pointer_words :]
-        entries = body[: packet.entry_words].reshape(-1).view("<u2")
+        body = packet.content[packet.pointer_words :]
+        entries = body[packet.bias_words :].reshape(-1).view("<u2")
         for column in range(seen.shape[1] * seen.shape[2]):
-            first = pointers[column]
-            past = pointers[column + 1] if column + 1 < len(pointers) else first + int(packet.counts[column])
+            word = int.from_bytes(packet.content[column // 16].tobytes(), "little")
+            base = word >> (14 * 17)
+            first, past = (base + (word >> (14 * (column % 16 + n)) & 0x3FFF) for n in (0, 1))
+            assert past - first == packet.counts[column]
             row = -1
             for entry in entries[first:past]:
                 row += int(entry >> 8) + 1
                 value = int(np.uint8(entry & 0xFF).view(np.int8))
-                seen.reshape(len(seen), -1)[row * pes + pe, column] += value
-        biases[pe::pes] = body[packet.entry_words :].reshape(-1).view("<i4")[: schedule.rows_per_pe]
+                seen.reshape(len(seen), -1)[row * sets + pe % sets, column] += value
+        own = body[: packet.bias_words].reshape(-1).view("<i4")[: schedule.rows_per_pe]
+        assert pe < sets or not own.any(), "a bias is added once"
+        biases[pe % sets :: sets] += own
     unpermuted = np.empty((len(seen), channels, words_per_channel * 16), dtype=np.int64)
     unpermuted[:, [2, 0, 1]] = seen
     assert (unpermuted[:outputs, :, :pixels].reshape(outputs, -1) == weights).all()
@@ -138,6 +138,46 @@ def test_a_gap_beyond_the_field_gets_padding_entries() -> None:
     packet = schedule_fc(layer, 1, 16).packets[0]
     assert [(int(e) & 0xFF, int(e) >> 8) for e in packet.entries] == [(0, 255), (0, 255), (5, 87)]
     assert packet.counts[0] == 3
+
+
+def _fc_layer(weights: np.ndarray, signed: bool = False) -> FcLayer:
+    outputs, inputs = weights.shape
+    layout = FeatureLayout((0,), 1, inputs, signed)
+    return FcLayer("fc", "input", "fc", layout, weights, np.ones(outputs, dtype=np.int32), 1, 0, -128, 127, True)
+
+
+def test_the_entries_of_a_row_set_are_dealt_out_evenly_in_every_column() -> None:
+    """600 rows do not divide by 64 PEs; in sets of 8 PEs their work does, within one entry a column and in all."""
+    random = np.random.default_rng(3)
+    weights = (random.random((600, 512)) < 0.3).astype(np.int8)
+    schedule = schedule_fc(_fc_layer(weights, signed=True), 64, 64)
+    assert schedule.row_sets < 64
+    counts = np.stack([packet.counts for packet in schedule.packets])
+    for row_set in range(schedule.row_sets):
+        of_set = counts[row_set :: schedule.row_sets]
+        assert np.ptp(of_set, axis=0).max() <= 1 and np.ptp(of_set.sum(axis=1)) <= 1
+        assert of_set.sum() == np.count_nonzero(weights[row_set :: schedule.row_sets])
+    busiest = counts.sum(axis=1).max()
+    by_row = max(np.count_nonzero(weights[pe::64]) for pe in range(64))
+    assert busiest + schedule.rows_per_pe < by_row + 10, "shared rows must save more than their sums cost"
+
+
+def test_a_given_accelerator_s_sums_bound_the_sharing() -> None:
+    weights = np.ones((600, 64), dtype=np.int8)
+    assert schedule_fc(_fc_layer(weights), 64, 64, most_rows=10).row_sets == 64
+    assert schedule_fc(_fc_layer(weights), 64, 64, most_rows=19).row_sets == 32
+
+
+@pytest.mark.parametrize(
+    ("shape", "pes", "message"),
+    [
+        ((1100, 16), 1, r"layer 'fc': .*PE 0 would hold 17600 entries of columns 0 to 15, more than 16383"),
+        ((1000, 272), 1, r"layer 'fc': .*PE 0 would hold 272000 entries, more than 262143: use more PEs"),
+    ],
+)
+def test_more_entries_than_a_pe_can_hold_are_named(shape: tuple[int, int], pes: int, message: str) -> None:
+    with pytest.raises(EngineError, match=message):
+        schedule_fc(_fc_layer(np.ones(shape, dtype=np.int8)), pes, 16)
 
 
 def test_rounds_hold_channels_of_similar_length_and_alternate() -> None:

@@ -146,7 +146,7 @@ def test_a_stream_of_another_depth_fails(folder: Path, copy: Path, rung: Rung) -
     passed, detail = outcome(rung, copy, folder / "work")
     assert (
         not passed
-        and "stream tokens_1 has depth 8" in detail
+        and "stream tokens_1 has depth 16" in detail
         and "the manifest says 5" in detail.replace("5 in the manifest", "the manifest says 5")
     )
 
