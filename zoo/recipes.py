@@ -135,12 +135,6 @@ RECIPES = {
                 f"{_VGG_SMALL_IKR} --distillation 0.5 --method ikr --kernel-values 2 --kernels-kept 0.545 --patterns 16"
                 " --keep conv1 --epochs 1 --max-loss 20 --learning-rate 0.06 --final-epochs 26"
             ),
-            Run(
-                f"{_VGG_SMALL_IKR} --distillation 0.7 --max-loss 1 --learning-rate 0.05 --final-epochs 24"
-                " --calibration 8000",
-                teacher="resnet20",
-                described=True,
-            ),
         ),
     ),
     "resnet20_layerwise": Recipe("resnet20", "cifar-10", (Run(f"{_RESNET20_CUT} --allocation measured"),)),
