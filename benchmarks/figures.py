@@ -2,6 +2,7 @@
 
     python -m benchmarks.figures            prints the figures; exit code 1 when one differs from expected.json
     python -m benchmarks.figures --update   writes them there, so that a change shows up as a diff
+    python -m benchmarks.figures NAME ..    measures only these networks
 
 Cycles are those of the schedule, for hardware pipelined for the board's clock; `zeroskip verify` proves them equal to
 the compiled hardware's.
@@ -124,17 +125,22 @@ def _print(figures: Figures) -> None:
 
 
 def main() -> int:
-    """Prints all figures; returns 1 when one is not as expected."""
+    """Prints figures; returns 1 when one is not as expected."""
     parser = argparse.ArgumentParser(description="Figures of the zoo's networks against expected.json.")
     parser.add_argument("--update", action="store_true", help="write the figures to expected.json")
-    update = parser.parse_args().update
-    measured = [measure(name) for name in networks()]
-    for figures in measured:
+    parser.add_argument("names", nargs="*", metavar="NAME", help="by default all of the zoo")
+    options = parser.parse_args()
+    if unknown := sorted({*options.names} - {*networks()}):
+        parser.error(f"the zoo has no network {unknown[0]!r}; it has {', '.join(networks())}")
+    known = {entry["network"]: entry for entry in json.loads(EXPECTED.read_text())}
+    found = {name: entry for name, entry in known.items() if name in networks()}
+    for name in options.names or networks():
+        figures = measure(name)
         _print(figures)
-    text = json.dumps([figures.model_dump() for figures in measured], indent=1) + "\n"
-    if update:
-        EXPECTED.write_text(text)
-    elif json.loads(text) != json.loads(EXPECTED.read_text()):
+        found[name] = figures.model_dump()
+    if options.update:
+        EXPECTED.write_text(json.dumps([found[name] for name in sorted(found)], indent=1) + "\n")
+    elif found != known:
         print(f"figures differ from {EXPECTED.name}: run with --update and look at the diff", file=sys.stderr)
         return 1
     return 0

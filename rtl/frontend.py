@@ -16,11 +16,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import llvmlite.binding as llvm
-
 from rtl.errors import CompileError
 from rtl.hierarchy import Hierarchy, find_hierarchy
 from rtl.interfaces import describe_source, has_start
+from rtl.passes import TARGET, PassError, optimised
 from rtl.pragmas import Pragma, check_pragmas, function_of, unroll_factor
 from rtl.preprocessed import PROBE, Preprocessed, evaluated, placed, read_preprocessed, without_marks
 from rtl.strip_mining import PartialLoop, strip_mine
@@ -29,29 +28,15 @@ __all__ = ["INCLUDE_DIR", "SourceLoop", "SourceModule", "lower"]
 
 INCLUDE_DIR = Path(__file__).parent / "include"
 
-# aarch64 and not x86-64: its ABI passes _BitInts of up to 128 bits as they are, where x86-64 takes them apart. Any
-# fixed 64-bit little-endian target keeps the IR, and so the hardware, independent of the machine.
-_TARGET = "aarch64-linux-gnu"
 _CLANG_FLAGS = f"""
     -O1 -Xclang -disable-llvm-passes -std=c++17 -D__SYNTHESIS__ -D__RTL__
     -fno-exceptions -fno-rtti -fno-builtin -fno-sanitize=all -fno-threadsafe-statics -fno-stack-protector
     -fomit-frame-pointer -fno-vectorize -fno-slp-vectorize -fno-unroll-loops -fsigned-char
-    -target {_TARGET} -mcpu=baseline -Xclang -fexperimental-max-bitint-width=65536
+    -target {TARGET} -mcpu=baseline -Xclang -fexperimental-max-bitint-width=65536
     -gline-tables-only -fno-discard-value-names -Wno-unknown-pragmas -Wno-unused-command-line-argument
 """
 
 _EFFECT = "nounwind willreturn nomerge nocallback nofree nosync memory(inaccessiblemem: readwrite)"
-_UNROLL_LIMIT = 1 << 24
-
-# LLVM's passes, in order. SIMPLIFY runs again after each round of unrolling: what was an index is a constant then.
-_INLINE = ("always_inliner", "global_dead_code_eliminate")
-_SIMPLIFY = (
-    *("sroa", "instruction_combine", "simplify_cfg", "sccp", "new_gvn"),
-    *("instruction_combine", "dead_store_elimination", "aggressive_dce", "simplify_cfg"),
-)
-_UNROLL = ("sroa", "loop_simplify", "lcssa", "loop_unroll", "simplify_cfg", "instruction_combine")
-_PASSES = (_INLINE, _SIMPLIFY, _UNROLL, _SIMPLIFY, _UNROLL, _SIMPLIFY, _SIMPLIFY)
-
 _DEFINE = re.compile(r"^define .*?@([\w$.]+|\"[^\"]*\")\(")
 _SUBPROGRAM = re.compile(r"!dbg !(\d+)")
 _LABEL = re.compile(r"^([\w.$-]+|\"[^\"]*\"):")
@@ -131,9 +116,12 @@ def lower(source: Path, top: str, include: Sequence[Path], defines: Mapping[str,
         found, metadata.function_starts(), [pragma for pragma in pragmas if pragma.name == "PIPELINE"]
     )
     text = _set_inlining(lines, {*hierarchy.regions, *hierarchy.processes})
-    optimised = _optimise(text)
-    _check_unrolled(optimised)
-    module = SourceModule(optimised, symbol, hierarchy.regions, hierarchy.processes, pragmas, loops, pipelined)
+    try:
+        ir = optimised(text)
+    except PassError as error:
+        raise CompileError(str(source), 0, f"LLVM breaks on the marked IR: {error}") from error
+    _check_unrolled(ir)
+    module = SourceModule(ir, symbol, hierarchy.regions, hierarchy.processes, pragmas, loops, pipelined)
     module.functions = metadata.function_starts()
     module.interface = _interface(lines, metadata, pragmas, symbol)
     if module.interface:
@@ -524,22 +512,3 @@ def _check_unrolled(text: str) -> None:
             file, number = (place.file, place.start[0]) if place else ("", 0)
             message = "the loop cannot be unrolled: its number of iterations is not a constant"
             raise CompileError(file, number, message)
-
-
-def _optimise(text: str) -> str:
-    """The passes. None of them can add or remove steps: see the module's comment."""
-    llvm.set_option("rtl", f"-pragma-unroll-threshold={_UNROLL_LIMIT}")
-    llvm.initialize_all_targets()
-    context = llvm.create_context()
-    try:
-        module = llvm.parse_assembly(text, context=context)
-    except RuntimeError as error:  # a bug of this module, not of the source
-        raise CompileError("", 0, f"LLVM does not accept the marked IR: {error}") from error
-    machine = llvm.Target.from_triple(_TARGET).create_target_machine()
-    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1))
-    for passes in _PASSES:
-        manager = llvm.create_new_module_pass_manager()
-        for name in passes:
-            getattr(manager, f"add_{name}_pass")()
-        manager.run(module, builder)
-    return str(module)

@@ -67,12 +67,27 @@ _VGG_SMALL_CUT = (
     f"{_VGG_SMALL} --method feature-map --penalty 0.3 --theta-step 0.025 --epochs 16 --max-loss 6 --learning-rate 0.06"
 )
 _VGG_SMALL_IKR = "--shift 3 --flip --precision bfloat16 --weight-decay 2e-4 --bias-correction"
-_LENET5 = "--batch 128 --epochs 1 --learning-rate 0.05"
+_LENET5 = "--batch 128 --learning-rate 0.05 --distillation 0.8"
+_LENET5_FILTERS = "--keep conv1 --keep conv2"
+_LENET5_TEACHER = "vgg-small-grey"
 _LENET5_PRUNED = (
-    Run(f"{_LENET5} --method reversed --budget by-weights --q-step 0.5 --max-loss 0.4"),
-    Run(f"{_LENET5} --method peak --share 0.15 --factor 15.1 --max-loss 3 --final-epochs 80"),
+    Run(f"{_LENET5} --final-epochs 16", _LENET5_TEACHER),
+    Run(
+        f"{_LENET5} --epochs 1 --method reversed --budget by-weights --q-step 0.5 --max-loss 1 {_LENET5_FILTERS}",
+        _LENET5_TEACHER,
+    ),
+    Run(f"{_LENET5} --epochs 1 --method peak --share 0.15 --factor 12 --max-loss 3", _LENET5_TEACHER),
+    Run(
+        f"{_LENET5} --epochs 1 --method peak --share 0.15 --factor 15.1 --max-loss 3 {_LENET5_FILTERS}"
+        " --final-epochs 100 --bias-correction --calibration 8000",
+        _LENET5_TEACHER,
+    ),
 )
 _RESNET20 = f"{CIFAR} --weight-decay 5e-4 --distillation 0.5 --bias-correction --learning-rate 0.05"
+_RESNET20_MAPS = (
+    f"{CIFAR} --weight-decay 5e-4 --distillation 0.5 --bias-correction --method feature-map --penalty 1.3"
+    " --en-sparsity absolute --max-loss 12 --calibration 8000"
+)
 _RESNET20_CUT = f"{_RESNET20} --method layerwise --flops-cut 42 --max-loss 10 --epochs 12"
 _RESNET20_CUT_60 = f"{_RESNET20} --method layerwise --flops-cut 60 --max-loss 12 --epochs 10"
 _RESNET20_QUANTISE = Run(
@@ -87,8 +102,9 @@ RECIPES = {
         (
             *_LENET5_PRUNED,
             Run(
-                "--batch 128 --learning-rate 0.01 --max-loss 1 --final-epochs 0 --codebook 16 --codebook-epochs 4"
-                " --bias-correction"
+                "--batch 128 --learning-rate 0.01 --distillation 0.8 --max-loss 1 --final-epochs 0 --codebook 16"
+                " --codebook-epochs 8 --bias-correction --calibration 8000",
+                _LENET5_TEACHER,
             ),
         ),
     ),
@@ -134,6 +150,21 @@ RECIPES = {
             Run(
                 f"{_VGG_SMALL_IKR} --distillation 0.5 --method ikr --kernel-values 2 --kernels-kept 0.545 --patterns 16"
                 " --keep conv1 --epochs 1 --max-loss 20 --learning-rate 0.06 --final-epochs 26"
+            ),
+        ),
+    ),
+    "resnet20_feature_map": Recipe(
+        "resnet20",
+        "cifar-10",
+        (
+            Run(
+                f"{_RESNET20_MAPS} --learning-rate 0.08 --theta-low 0.9011 --theta-high 0.9211 --theta-step 0.0125"
+                " --epochs 30"
+            ),
+            Run(
+                f"{_RESNET20_MAPS} --learning-rate 0.04 --theta-low 0.9405 --theta-high 0.9505 --theta-step 0.006"
+                " --epochs 8",
+                teacher="resnet20",
             ),
         ),
     ),
