@@ -27,6 +27,7 @@ from rtl.pipeline import circular_answers, pipeline
 from rtl.process import Process
 from rtl.promises import bind_promises, check_promises
 from rtl.report import Report, build_report, check_clock
+from rtl.small_objects import join_small_objects
 from rtl.steps import build_process
 from rtl.storage import bind_storage
 
@@ -128,6 +129,7 @@ def _compile(
     arguments = _arguments(calls, functions, interface) if interface else {}
     for symbol in lowered.processes:
         partition_arrays(functions[symbol], lowered.pragmas, lowered.functions, _lines(functions[symbol]))
+        join_small_objects(functions[symbol])
         cut_words(functions[symbol])
     names = Namespace()
     names.unique(top)

@@ -411,6 +411,51 @@ void struct_buffer(hls::stream<ap_uint<32>>& in, hls::stream<ap_uint<64>>& out) 
 """
 
 
+# Arrays in structures in streams, read and written whole and element by element: one register each.
+_ARRAYS_IN_STREAMS = """
+#include <array>
+namespace arrays {
+struct Row { ap_int<9> a[4]; unsigned char b[3]; bool last; };
+typedef std::array<ap_uint<12>, 3> Vector;
+void first(hls::stream<ap_uint<32>>& in, hls::stream<Row>& rows) {
+  Row row;
+  const ap_uint<32> x = in.read();
+  for (int i = 0; i < 4; ++i) row.a[i] = ap_int<9>(x >> (7 * i));
+  for (int i = 0; i < 3; ++i) row.b[i] = (unsigned char)(ap_uint<8>(x >> (9 * i))).to_uint();
+  row.a[ap_uint<2>(x)] = -1;
+  row.last = x[5];
+  rows.write(row);
+}
+void second(hls::stream<Row>& rows, hls::stream<Vector>& vectors) {
+  static Row before = {{1, -2, 3, -4}, {5, 6, 7}, true};
+  const Row row = rows.read();
+  Vector sums;
+  for (int i = 0; i < 3; ++i) {
+#pragma HLS PIPELINE II = 1
+    sums[i] = row.a[i] * (row.b[2 - i] + before.b[i]) + before.a[i + 1];
+  }
+  if (row.last) before = row;
+  else before.b[row.a[0] & 1] ^= 0x55;
+  vectors.write(sums);
+}
+void third(hls::stream<Vector>& vectors, hls::stream<ap_uint<64>>& out) {
+  const Vector vector = vectors.read();
+  ap_uint<64> all = vector[ap_uint<1>(vector[2])];
+  for (int i = 0; i < 3; ++i) all = (all << 12) ^ vector[i];
+  out.write(all);
+}
+}
+void arrays_in_streams(hls::stream<ap_uint<32>>& in, hls::stream<ap_uint<64>>& out) {
+#pragma HLS DATAFLOW
+  hls::stream<arrays::Row> rows;
+  hls::stream<arrays::Vector> vectors;
+  arrays::first(in, rows);
+  arrays::second(rows, vectors);
+  arrays::third(vectors, out);
+}
+"""
+
+
 # A static array that nothing writes is no memory, and what reads nothing else needs no clock.
 _NEVER_WRITTEN = """
 namespace never_written_ {
@@ -477,8 +522,11 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     programs.append(Program("struct_buffer", _STRUCT_BUFFER, {"in": random_words(5, 48, 32)}, calls=12))
     programs.append(Program("struct_stream", _STRUCT_STREAM, {"in": random_words(5, 30, 32)}, calls=30))
     programs.append(Program("never_written", _NEVER_WRITTEN, {"in": random_words(5, 30, 32)}, calls=30))
+    programs.append(Program("arrays_in_streams", _ARRAYS_IN_STREAMS, {"in": random_words(5, 48, 32)}, calls=48))
     designs = compile_programs(programs, folder / "rtl")
     pipelined = [_program(name) for name in PIPELINED]
+    arrays = _ARRAYS_IN_STREAMS.replace("arrays", "arrays_fast")
+    pipelined.append(Program("arrays_fast_in_streams", arrays, {"in": random_words(8, 48, 32)}, calls=48))
     pipelined.append(Program("struct_padding", _STRUCT_PADDING, {"in": random_words(6, 48, 32)}, calls=12))
     designs |= compile_programs(pipelined, folder / "rtl_250", 250.0)
     programs += pipelined
@@ -488,7 +536,17 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 
 @pytest.mark.parametrize(
-    "name", [*FEATURES, "struct_buffer", "struct_padding", "struct_stream", "never_written", *PIPELINED]
+    "name",
+    [
+        *FEATURES,
+        "struct_buffer",
+        "struct_padding",
+        "struct_stream",
+        "never_written",
+        "arrays_in_streams",
+        "arrays_fast_in_streams",
+        *PIPELINED,
+    ],
 )
 def test_rtl_equals_cpp(name: str, results: Results) -> None:
     """Same words, same order, with and without pauses."""

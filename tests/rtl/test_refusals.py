@@ -106,7 +106,7 @@ REFUSED = {
         "whole array",
     ),
     "arrays_of_different_elements_in_a_structure": (
-        "struct Both { unsigned char a[4]; int b[8]; };\n"
+        "struct Both { unsigned char a[4]; int b[32]; };\n"
         + _process(
             "static Both both;",
             "const unsigned w = in.read().to_uint();",
