@@ -266,7 +266,7 @@ def _division(graph: Graph, op: str, args: Sequence[Node], widths: Sequence[Widt
     negative = minus if op in ("urem", "srem") else graph.bitwise("xor", minus, other)
     result = remainder if op in ("urem", "srem") else quotient
     width = args[0].width
-    if negative.op == "const":
+    if negative.op == "const" and not negative.number:
         return graph.zext(result, width)
     bits = min(result.width + 1, width)
     return graph.sext(graph.add_or_subtract(graph.const(bits, 0), graph.zext(result, bits), negative), width)

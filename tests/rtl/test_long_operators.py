@@ -63,6 +63,10 @@ def _programs() -> list[Program]:
     low = "(ap_uint<256>(ap_uint<64>(a) * ap_uint<64>(b)) & 0xffffffffffffffff) | ap_uint<256>(b * b * b >> 80) << 64"
     shifts = "(ap_uint<256>(b) << (a & 255)) ^ ap_uint<256>(ap_int<256>(a) >> (b & 127))"
     programs.append(_program("numbers", *word, numbers))
+    # A negative number by one that is never negative: both signs are known before any clock.
+    positive = "ap_int<20>((b & 255) | 1)"
+    known = f"(ap_uint<256>(ap_uint<100>(ap_int<30>(-900) / {positive})) << 100)"
+    programs.append(_program("known_signs", *word, f"{known} | ap_uint<100>(ap_int<30>(-901) % {positive})"))
     programs.append(_program("low_bits", *word, low))
     programs.append(_program("shifts", *word, shifts))
     return programs
