@@ -266,6 +266,8 @@ class Graph:
             no = no.args[2]
         if yes.op == "select" and yes.args[0] is condition:
             yes = yes.args[1]
+        if yes is no:
+            return yes
         return self._select_parts(condition, yes, no) or self._node("select", yes.width, (condition, yes, no))
 
     def _select_parts(self, condition: Node, yes: Node, no: Node) -> Node | None:
