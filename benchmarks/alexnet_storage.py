@@ -13,7 +13,6 @@ biases (32 bits) and scales (40 bits a layer).
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Literal
@@ -25,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 import golden
+from benchmarks.kept import keep_or_compare
 from golden.formats import CscOptions, encode
 from zoo.synthetic import describe
 
@@ -131,13 +131,7 @@ def main(arguments: list[str] | None = None) -> int:
     measured = [measure(variant, bits) for variant, bits in CASES]
     for storage in measured:
         _print(storage)
-    text = json.dumps([storage.model_dump() for storage in measured], indent=1) + "\n"
-    if update:
-        EXPECTED.write_text(text)
-    elif json.loads(text) != json.loads(EXPECTED.read_text()):
-        print(f"figures differ from {EXPECTED.name}: run with --update and look at the diff", file=sys.stderr)
-        return 1
-    return 0
+    return keep_or_compare(measured, EXPECTED, update)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ well the engine uses its multipliers once weights are there, not what a board re
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.kept import keep_or_compare
 from generator.architecture import Architecture
 from generator.boards import load_board
 from generator.emit import TOP, emit_project
@@ -191,13 +191,7 @@ def main(arguments: list[str] | None = None) -> int:
     pipeline = stages()
     measured = [measure(layer, pipeline) for layer in LAYERS]
     _print(measured)
-    text = json.dumps([each.model_dump() for each in measured], indent=1) + "\n"
-    if update:
-        EXPECTED.write_text(text)
-    elif json.loads(text) != json.loads(EXPECTED.read_text()):
-        print(f"figures differ from {EXPECTED.name}: run with --update and look at the diff", file=sys.stderr)
-        return 1
-    return 0
+    return keep_or_compare(measured, EXPECTED, update)
 
 
 if __name__ == "__main__":

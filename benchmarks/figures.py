@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 import golden
+from benchmarks.kept import keep_or_compare
 from generator import BuildOptions, generate
 from testbench.build import load_build
 from testbench.report import report_of
@@ -132,18 +133,12 @@ def main() -> int:
     options = parser.parse_args()
     if unknown := sorted({*options.names} - {*networks()}):
         parser.error(f"the zoo has no network {unknown[0]!r}; it has {', '.join(networks())}")
-    known = {entry["network"]: entry for entry in json.loads(EXPECTED.read_text())}
-    found = {name: entry for name, entry in known.items() if name in networks()}
+    known = (Figures(**entry) for entry in json.loads(EXPECTED.read_text()))
+    found = {figures.network: figures for figures in known if figures.network in networks()}
     for name in options.names or networks():
-        figures = measure(name)
-        _print(figures)
-        found[name] = figures.model_dump()
-    if options.update:
-        EXPECTED.write_text(json.dumps([found[name] for name in sorted(found)], indent=1) + "\n")
-    elif found != known:
-        print(f"figures differ from {EXPECTED.name}: run with --update and look at the diff", file=sys.stderr)
-        return 1
-    return 0
+        found[name] = measure(name)
+        _print(found[name])
+    return keep_or_compare([found[name] for name in sorted(found)], EXPECTED, options.update)
 
 
 if __name__ == "__main__":

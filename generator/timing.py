@@ -62,6 +62,7 @@ class _Traces:
         self.marks.setdefault(process, []).append(self.of(process).steps)
 
     def of(self, process: str) -> Trace:
+        """The trace of a process."""
         return self.traces.setdefault(process, Trace(process))
 
     def wiring(self, engine: str) -> tuple[str, str, str]:

@@ -158,6 +158,7 @@ class _SingleSource(_Layer):
 
     @property
     def source_names(self) -> tuple[str, ...]:
+        """What the layer reads, in order."""
         return (self.source,)
 
 

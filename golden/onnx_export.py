@@ -67,19 +67,23 @@ class _Graph:
         self.constants: list[Any] = []
 
     def constant(self, value: NDArray[Any] | np.generic) -> str:
+        """Name of a new initialiser."""
         name = f"constant:{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(np.asarray(value), name))
         return name
 
     def node(self, operator: str, inputs: Sequence[str], result: str | None = None, **attributes: Any) -> str:
+        """Name of a new node's result."""
         name = result or f"value:{len(self.nodes)}"
         self.nodes.append(helper.make_node(operator, list(inputs), [name], **attributes))
         return name
 
     def cast(self, value: str, to: int, result: str | None = None) -> str:
+        """A tensor as another ONNX type."""
         return self.node("Cast", [value], result, to=to)
 
     def int64(self, operator: str, left: str, right: int | NDArray[np.int64]) -> str:
+        """An operator on a tensor of int64 and a constant."""
         return self.node(operator, [left, self.constant(np.asarray(right, np.int64))])
 
     def integers(self, value: str, dtype: str) -> str:
@@ -102,6 +106,7 @@ class _Graph:
         return self.node("Add", [quotient, self.cast(up, TensorProto.INT64)])
 
     def clamped(self, value: str, minimum: int, maximum: int) -> str:
+        """int64 values brought within the bounds, both included."""
         return self.int64("Min", self.int64("Max", value, minimum), maximum)
 
     def requantised(self, value: str, how: Requantise, dimensions: int, dtype: str, result: str) -> str:

@@ -106,6 +106,7 @@ class _Block:
         self._place = place
 
     def op(self, name: str, width: int, *operands: Value, label: str = "") -> Instruction:
+        """A further operation."""
         self.items.append(Instruction(width, name, list(operands), label, self._place))
         return self.items[-1]
 

@@ -150,6 +150,7 @@ class _Unit:
 
     @property
     def master(self) -> Master:
+        """The AXI4 port that it shares."""
         assert self.argument.master
         return self.argument.master
 

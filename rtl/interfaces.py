@@ -102,6 +102,7 @@ class _Wish:
     options: Mapping[str, str]
 
     def error(self, message: str) -> CompileError:
+        """A refusal at the pragma's line."""
         return CompileError(self.pragma.file, self.pragma.line, message)
 
 

@@ -55,6 +55,7 @@ class _Use:
 
     @property
     def size(self) -> int:
+        """Bytes of the word."""
         return -(-_bits(self.instruction) // 8)
 
 

@@ -59,9 +59,9 @@ def test_normalisation_has_the_statistics_of_the_images() -> None:
     network = quantise_module(model, images, "net", QuantisationOptions())
     load_described(model, network, images)
     evaluated = model(images.float()).detach()
-    assert torch.allclose(
-        model.train()(images.float()).detach(), evaluated, rtol=0.05, atol=0.05 * float(evaluated.std())
-    )
+    # Training normalises by the batch; all images are one batch here, so that only float32 rounding is between them.
+    trained_on = model.train()(images.float()).detach()
+    assert float((trained_on - evaluated).abs().max()) < 1e-4 * float(evaluated.std())
     norms = model.layer1.conv1.weight.flatten(1).norm(dim=1)
     assert torch.allclose(norms, torch.ones_like(norms))
 
