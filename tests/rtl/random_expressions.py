@@ -36,7 +36,8 @@ class Expressions(Palette):
             kind = self.integer()
             return f"{kind.text}({self.random.randrange(-(1 << min(kind.width, 20)), 1 << min(kind.width, 30))})"
         if scope.constants and choice < 0.4:
-            return f"ap_int<32>({self.random.choice(scope.constants)})"
+            # With a sign, or g++ may take it for the declaration of an argument.
+            return f"ap_int<32>(+{self.random.choice(scope.constants)})"
         natives = scope.of(Native)
         if natives and choice < 0.5:
             return f"{self.integer().text}({self.random.choice(natives).name})"

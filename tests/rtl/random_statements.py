@@ -79,7 +79,8 @@ class Statements(Expressions):
         """Arithmetic of C++'s own: unsigned, so that it wraps."""
         self.note("arithmetic of built-in types")
         name, kind = variable.name, variable.kind.text
-        other = f"(unsigned long long)({self.integer_expression(scope, 1)})"
+        # In brackets of its own, or a cast of a cast may be read as the type of a function.
+        other = f"(unsigned long long)(({self.integer_expression(scope, 1)}))"
         operator = self.random.choice("+-*&|^")
         if kind == "bool":
             return [f"{name} = {name} != (({other} & 1) != 0);"]
