@@ -33,13 +33,12 @@ from generator.manifest import (
     WeightStream,
 )
 from generator.plan import plan_network
-from generator.schedule import ConvolverSchedule, FcSchedule
+from generator.schedule import ConvolverSchedule, FcSchedule, Schedule
 from generator.timing import Prediction, predict
 from golden.names import INPUT_NAME
 
 __all__ = ["BuildError", "BuildOptions", "generate"]
 
-Schedule = ConvolverSchedule | FcSchedule
 Bytes = npt.NDArray[np.uint8]
 
 _OWN_ENTRIES = {"manifest.json", "hls", "csim", "tcl", "vectors", "description", "work", "reports"}

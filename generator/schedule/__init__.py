@@ -1,0 +1,25 @@
+"""The offline schedule: which PE computes what, and the words of the weight stream that make it do so.
+
+Weights are static, so all of this is decided before any hardware runs. Input: one engine layer with its decoded
+weights (`ConvolverLayer`, `FcLayer`). Output: descriptor, packets, and the counts that the cycle model reads.
+"""
+
+from __future__ import annotations
+
+from generator.schedule.convolver import ConvolverPacket, ConvolverSchedule, channel_order, schedule_convolver
+from generator.schedule.fc import FcPacket, FcSchedule, schedule_fc
+from generator.schedule.rounds import Rounds
+
+__all__ = [
+    "ConvolverPacket",
+    "ConvolverSchedule",
+    "FcPacket",
+    "FcSchedule",
+    "Rounds",
+    "Schedule",
+    "channel_order",
+    "schedule_convolver",
+    "schedule_fc",
+]
+
+Schedule = ConvolverSchedule | FcSchedule

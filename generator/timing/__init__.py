@@ -1,0 +1,113 @@
+"""The cycle model: traces of every process for a sequence of layers, simulated clock by clock.
+
+Each function here states, in the kernel's own terms, what one process of `hls_templates/zeroskip` does in each of its
+steps. Steps follow docs/rtl.md: the code before a loop is one step, every iteration of a loop is one, and what comes
+after a loop belongs to the step of its last iteration. Nothing is estimated: the figures equal the compiled hardware's.
+
+The host (`weights_source`, `sender`, `receiver`) is modelled as the benches drive the ports: weights of all layers
+queue on weights_in; a layer's first feature word is on offer in the clock after the last output of the layer before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from generator import layouts
+from generator.architecture import Architecture, process_network
+from generator.dataflow import SimulationResult, simulate
+from generator.schedule import ConvolverSchedule, FcSchedule, Schedule
+from generator.timing.convolver import convolver, idle_convolver
+from generator.timing.fc import fc_engine, idle_fc_engine
+from generator.timing.traces import Traces, route
+
+__all__ = ["Prediction", "predict"]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Cycles of one image through all layers, nothing stalling.
+
+    Attributes:
+        layer_cycles: per layer, from the clock after the layer before (or the first word on weights_in) up to and
+            including the clock of its last output word.
+        high_water: per stream, the most words it holds at once.
+        accumulated: per FC layer (by name), the clocks until the last of its PEs has done its last entry, counted as
+            `layer_cycles`: all but handing over, adding up and sending the sums.
+    """
+
+    layer_cycles: tuple[int, ...]
+    high_water: Mapping[str, int]
+    accumulated: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def cycles(self) -> int:
+        """Cycles of the whole image."""
+        return sum(self.layer_cycles)
+
+
+def predict(
+    architecture: Architecture,
+    schedules: Sequence[Schedule],
+    activations: Mapping[str, npt.NDArray[np.int64]],
+    stages: Mapping[str, tuple[int, int]] | None = None,
+    features_wait: int = 0,
+) -> Prediction:
+    """Cycles of one image through `schedules`, layer after layer.
+
+    Args:
+        activations: per FC layer (by name) its input as it comes on the stream, filling included: int [words * lanes].
+            Only which of them are zero matters.
+        stages: per stream where pipelined processes write and read it, as :func:`generator.dataflow.simulate` takes it.
+        features_wait: clocks that the host lets pass before it offers the first layer's first feature word; with enough
+            of them the layer's weights lie in the PEs by then. They count.
+
+    Raises:
+        DeadlockError: the stream depths are too small for the network to finish.
+    """
+    traces = Traces(architecture)
+    sender, receiver, sent = traces.of("sender"), traces.of("receiver"), 0
+    sender.step(times=features_wait)
+    for schedule in schedules:
+        words_in = schedule.feature_words(architecture.lanes)
+        words_out = schedule.output.words(architecture.lanes)
+        sender.step(["layer_done"] if sent else [], ["features_in"])
+        sender.step(writes=["features_in"], times=words_in - 1)
+        receiver.step(["features_out"], times=words_out - 1)
+        receiver.step(["features_out"], ["layer_done"])
+        traces.mark("receiver")
+        sent += layouts.DESCRIPTOR_WORDS + len(schedule.rounds.words)
+        if traces.both:
+            route(traces, schedule, "convolver" if isinstance(schedule, ConvolverSchedule) else "fc")
+        if isinstance(schedule, ConvolverSchedule):
+            convolver(traces, schedule)
+            if traces.both:
+                idle_fc_engine(traces)
+        else:
+            fc_engine(traces, schedule, activations[schedule.layer.name])
+            if traces.both:
+                idle_convolver(traces)
+    traces.of("weights_source").step(writes=["weights_in"], times=sent)
+    depths = process_network(architecture).depths()
+    result = simulate(list(traces.traces.values()), depths | {"layer_done": 1}, traces.marks, stages)
+    finished = result.finished["receiver"] + 1
+    high_water = {name: held for name, held in result.high_water.items() if name in depths}
+    return Prediction(
+        tuple(int(c) for c in np.diff(np.r_[0, finished])), high_water, _accumulated(schedules, result, finished)
+    )
+
+
+def _accumulated(
+    schedules: Sequence[Schedule], result: SimulationResult, finished: npt.NDArray[np.int64]
+) -> dict[str, int]:
+    """See :class:`Prediction`; `finished` is the clock behind the last one of each layer."""
+    begins = [
+        int(begin) for begin, each in zip(np.r_[0, finished], schedules, strict=False) if isinstance(each, FcSchedule)
+    ]
+    names = [each.layer.name for each in schedules if isinstance(each, FcSchedule)]
+    done = [clocks + 1 for process, clocks in result.finished.items() if process.startswith("fc_mac")]
+    ends = np.max(done, axis=0) if done else []
+    return {name: int(end) - begin for name, begin, end in zip(names, begins, ends, strict=True)}

@@ -1,0 +1,103 @@
+"""Traces of the convolver's processes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from generator import layouts
+from generator.dataflow import Trace
+from generator.schedule import ConvolverPacket, ConvolverSchedule
+from generator.timing.traces import Traces, scatter
+
+__all__ = ["convolver", "idle_convolver"]
+
+
+def convolver(traces: Traces, schedule: ConvolverSchedule) -> None:
+    """A layer on the convolver."""
+    a = traces.architecture
+    weights, features, outputs = traces.wiring("convolver")
+    map_words = schedule.layer.input.words(a.lanes)
+    channel_words = schedule.output.channel_words(a.lanes)
+    layers = ["broadcast_layer", "collect_layer", *(f"decode_layers_{i}" for i in range(a.pes))]
+    scatter(traces.of("scatter"), weights, layers, "pe_weights", schedule.rounds.sizes)
+    broadcast = traces.of("broadcast")
+    broadcast.step(["broadcast_layer"])
+    broadcast.step([features], [f"maps_{i}" for i in range(a.pes)], map_words)
+    if schedule.layer.add:
+        for place in range(schedule.output.channels):
+            broadcast.step([features], [f"addends_{place % a.pes}"], channel_words)
+    post_channel = _post_channel(schedule, a.lanes)
+    for i in range(a.pes):
+        packets = schedule.packets[i :: a.pes]
+        _decode(traces.of(f"decode_{i}"), i, packets, [words for _, words in schedule.rounds.sizes])
+        _convolver_pe(traces.of(f"pe_{i}"), i, packets, map_words, schedule.layer.tiles(a.lanes), a.lanes)
+        post = traces.of(f"post_{i}")
+        post.step([f"post_layers_{i}"])
+        for emits, times in post_channel * len(packets):
+            reads, writes = emits
+            post.step([f"{s}_{i}" for s in reads], [f"{s}_{i}" for s in writes], times)
+    collect = traces.of("collect")
+    collect.step(["collect_layer"])
+    for packet in schedule.packets:
+        collect.step([f"pe_outputs_{packet.pe}"], [outputs], channel_words)
+
+
+def idle_convolver(traces: Traces) -> None:
+    """A layer that the other engine runs."""
+    pes = range(traces.architecture.pes)
+    layers = ["broadcast_layer", "collect_layer", *(f"decode_layers_{i}" for i in pes)]
+    scatter(traces.of("scatter"), "convolver_weights", layers, "pe_weights", [])
+    traces.of("broadcast").step(["broadcast_layer"])
+    for i in pes:
+        traces.of(f"decode_{i}").step([f"decode_layers_{i}"], [f"pe_layers_{i}"])
+        traces.of(f"pe_{i}").step([f"pe_layers_{i}"], [f"post_layers_{i}"])
+        traces.of(f"post_{i}").step([f"post_layers_{i}"])
+    traces.of("collect").step(["collect_layer"])
+
+
+def _decode(trace: Trace, i: int, packets: Sequence[ConvolverPacket], round_words: Sequence[int]) -> None:
+    trace.step([f"decode_layers_{i}"], [f"pe_layers_{i}"])
+    for packet, words in zip(packets, round_words, strict=False):
+        trace.step([f"pe_weights_{i}"], [f"channels_{i}", f"scales_{i}"])
+        for number, is_entry in enumerate(packet.is_entry):
+            reads = [f"pe_weights_{i}"] if number % layouts.UNITS_PER_WORD == 0 else []
+            trace.step(reads, [f"entries_{i}"] if is_entry else [])
+        trace.step([f"pe_weights_{i}"], times=words - 1 - len(packet.content))
+
+
+def _convolver_pe(
+    trace: Trace, i: int, packets: Sequence[ConvolverPacket], map_words: int, tiles: int, lanes: int
+) -> None:
+    trace.step([f"pe_layers_{i}"], [f"post_layers_{i}"])
+    trace.step([f"maps_{i}"], times=map_words)
+    trace.step(times=lanes - map_words)
+    entries, sums = f"entries_{i}", f"tile_sums_{i}"
+    for packet in packets:
+        count = packet.entries
+        for number in range(count):
+            reads = [f"channels_{i}", entries] if number == 0 else [entries]
+            trace.step(reads, [sums] if number == count - 1 else [])
+        for _ in range(tiles - 1):
+            trace.step(times=count - 1)
+            trace.step(writes=[sums])
+
+
+def _post_channel(schedule: ConvolverSchedule, lanes: int) -> list[tuple[tuple[list[str], list[str]], int]]:
+    """Steps of the post-processing of one output channel: ((streams read, streams written), times)."""
+    layer = schedule.layer
+    pool, stride, pitch = layer.pool, layer.stride, layer.input.width
+    steps: list[tuple[tuple[list[str], list[str]], int]] = []
+    filled = 0
+    for position in range(layer.positions):
+        y, x = divmod(position, pitch)
+        on_grid = x < layer.virtual_width and x % stride == 0 and y % stride == 0
+        window_ends = pool.ends(y // stride, pool.top) and pool.ends(x // stride, pool.left)
+        reads = (["scales"] if position == 0 else []) + (["tile_sums"] if position % lanes == 0 else [])
+        if on_grid and window_ends:
+            reads += ["addends"] if layer.add and filled == 0 else []
+            filled += 1
+        writes = []
+        if filled == lanes or (position == layer.positions - 1 and filled):
+            writes, filled = ["pe_outputs"], 0
+        steps.append(((reads, writes), 1))
+    return steps
