@@ -26,6 +26,10 @@ __all__ = [
 ]
 
 
+_LOOK = 32
+"""Every so many steps the loss is looked at, which a GPU has to be waited for."""
+
+
 class DivergenceError(ArithmeticError):
     """Training left the finite numbers; the message says in which epoch."""
 
@@ -158,16 +162,26 @@ def train(
         generator.set_state(resume.generator)
         optimiser.load_state_dict(resume.optimiser)
     model.train()
-    apply_masks(model, masks or {})
+    device = _device(model)
+    images = _near(images, device)
+    masks = {name: mask.to(device) for name, mask in (masks or {}).items()}
+    apply_masks(model, masks)
     with _channels_last(model):
         for epoch in range(resume.epochs if resume else 0, schedule.epochs):
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(schedule.seed + epoch)  # for layers with random numbers of their own, as Dropout
-                loss = _epoch(model, optimiser, images, schedule, epoch, generator, masks or {}, teacher)
+                loss = _epoch(model, optimiser, images, schedule, epoch, generator, masks, teacher)
             if not (math.isfinite(loss) and all(bool(each.isfinite().all()) for each in model.parameters())):
                 raise DivergenceError(f"training left the finite numbers in epoch {epoch + 1}")
             report(Epoch(epoch + 1, loss))
             keep(Snapshot(epoch + 1, optimiser.state_dict(), generator.get_state()))
+
+
+def _near(images: LabelledImages, device: torch.device) -> LabelledImages:
+    """The images on the device, if it has room for many times as much: a batch is gathered there without waiting."""
+    if device.type != "cuda" or 8 * images.pixels.nbytes > torch.cuda.mem_get_info(device)[0]:
+        return images
+    return LabelledImages(images.pixels.to(device), images.labels.to(device))
 
 
 @contextmanager
@@ -195,7 +209,8 @@ def _epoch(
 ) -> float:
     """One pass over the images; returns the mean loss, and stops early when it is not finite."""
     count = min(len(images), schedule.epoch_images or len(images))
-    steps, total = math.ceil(count / schedule.batch), 0.0
+    steps = math.ceil(count / schedule.batch)
+    total = torch.zeros((), dtype=torch.float64, device=_device(model))
     for step, (numbers, pixels) in enumerate(_batches(images, schedule, generator)):
         for group in optimiser.param_groups:
             group["lr"] = schedule.rate((epoch * steps + step + 1) / (schedule.epochs * steps + 1))
@@ -204,10 +219,10 @@ def _epoch(
         if teacher is not None and schedule.distillation:
             wanted = teacher.scores(pixels, numbers)
         total += _step(model, optimiser, pixels, images.labels[numbers], schedule, wanted) * len(numbers)
-        if not math.isfinite(total):
+        if step % _LOOK == 0 and not math.isfinite(total):
             break
         apply_masks(model, masks)
-    return total / count
+    return float(total) / count
 
 
 @torch.no_grad()
@@ -233,8 +248,8 @@ def _step(
     labels: torch.Tensor,
     schedule: Schedule,
     wanted: torch.Tensor | None,
-) -> float:
-    """One step of the optimiser; ``wanted`` are a teacher's scores."""
+) -> torch.Tensor:
+    """One step of the optimiser, and the mean loss before it; ``wanted`` are a teacher's scores."""
     with torch.autocast(pixels.device.type, torch.bfloat16, enabled=schedule.precision == "bfloat16"):
         scores = model(pixels).float()
     loss = nn.functional.cross_entropy(scores, labels.to(scores.device), label_smoothing=schedule.smoothing)
@@ -243,14 +258,14 @@ def _step(
     optimiser.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     optimiser.step()
-    return float(loss.detach())
+    return loss.detach().double()
 
 
 def _batches(
     images: LabelledImages, schedule: Schedule, generator: torch.Generator
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Numbers and float pixels of the images in each batch of an epoch."""
-    order = torch.randperm(len(images), generator=generator)[: schedule.epoch_images]
+    order = torch.randperm(len(images), generator=generator)[: schedule.epoch_images].to(images.pixels.device)
     for first in range(0, len(order), schedule.batch):
         chosen = order[first : first + schedule.batch]
         yield chosen, _augment(images.pixels[chosen], schedule.augmentation, generator).float()
@@ -258,7 +273,7 @@ def _batches(
 
 def _augment(pixels: torch.Tensor, augmentation: Augmentation, generator: torch.Generator) -> torch.Tensor:
     if augmentation.flip:
-        mirrored = torch.rand(len(pixels), 1, 1, 1, generator=generator) < 0.5
+        mirrored = (torch.rand(len(pixels), 1, 1, 1, generator=generator) < 0.5).to(pixels.device)
         pixels = torch.where(mirrored, pixels.flip(3), pixels)
     if augmentation.shift:
         pixels = _shifted(pixels, augmentation.shift, generator)
@@ -267,10 +282,10 @@ def _augment(pixels: torch.Tensor, augmentation: Augmentation, generator: torch.
 
 def _shifted(pixels: torch.Tensor, limit: int, generator: torch.Generator) -> torch.Tensor:
     """Each image moved by its own whole number of pixels, -limit..limit both ways, zeros moving in."""
-    count, _, height, width = pixels.shape
+    (count, _, height, width), device = pixels.shape, pixels.device
     padded = nn.functional.pad(pixels, (limit,) * 4)
-    offsets = torch.randint(0, 2 * limit + 1, (2, count, 1), generator=generator)
-    rows = (offsets[0] + torch.arange(height))[:, :, None]
-    columns = (offsets[1] + torch.arange(width))[:, None, :]
+    offsets = torch.randint(0, 2 * limit + 1, (2, count, 1), generator=generator).to(device)
+    rows = (offsets[0] + torch.arange(height, device=device))[:, :, None]
+    columns = (offsets[1] + torch.arange(width, device=device))[:, None, :]
     # Indices on both sides of a slice put the indexed axes first: (N, H, W, C).
-    return padded[torch.arange(count)[:, None, None], :, rows, columns].permute(0, 3, 1, 2)
+    return padded[torch.arange(count, device=device)[:, None, None], :, rows, columns].permute(0, 3, 1, 2)
