@@ -393,7 +393,7 @@ class _FunctionReader:
             return self._new(callee.removeprefix("rtl."), 0, result)
         if callee.startswith(("rtl.read.", "rtl.write.")):
             return self._stream_call(callee, width, result, cursor)
-        name = re.sub(r"^llvm\.|\.i\d+$", "", callee)
+        name = re.sub(r"^llvm\.|(\.i\d+)+$", "", callee)
         if callee.startswith("llvm.") and name in _INTRINSICS.split():
             return self._intrinsic(name, width, result, cursor)
         if callee.startswith(("llvm.memcpy", "llvm.memset", "llvm.memmove")):
