@@ -7,6 +7,7 @@ cannot drift apart.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -18,11 +19,13 @@ class Architecture(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    lanes: int = Field(ge=8, le=128, multiple_of=8, description="pixels in a feature word, multipliers of a PE")
+    lanes: int = Field(ge=8, le=128, description="pixels in a feature word, a power of two")
+    tile: int = Field(ge=1, le=128, description="positions that a PE computes at once; its multipliers")
     pes: int = Field(ge=0, le=128, description="PEs of the sparse convolver; 0 leaves the convolver out")
     fc_pes: int = Field(ge=0, le=128, description="PEs of the FC engine; 0 leaves the FC engine out")
     map_words: int = Field(ge=2, le=65536, description="feature words of the largest input map, a power of two")
     max_entries: int = Field(ge=1, le=65535, description="entries of the longest output channel")
+    mask_words: int = Field(default=1, ge=1, le=65535, description="words of a layer's masks of columns, or of rows")
     max_columns: int = Field(ge=1, le=1023, description="columns of the widest pooled map")
     pointer_words: int = Field(ge=1, le=65535, description="pointer words of the widest FC layer")
     entry_words: int = Field(ge=1, le=16384, description="entry words a PE holds of the largest FC layer")
@@ -33,12 +36,21 @@ class Architecture(BaseModel):
         default=16, ge=1, description="pairs of activations that wait before a PE of the FC engine (EIE: 8 single ones)"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _whole_words(cls, values: Any) -> Any:
+        """A tile is a feature word where nothing is said."""
+        return values if not isinstance(values, dict) or "tile" in values else values | {"tile": values.get("lanes")}
+
     @model_validator(mode="after")
     def _consistent(self) -> Architecture:
         if self.pes == 0 and self.fc_pes == 0:
             raise ValueError("an accelerator needs at least one engine: pes and fc_pes are both 0")
-        if self.map_words & (self.map_words - 1):
-            raise ValueError(f"map_words must be a power of two, not {self.map_words}")
+        for name in ("lanes", "map_words"):
+            if getattr(self, name) & (getattr(self, name) - 1):
+                raise ValueError(f"{name} must be a power of two, not {getattr(self, name)}")
+        if self.tile > self.lanes:
+            raise ValueError(f"tile ({self.tile}) must be no greater than lanes ({self.lanes})")
         if self.fc_pes and self.lanes % self.fc_pes:
             raise ValueError(f"fc_pes ({self.fc_pes}) must divide lanes ({self.lanes})")
         return self
@@ -46,7 +58,7 @@ class Architecture(BaseModel):
     @property
     def convolver_multipliers(self) -> int:
         """Multipliers that the convolver can keep busy in one cycle."""
-        return self.pes * self.lanes
+        return self.pes * self.tile
 
 
 @dataclass(frozen=True)
@@ -102,11 +114,12 @@ def _convolver(a: Architecture, weights: str, features: str, outputs: str) -> Pr
         Stream("post_layers", "Descriptor", 2, n),
         Stream("pe_weights", "WeightWord", a.weight_depth, n),
         Stream("maps", feature, 2, n),
+        Stream("masks", "WeightWord", 2, n),
         Stream("addends", feature, a.output_depth, n),
         Stream("channels", "ChannelWord", 2, n),
         Stream("scales", "ScaleWord", 4, n),
         Stream("entries", "EntryWord", 8, n),
-        Stream("tile_sums", "AccumulatorWord<kLanes>", 2, n),
+        Stream("tile_sums", "AccumulatorWord<kTile>", 2, n),
         Stream("pe_outputs", feature, a.output_depth, n),
     )
     head = (
@@ -131,16 +144,16 @@ def _convolver_pe(i: int) -> tuple[Process, ...]:
         Process(
             f"decode_{i}",
             "decode_convolution<kLanes>",
-            of("decode_layers", "pe_layers", "pe_weights", "channels", "scales", "entries"),
+            of("decode_layers", "pe_layers", "pe_weights", "masks", "channels", "scales", "entries"),
         ),
         Process(
             f"pe_{i}",
-            "convolver_pe<kLanes, kMapWords, kMaxEntries>",
-            of("pe_layers", "post_layers", "maps", "channels", "entries", "tile_sums"),
+            "convolver_pe<kLanes, kTile, kMapWords, kMaxEntries, kMaskWords>",
+            of("pe_layers", "post_layers", "maps", "masks", "channels", "entries", "tile_sums"),
         ),
         Process(
             f"post_{i}",
-            "convolver_post<kLanes, kMaxColumns>",
+            "convolver_post<kLanes, kTile, kMaxColumns>",
             of("post_layers", "scales", "tile_sums", "addends", "pe_outputs"),
         ),
     )

@@ -54,8 +54,10 @@ class BuildOptions:
 
     Attributes:
         pes, lanes, fc_pes: sizes of the engines; an engine without work is left out.
-        architecture: a given accelerator instead of one fitted to the network (then pes, lanes, fc_pes do not count):
-            one bitstream runs every network that fits it.
+        tile: positions that a PE of the convolver computes at once, its multipliers; None: `lanes`. With some pixels
+            fewer than `lanes` the maps need fewer, wider banks.
+        architecture: a given accelerator instead of one fitted to the network (then the sizes above do not count): one
+            bitstream runs every network that fits it.
         clock_mhz: None takes the board's.
         images: stimuli, uint8 or int8 [n, channels, height, width]; None draws `random_images` at random (seed 0).
         image_source: what the manifest says of the images' origin.
@@ -67,6 +69,7 @@ class BuildOptions:
 
     pes: int = 8
     lanes: int = 16
+    tile: int | None = None
     fc_pes: int = 8
     architecture: Architecture | None = None
     clock_mhz: float | None = None
@@ -102,10 +105,12 @@ def fit_architecture(schedules: Sequence[Schedule], options: BuildOptions) -> Ar
     channel_words = max((s.output.channel_words(lanes) for s in convolver), default=1)
     return Architecture(
         lanes=lanes,
+        tile=options.tile or lanes,
         pes=options.pes if convolver else 0,
         fc_pes=options.fc_pes if fc else 0,
         map_words=_power_of_two(max((s.layer.input.words(lanes) for s in convolver), default=2)),
         max_entries=max((packet.entries for s in convolver for packet in s.packets), default=1),
+        mask_words=max((max(s.mask_words) for s in convolver), default=1),
         max_columns=max((s.layer.pooled_width for s in convolver), default=1),
         pointer_words=max((packet.pointer_words for s in fc for packet in s.packets), default=1),
         entry_words=max((packet.entry_words for s in fc for packet in s.packets), default=1) or 1,
@@ -115,7 +120,17 @@ def fit_architecture(schedules: Sequence[Schedule], options: BuildOptions) -> Ar
 
 
 def _check_fit(needed: Architecture, given: Architecture) -> None:
-    for name in ("pes", "fc_pes", "map_words", "max_entries", "max_columns", "pointer_words", "entry_words", "fc_rows"):
+    for name in (
+        "pes",
+        "fc_pes",
+        "map_words",
+        "max_entries",
+        "mask_words",
+        "max_columns",
+        "pointer_words",
+        "entry_words",
+        "fc_rows",
+    ):
         if getattr(needed, name) > getattr(given, name):
             raise BuildError(
                 f"architecture: field '{name}': the network needs {getattr(needed, name)}, there are only "
@@ -129,7 +144,7 @@ def _check_board(architecture: Architecture, board: Board) -> None:
     if dsps > board.dsps:
         raise BuildError(
             f"board '{board.name}' is {dsps - board.dsps} DSP slices short ({dsps} needed, {board.dsps} there): "
-            "use fewer PEs or lanes"
+            "use fewer PEs, lanes or a smaller tile"
         )
     blocks = board.bram36 * 36 * 1024 + board.uram * 288 * 1024
     bits = architecture.pes * architecture.map_words * architecture.lanes * 8
@@ -149,12 +164,16 @@ def _prepare(network: golden.Network, board_name: str, options: BuildOptions) ->
     given = options.architecture
     if given:
         # An engine that is left out gets one PE for planning; the check of the fit then says what is missing.
-        options = replace(options, pes=max(given.pes, 1), lanes=given.lanes, fc_pes=max(given.fc_pes, 1))
-    for name in ("pes", "lanes", "fc_pes"):
-        if getattr(options, name) < 1:
-            raise BuildError(f"architecture: field '{name}': must be 1 or more, not {getattr(options, name)}")
+        options = replace(
+            options, pes=max(given.pes, 1), lanes=given.lanes, tile=given.tile, fc_pes=max(given.fc_pes, 1)
+        )
+    for name in ("pes", "lanes", "tile", "fc_pes"):
+        if (value := getattr(options, name)) is not None and value < 1:
+            raise BuildError(f"architecture: field '{name}': must be 1 or more, not {value}")
     try:
-        schedules = plan_network(network, options.pes, options.lanes, options.fc_pes, given.fc_rows if given else None)
+        schedules = plan_network(
+            network, options.pes, options.lanes, options.fc_pes, given.fc_rows if given else None, options.tile
+        )
         architecture = fit_architecture(schedules, options)
     except ValidationError as error:
         first = error.errors()[0]

@@ -64,7 +64,7 @@ def _sizes(architecture: Architecture) -> list[_Size]:
     meanings = {name: field.description or "" for name, field in Architecture.model_fields.items()}
     names = ["lanes"]
     if architecture.pes:
-        names += ["pes", "map_words", "max_entries", "max_columns"]
+        names += ["tile", "pes", "map_words", "max_entries", "mask_words", "max_columns"]
     if architecture.fc_pes:
         names += ["fc_pes", "pointer_words", "entry_words", "fc_rows"]
     return [

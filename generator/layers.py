@@ -156,9 +156,9 @@ class ConvolverLayer:
         """Positions that a PE walks per output channel: the output grid laid out at the input's pitch."""
         return (self.virtual_height - 1) * self.input.width + self.virtual_width
 
-    def tiles(self, lanes: int) -> int:
-        """Tiles of `lanes` positions per output channel."""
-        return -(-self.positions // lanes)
+    def tiles(self, tile: int) -> int:
+        """Tiles of `tile` positions per output channel."""
+        return -(-self.positions // tile)
 
     @property
     def pooled_height(self) -> int:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "ADDRESS_BITS",
     "BASE_BITS",
     "BIASES_PER_WORD",
     "COMMAND_LAYOUTS",
@@ -32,6 +33,7 @@ __all__ = [
     "LayoutError",
     "PlacedField",
     "STREAM_LAYOUTS",
+    "mask_bits",
     "words_from_integer",
     "words_from_lanes",
 ]
@@ -47,6 +49,8 @@ POINTER_BITS = 14
 """Bits of a column pointer, which counts from its word's first entry; bounds the entries of a word's columns."""
 BASE_BITS = WEIGHT_BITS - (POINTERS_PER_WORD + 1) * POINTER_BITS
 """Bits of a pointer word's first entry, above its pointers; bounds the entries that a PE of the FC engine holds."""
+ADDRESS_BITS = 23
+"""Bits of a pixel's address in a map: 65,536 words of 128 pixels."""
 DESCRIPTOR_WORDS = 2
 
 
@@ -122,8 +126,10 @@ DESCRIPTOR = Layout(
         "tiles": 12,
         "pad_top": 4,
         "pad_left": 4,
-        "step_x": 10,
-        "step_y": 10,
+        "mask_columns": 5,
+        "mask_rows": 5,
+        "column_mask_words": 17,
+        "mask_words": 17,
         "stride": 3,
         "virtual_width": 10,
         "positions": 18,
@@ -173,7 +179,9 @@ COMMAND_LAYOUTS = (
     Layout("channel_word", "an output channel, for the PE that computes it", {"entries": 16, "bias": 32}),
     Layout("scale_word", "an output channel's requantisation", {"multiplier": 16, "shift": 6}),
     Layout(
-        "entry_word", "a decoded weight of the convolver", {"value": 8, "row": 5, "column": 5, "address": 16, "lane": 8}
+        "entry_word",
+        "a decoded weight of the convolver; the address is a pixel's",
+        {"value": 8, "row": 4, "column": 4, "address": ADDRESS_BITS},
     ),
     Layout("token_word", "two neighbouring activations, not both zero", {"end": 1, "even": 9, "odd": 9, "pair": 15}),
     Layout(
@@ -188,6 +196,11 @@ STREAM_LAYOUTS = (DESCRIPTOR, PACKET, KERNEL_UNIT, ENTRY_UNIT, FC_ENTRY)
 """Words and units of the weight stream."""
 
 LAYOUTS = (*STREAM_LAYOUTS, *COMMAND_LAYOUTS)
+
+
+def mask_bits(tile: int) -> int:
+    """Bits of a mask of `tile` positions on the weight stream: a power of two, 8 at least."""
+    return max(8, 1 << (tile - 1).bit_length())
 
 
 def words_from_integer(value: int, count: int) -> npt.NDArray[np.uint8]:

@@ -34,29 +34,31 @@ def _refuse(layer: str, field: str, why: str) -> EngineError:
 
 
 def plan_network(
-    network: Network, pes: int, lanes: int, fc_pes: int, fc_rows: int | None = None
+    network: Network, pes: int, lanes: int, fc_pes: int, fc_rows: int | None = None, tile: int | None = None
 ) -> list[ConvolverSchedule | FcSchedule]:
-    """Schedules every layer of `network` on the convolver (`pes` x `lanes`) or the FC engine (`fc_pes`).
+    """Schedules every layer of `network` on the convolver (`pes` x `tile`) or the FC engine (`fc_pes`).
 
     Pooling with windows side by side, or an addition, is fused behind its convolution; flattening is a matter of order.
     Output channels leave in the schedule's order, and the weights of what reads them are arranged to match.
 
     Args:
+        lanes: pixels of a feature word.
+        tile: positions that a PE of the convolver computes at once; `lanes` by default.
         fc_rows: sums that a PE of the FC engine has room for, where the accelerator is given.
 
     Raises:
         EngineError: a layer that neither engine can run; names layer and field.
     """
-    return _Planner(network, pes, lanes, fc_pes, fc_rows).run()
+    return _Planner(network, (pes, lanes, tile or lanes), fc_pes, fc_rows).run()
 
 
 class _Planner:
     """Walks the layers in order; knows how every tensor that is in memory lies there."""
 
-    def __init__(self, network: Network, pes: int, lanes: int, fc_pes: int, fc_rows: int | None) -> None:
+    def __init__(self, network: Network, convolver: tuple[int, int, int], fc_pes: int, fc_rows: int | None) -> None:
         self.network = network
         self.fc_rows = fc_rows
-        self.sizes = (pes, lanes, fc_pes)
+        self.convolver, self.fc_pes = convolver, fc_pes
         channels, height, width = network.description.input.shape
         signed = network.description.input.dtype == "int8"
         self.layouts = {INPUT_NAME: FeatureLayout(tuple(range(channels)), height, width, signed)}
@@ -67,7 +69,7 @@ class _Planner:
         self.fused: set[str] = set()
 
     def run(self) -> list[ConvolverSchedule | FcSchedule]:
-        pes, lanes, fc_pes = self.sizes
+        pes, lanes, tile = self.convolver
         schedules: list[ConvolverSchedule | FcSchedule] = []
         for layer in self.network.layers:
             if layer.name in self.fused:
@@ -77,10 +79,10 @@ class _Planner:
                 self.layouts[layer.name] = self._layout(layer, layer.source)
                 continue
             if isinstance(layer, ConvLayer):
-                schedule = schedule_convolver(self._convolver_layer(layer), pes, lanes)
+                schedule = schedule_convolver(self._convolver_layer(layer), pes, lanes, tile)
             elif isinstance(layer, LinearLayer):
                 layout = self._layout(layer, layer.source)
-                schedule = schedule_fc(_fc_layer(self.network, layer, layout), fc_pes, lanes, self.fc_rows)
+                schedule = schedule_fc(_fc_layer(self.network, layer, layout), self.fc_pes, lanes, self.fc_rows)
             else:
                 raise _refuse(layer.name, "type", f"no engine runs '{layer.type}' by itself, only right behind a conv")
             schedules.append(schedule)

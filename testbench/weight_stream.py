@@ -172,7 +172,9 @@ class WeightStreamReader:
         first = 0
         for layer in self._build.layers:
             descriptor = self._fields("descriptor", first)
-            packets = tuple(self._packets(layer, descriptor, first + self._format.descriptor_words))
+            packets = tuple(
+                self._packets(layer, descriptor, first + self._format.descriptor_words + descriptor["mask_words"])
+            )
             yield LayerStream(layer, first, descriptor, packets)
             first += layer.weight_words
 

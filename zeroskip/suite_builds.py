@@ -27,7 +27,12 @@ def generate_entry(entry: BuildEntry, folder: Path) -> str:
     try:
         network = golden.load(entry.description)
         options = generator.BuildOptions(
-            pes=entry.pes, lanes=entry.lanes, fc_pes=entry.fc_pes, clock_mhz=entry.clock, pipeliner=Pipeliner()
+            pes=entry.pes,
+            lanes=entry.lanes,
+            tile=entry.tile,
+            fc_pes=entry.fc_pes,
+            clock_mhz=entry.clock,
+            pipeliner=Pipeliner(),
         )
         if entry.stimuli is not None:
             stimuli = load_images(entry.stimuli, network)

@@ -13,7 +13,14 @@ from generator import layouts
 from generator.layers import ConvolverLayer, EngineError, FeatureLayout
 from generator.schedule.rounds import Int, Rounds, Words, deal
 
-__all__ = ["ConvolverPacket", "ConvolverSchedule", "channel_order", "schedule_convolver"]
+__all__ = [
+    "ConvolverPacket",
+    "ConvolverSchedule",
+    "channel_order",
+    "mask_stream",
+    "schedule_convolver",
+    "tile_masks",
+]
 
 
 @dataclass(frozen=True)
@@ -45,13 +52,18 @@ class ConvolverPacket:
 
 @dataclass(frozen=True)
 class ConvolverSchedule:
-    """A layer on the convolver: descriptor, packets in the order of their channels on the output stream."""
+    """A layer on the convolver: descriptor, packets in the order of their channels on the output stream.
+
+    Attributes:
+        mask_words: words of the masks of columns, and of those of rows.
+    """
 
     layer: ConvolverLayer
     descriptor: int
     packets: tuple[ConvolverPacket, ...]
     rounds: Rounds
     output: FeatureLayout
+    mask_words: tuple[int, int]
 
     @property
     def inputs(self) -> tuple[tuple[str, FeatureLayout], ...]:
@@ -111,8 +123,32 @@ def _channel_units(kernels: npt.NDArray[np.int8], inputs: Int) -> tuple[list[int
     return units, is_entry
 
 
-def schedule_convolver(layer: ConvolverLayer, pes: int, lanes: int) -> ConvolverSchedule:
-    """Schedules `layer` on `pes` PEs of `lanes` lanes.
+def tile_masks(layer: ConvolverLayer, tile: int) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Where the weights of a kernel's columns, and of its rows, meet pixels of the map.
+
+    Returns:
+        For columns and for rows: bool [tiles, kernel columns (or rows), tile], True where the position's pixel lies
+        between the map's left and right (or upper and lower) edge.
+    """
+    y, x = np.divmod(np.arange(layer.tiles(tile) * tile).reshape(-1, 1, tile), layer.input.width)
+    rows, columns = layer.weights.shape[2:]
+    column = x + np.arange(columns)[:, None] - layer.pad_left
+    row = y + np.arange(rows)[:, None] - layer.pad_top
+    return (column >= 0) & (column < layer.input.width), (row >= 0) & (row < layer.input.height)
+
+
+def mask_stream(masks: npt.NDArray[np.bool_]) -> Words:
+    """Masks (bool [tiles, columns or rows, tile]) as weight words: uint8 [words, WEIGHT_BITS / 8]."""
+    places = np.zeros((*masks.shape[:2], layouts.mask_bits(masks.shape[2])), dtype=np.bool_)
+    places[..., : masks.shape[2]] = masks
+    return layouts.words_from_lanes(np.packbits(places.reshape(-1), bitorder="little"), 1)
+
+
+def schedule_convolver(layer: ConvolverLayer, pes: int, lanes: int, tile: int | None = None) -> ConvolverSchedule:
+    """Schedules `layer` on `pes` PEs behind feature words of `lanes` pixels.
+
+    Args:
+        tile: positions that a PE computes at once; `lanes` by default.
 
     Raises:
         EngineError: a number exceeds its field; names the layer.
@@ -127,13 +163,15 @@ def schedule_convolver(layer: ConvolverLayer, pes: int, lanes: int) -> Convolver
     ]
     order = channel_order(np.array([sum(is_entry) for _, is_entry in coded]), pes)
     output = FeatureLayout(tuple(int(c) for c in order), layer.pooled_height, layer.pooled_width, layer.output_signed)
+    masks = [mask_stream(each) for each in tile_masks(layer, tile or lanes)]
+    mask_words = (len(masks[0]), len(masks[1]))
     try:
         packets = tuple(_convolver_packet(layer, int(c), i % pes, *coded[c]) for i, c in enumerate(order))
-        rounds = deal(packets, pes)
-        descriptor = _convolver_descriptor(layer, rounds, output, pes, lanes)
+        rounds = deal(packets, pes, np.concatenate(masks))
+        descriptor = _convolver_descriptor(layer, rounds, output, (pes, lanes, tile or lanes), mask_words)
     except layouts.LayoutError as error:
         raise EngineError(f"layer '{layer.name}': the convolver cannot run it, {error}") from error
-    return ConvolverSchedule(layer, descriptor, packets, rounds, output)
+    return ConvolverSchedule(layer, descriptor, packets, rounds, output, mask_words)
 
 
 def _convolver_packet(
@@ -149,7 +187,14 @@ def _convolver_packet(
     return ConvolverPacket(pe, np.array(units, dtype=np.uint16), np.array(is_entry, dtype=np.bool_), header)
 
 
-def _convolver_descriptor(layer: ConvolverLayer, rounds: Rounds, output: FeatureLayout, pes: int, lanes: int) -> int:
+def _convolver_descriptor(
+    layer: ConvolverLayer,
+    rounds: Rounds,
+    output: FeatureLayout,
+    sizes: tuple[int, int, int],
+    mask_words: tuple[int, int],
+) -> int:
+    pes, lanes, tile = sizes
     channels, pitch, pool, add = output.channels, layer.input.width, layer.pool, layer.add
     map_words = layer.input.words(lanes)
     second = add or pool
@@ -168,11 +213,13 @@ def _convolver_descriptor(layer: ConvolverLayer, rounds: Rounds, output: Feature
         pitch=pitch,
         map_words=map_words,
         plane_words=layer.input.channel_words(lanes),
-        tiles=layer.tiles(lanes),
+        tiles=layer.tiles(tile),
         pad_top=layer.pad_top,
         pad_left=layer.pad_left,
-        step_x=lanes % pitch,
-        step_y=lanes // pitch,
+        mask_columns=layer.weights.shape[3],
+        mask_rows=layer.weights.shape[2],
+        column_mask_words=mask_words[0],
+        mask_words=sum(mask_words),
         stride=layer.stride,
         virtual_width=layer.virtual_width,
         positions=layer.positions,

@@ -32,18 +32,24 @@ class Rounds:
     """Packets as they lie on the weight stream: in rounds of one packet per PE, the words of a round interleaved.
 
     Attributes:
+        mask_words: words in front of the first round that every PE gets.
         sizes: per round (packets, words of each of them).
         words: all words: uint8 [words, WEIGHT_BITS / 8].
     """
 
     sizes: tuple[tuple[int, int], ...]
     words: Words
+    mask_words: int = 0
 
 
-def deal(packets: Sequence[Packet], pes: int) -> Rounds:
-    """Deals `packets` out in rounds of `pes`, filled up with zero words to the longest packet of the round."""
+def deal(packets: Sequence[Packet], pes: int, masks: Words | None = None) -> Rounds:
+    """Deals `packets` out in rounds of `pes`, filled up with zero words to the longest packet of the round.
+
+    Args:
+        masks: words for every PE, in front of the packets: uint8 [words, WEIGHT_BITS / 8].
+    """
     sizes: list[tuple[int, int]] = []
-    words: list[Words] = []
+    words: list[Words] = [] if masks is None else [masks]
     for start in range(0, len(packets), pes):
         group = packets[start : start + pes]
         length = 1 + max(len(packet.content) for packet in group)
@@ -54,4 +60,4 @@ def deal(packets: Sequence[Packet], pes: int) -> Rounds:
             block[1 : 1 + len(packet.content), number] = packet.content
         sizes.append((len(group), length))
         words.append(block.reshape(-1, layouts.WEIGHT_BITS // 8))
-    return Rounds(tuple(sizes), np.concatenate(words))
+    return Rounds(tuple(sizes), np.concatenate(words), 0 if masks is None else len(masks))

@@ -19,18 +19,19 @@ def convolver(traces: Traces, schedule: ConvolverSchedule) -> None:
     map_words = schedule.layer.input.words(a.lanes)
     channel_words = schedule.output.channel_words(a.lanes)
     layers = ["broadcast_layer", "collect_layer", *(f"decode_layers_{i}" for i in range(a.pes))]
-    scatter(traces.of("scatter"), weights, layers, "pe_weights", schedule.rounds.sizes)
+    scatter(traces.of("scatter"), weights, layers, [f"pe_weights_{i}" for i in range(a.pes)], schedule.rounds)
     broadcast = traces.of("broadcast")
     broadcast.step(["broadcast_layer"])
     broadcast.step([features], [f"maps_{i}" for i in range(a.pes)], map_words)
     if schedule.layer.add:
         for place in range(schedule.output.channels):
             broadcast.step([features], [f"addends_{place % a.pes}"], channel_words)
-    post_channel = _post_channel(schedule, a.lanes)
+    mask_words = schedule.rounds.mask_words
+    post_channel = _post_channel(schedule, a.lanes, a.tile)
     for i in range(a.pes):
         packets = schedule.packets[i :: a.pes]
-        _decode(traces.of(f"decode_{i}"), i, packets, [words for _, words in schedule.rounds.sizes])
-        _convolver_pe(traces.of(f"pe_{i}"), i, packets, map_words, schedule.layer.tiles(a.lanes), a.lanes)
+        _decode(traces.of(f"decode_{i}"), i, packets, schedule)
+        _convolver_pe(traces.of(f"pe_{i}"), i, packets, (map_words, mask_words), schedule.layer.tiles(a.tile))
         post = traces.of(f"post_{i}")
         post.step([f"post_layers_{i}"])
         for emits, times in post_channel * len(packets):
@@ -46,7 +47,7 @@ def idle_convolver(traces: Traces) -> None:
     """A layer that the other engine runs."""
     pes = range(traces.architecture.pes)
     layers = ["broadcast_layer", "collect_layer", *(f"decode_layers_{i}" for i in pes)]
-    scatter(traces.of("scatter"), "convolver_weights", layers, "pe_weights", [])
+    scatter(traces.of("scatter"), "convolver_weights", layers)
     traces.of("broadcast").step(["broadcast_layer"])
     for i in pes:
         traces.of(f"decode_{i}").step([f"decode_layers_{i}"], [f"pe_layers_{i}"])
@@ -55,9 +56,10 @@ def idle_convolver(traces: Traces) -> None:
     traces.of("collect").step(["collect_layer"])
 
 
-def _decode(trace: Trace, i: int, packets: Sequence[ConvolverPacket], round_words: Sequence[int]) -> None:
+def _decode(trace: Trace, i: int, packets: Sequence[ConvolverPacket], schedule: ConvolverSchedule) -> None:
     trace.step([f"decode_layers_{i}"], [f"pe_layers_{i}"])
-    for packet, words in zip(packets, round_words, strict=False):
+    trace.step([f"pe_weights_{i}"], [f"masks_{i}"], schedule.rounds.mask_words)
+    for packet, (_, words) in zip(packets, schedule.rounds.sizes, strict=False):
         trace.step([f"pe_weights_{i}"], [f"channels_{i}", f"scales_{i}"])
         for number, is_entry in enumerate(packet.is_entry):
             reads = [f"pe_weights_{i}"] if number % layouts.UNITS_PER_WORD == 0 else []
@@ -66,11 +68,13 @@ def _decode(trace: Trace, i: int, packets: Sequence[ConvolverPacket], round_word
 
 
 def _convolver_pe(
-    trace: Trace, i: int, packets: Sequence[ConvolverPacket], map_words: int, tiles: int, lanes: int
+    trace: Trace, i: int, packets: Sequence[ConvolverPacket], loaded: tuple[int, int], tiles: int
 ) -> None:
+    map_words, mask_words = loaded
     trace.step([f"pe_layers_{i}"], [f"post_layers_{i}"])
-    trace.step([f"maps_{i}"], times=map_words)
-    trace.step(times=lanes - map_words)
+    trace.step([f"maps_{i}", f"masks_{i}"], times=min(map_words, mask_words))
+    trace.step([f"maps_{i}"], times=map_words - mask_words)
+    trace.step([f"masks_{i}"], times=mask_words - map_words)
     entries, sums = f"entries_{i}", f"tile_sums_{i}"
     for packet in packets:
         count = packet.entries
@@ -82,7 +86,7 @@ def _convolver_pe(
             trace.step(writes=[sums])
 
 
-def _post_channel(schedule: ConvolverSchedule, lanes: int) -> list[tuple[tuple[list[str], list[str]], int]]:
+def _post_channel(schedule: ConvolverSchedule, lanes: int, tile: int) -> list[tuple[tuple[list[str], list[str]], int]]:
     """Steps of the post-processing of one output channel: ((streams read, streams written), times)."""
     layer = schedule.layer
     pool, stride, pitch = layer.pool, layer.stride, layer.input.width
@@ -92,7 +96,7 @@ def _post_channel(schedule: ConvolverSchedule, lanes: int) -> list[tuple[tuple[l
         y, x = divmod(position, pitch)
         on_grid = x < layer.virtual_width and x % stride == 0 and y % stride == 0
         window_ends = pool.ends(y // stride, pool.top) and pool.ends(x // stride, pool.left)
-        reads = (["scales"] if position == 0 else []) + (["tile_sums"] if position % lanes == 0 else [])
+        reads = (["scales"] if position == 0 else []) + (["tile_sums"] if position % tile == 0 else [])
         if on_grid and window_ends:
             reads += ["addends"] if layer.add and filled == 0 else []
             filled += 1

@@ -17,7 +17,7 @@ def idle_fc_engine(traces: Traces) -> None:
     """A layer that the other engine runs."""
     pes = range(traces.architecture.fc_pes)
     layers = ["scan_layer", "gather_layer", *(f"lookup_layers_{i}" for i in pes)]
-    scatter(traces.of("fc_scatter"), "fc_weights", layers, "lookup_weights", [])
+    scatter(traces.of("fc_scatter"), "fc_weights", layers)
     traces.of("fc_scan").step(["scan_layer"])
     for i in pes:
         traces.of(f"fc_lookup_{i}").step([f"lookup_layers_{i}"], [f"mac_layers_{i}"])
@@ -30,7 +30,7 @@ def fc_engine(traces: Traces, schedule: FcSchedule, activations: npt.NDArray[np.
     a = traces.architecture
     weights, features, outputs = traces.wiring("fc")
     layers = ["scan_layer", "gather_layer", *(f"lookup_layers_{i}" for i in range(a.fc_pes))]
-    scatter(traces.of("fc_scatter"), weights, layers, "lookup_weights", schedule.rounds.sizes)
+    scatter(traces.of("fc_scatter"), weights, layers, [f"lookup_weights_{i}" for i in range(a.fc_pes)], schedule.rounds)
     tokens = [f"tokens_{i}" for i in range(a.fc_pes)]
     scan = traces.of("fc_scan")
     scan.step(["scan_layer"])

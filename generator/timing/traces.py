@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from generator import layouts
 from generator.architecture import Architecture
 from generator.dataflow import Trace
-from generator.schedule import Schedule
+from generator.schedule import Rounds, Schedule
 
 __all__ = ["Traces", "route", "scatter"]
 
@@ -54,10 +54,15 @@ def route(traces: Traces, schedule: Schedule, engine: str) -> None:
     route.step([outputs], ["features_out"], schedule.output.words(lanes))
 
 
-def scatter(trace: Trace, weights: str, layers: Sequence[str], targets: str, rounds: Sequence[tuple[int, int]]) -> None:
-    """An engine's first process: `rounds` are packets and the words of each of them."""
+def scatter(
+    trace: Trace, weights: str, layers: Sequence[str], targets: Sequence[str] = (), rounds: Rounds | None = None
+) -> None:
+    """An engine's first process; `rounds` are None when another engine runs the layer."""
     trace.step()
     trace.step([weights], times=layouts.DESCRIPTOR_WORDS - 1)
     trace.step([weights], layers)
-    for pes, words in rounds:
-        trace.extend([(((weights,), (f"{targets}_{pe}",)), 1) for pe in range(pes)], words)
+    if rounds is None:
+        return
+    trace.step([weights], targets, rounds.mask_words)
+    for pes, words in rounds.sizes:
+        trace.extend([(((weights,), (target,)), 1) for target in targets[:pes]], words)

@@ -4,33 +4,41 @@
 //   kernel unit {skip, count}: move on by `skip` input channels; the next `count` units are that kernel's entries;
 //   entry unit {value, row, column}: one non-zero weight, the 8 + 4 + 4 bits of the format `conv-rc`.
 // Behind the units the packet is filled up to packet::round_words words, which are read and dropped.
+//
+// In front of the packets lie the layer's masks, which are the same for all PEs: mask_bits(Tile) bits each, as many to
+// a word as fit, lowest first.
 #pragma once
 
 #include "types.h"
 
 namespace zeroskip {
 
-// Decodes `descriptor::channels` packets; one unit per cycle, one more cycle for each packet's header and for each word
-// that only fills up.
+// Hands the masks on, a word per cycle, then decodes `descriptor::channels` packets; one unit per cycle, one more cycle
+// for each packet's header and for each word that only fills up.
 //
 // For each packet: one word to `channels` (count of entries and bias, for the PE), one to `scales` (for the
-// post-processing), and one to `entries` per entry unit. An entry holds the weight, the distance in rows and columns
-// from the output pixel to the input pixel, and the same distance as an address: whole feature words and lanes.
+// post-processing), and one to `entries` per entry unit. An entry holds the weight, its row and column in the kernel,
+// and the address in the map of the pixel that it meets at output position 0.
 //
 // \tparam Lanes  pixels in a feature word.
 template <int Lanes>
 void decode_convolution(hls::stream<Descriptor>& layers, hls::stream<Descriptor>& next_layers,
-                        hls::stream<WeightWord>& weights, hls::stream<ChannelWord>& channels,
-                        hls::stream<ScaleWord>& scales, hls::stream<EntryWord>& entries) {
+                        hls::stream<WeightWord>& weights, hls::stream<WeightWord>& masks,
+                        hls::stream<ChannelWord>& channels, hls::stream<ScaleWord>& scales,
+                        hls::stream<EntryWord>& entries) {
 #pragma HLS INLINE off
-  // Makes the distance positive before the division by Lanes, which must round down; far more than any kernel reaches.
-  constexpr int kBiasWords = 4096;
   const Descriptor layer = layers.read();
   next_layers.write(layer);
   const ap_uint<12> plane_words = get<descriptor::plane_words>(layer);
   const ap_uint<10> pitch = get<descriptor::pitch>(layer);
   const ap_uint<4> pad_top = get<descriptor::pad_top>(layer);
   const ap_uint<4> pad_left = get<descriptor::pad_left>(layer);
+
+  const ap_uint<descriptor::mask_words::bits> mask_words = get<descriptor::mask_words>(layer);
+  for (ap_uint<descriptor::mask_words::bits> word = 0; word < mask_words; ++word) {
+#pragma HLS PIPELINE II = 1
+    masks.write(weights.read());
+  }
 
   ap_uint<descriptor::channels::bits> channels_left = get<descriptor::channels>(layer);
   ap_uint<packet::units::bits> units_left = 0;
@@ -68,13 +76,12 @@ void decode_convolution(hls::stream<Descriptor>& layers, hls::stream<Descriptor>
       } else {
         const ap_int<5> row = ap_int<5>(get<entry_unit::row>(unit) - pad_top);
         const ap_int<5> column = ap_int<5>(get<entry_unit::column>(unit) - pad_left);
-        const ap_uint<20> distance = ap_uint<20>(row * ap_int<11>(pitch) + column + kBiasWords * Lanes);
+        const ap_int<16> distance = ap_int<16>(row * ap_int<11>(pitch) + column);
         EntryWord entry = 0;
         put<entry_word::value>(entry, get<entry_unit::value>(unit));
-        put<entry_word::row>(entry, ap_uint<5>(row));
-        put<entry_word::column>(entry, ap_uint<5>(column));
-        put<entry_word::address>(entry, ap_uint<16>(plane + distance / Lanes - kBiasWords));
-        put<entry_word::lane>(entry, ap_uint<8>(distance % Lanes));
+        put<entry_word::row>(entry, get<entry_unit::row>(unit));
+        put<entry_word::column>(entry, get<entry_unit::column>(unit));
+        put<entry_word::address>(entry, ap_uint<entry_word::address::bits>(plane * Lanes + distance));
         entries.write(entry);
         --entries_left;
       }

@@ -1,9 +1,9 @@
-// Processing element of the sparse convolver: one weight a cycle, multiplied with `Lanes` neighbouring pixels.
+// Processing element of the sparse convolver: one weight a cycle, multiplied with `Tile` neighbouring pixels.
 //
-// The input map lies in the PE row after row, channel after channel, in feature words. Lane l of tile t holds output
-// position t * Lanes + l of the grid with the *input's* pitch; for a weight at (row, column) of a kernel every lane's
-// input pixel is then the same distance away: one unaligned read of `Lanes` pixels. Lanes whose input pixel would lie
-// beyond an edge of the map see a zero, so that padding costs neither memory nor cycles.
+// The input map lies in the PE row after row, channel after channel, in feature words. Multiplier m of tile t works on
+// output position t * Tile + m of the grid with the *input's* pitch; for a weight at (row, column) of a kernel every
+// multiplier's input pixel is then the same distance away: one unaligned read of `Tile` pixels. Multipliers whose input
+// pixel would lie beyond an edge of the map see a zero, so that padding costs neither memory nor cycles.
 #pragma once
 
 #include "types.h"
@@ -47,89 +47,96 @@ void broadcast(hls::stream<Descriptor>& layers, hls::stream<FeatureWord<Lanes>>&
   }
 }
 
-// Where a lane stands on the output grid. It moves by a whole tile at a time.
-struct LanePosition {
-  ap_int<12> x;
-  ap_int<12> y;
+// The largest power of two that is no greater.
+constexpr int floor_power_of_two(int number) { return number < 2 ? 1 : 2 * floor_power_of_two(number / 2); }
 
-  // Moves on by `step_x` < pitch columns and `step_y` rows.
-  void advance(ap_uint<10> step_x, ap_uint<10> step_y, ap_uint<10> pitch) {
-#pragma HLS INLINE
-    const ap_int<12> moved = ap_int<12>(x + step_x);
-    const bool wraps = moved >= pitch;
-    x = wraps ? ap_int<12>(moved - pitch) : moved;
-    y = ap_int<12>(y + step_y + (wraps ? 1 : 0));
-  }
-};
+// Bits of a mask on the weight stream: a power of two, 8 at least.
+constexpr int mask_bits(int tile, int bits = 8) { return tile <= bits ? bits : mask_bits(tile, 2 * bits); }
 
 // Computes `descriptor::channels` output channels of a layer.
 //
 // Order: channel, tile, entry. A channel's entries come from the stream while its first tile is computed, and from
 // `list` for the tiles after it; so loading weights costs no cycle. One entry per cycle; the sums of a tile leave in
-// the cycle of its last entry. The map is loaded before: max(descriptor::map_words, Lanes) cycles.
+// the cycle of its last entry.
 //
-// \tparam Lanes       pixels in a feature word, multipliers of the PE: 1..128.
+// Which pixels of a tile lie inside the map, for a weight of a kernel's column or row, was computed offline: a mask for
+// each tile and column, and one for each tile and row. They are loaded with the map, in as many cycles as the longer of
+// both takes.
+//
+// The map lies in rows of one feature word, or of two where a tile is a whole word, over banks with an address each:
+// bank b holds pixels b * kBank .. of every row. A read that begins in bank t takes banks t .. of one row and those
+// before t of the next one: one read a bank, and a row's worth of pixels, of which the last kBank - 1 may be of no use,
+// as the read may begin within a bank. So banks are as wide as a tile leaves pixels of a row over.
+//
+// \tparam Lanes       pixels in a feature word; a power of two.
+// \tparam Tile        positions computed at once, multipliers of the PE: 1..Lanes.
 // \tparam MapWords    feature words of the largest input map; a power of two.
 // \tparam MaxEntries  entries of the longest output channel.
-template <int Lanes, int MapWords, int MaxEntries>
+// \tparam MaskWords   most words of a layer's masks of columns, or of rows.
+template <int Lanes, int Tile, int MapWords, int MaxEntries, int MaskWords>
 void convolver_pe(hls::stream<Descriptor>& layers, hls::stream<Descriptor>& next_layers,
-                  hls::stream<FeatureWord<Lanes>>& maps, hls::stream<ChannelWord>& channels,
-                  hls::stream<EntryWord>& entries, hls::stream<AccumulatorWord<Lanes>>& tile_sums) {
+                  hls::stream<FeatureWord<Lanes>>& maps, hls::stream<WeightWord>& masks,
+                  hls::stream<ChannelWord>& channels, hls::stream<EntryWord>& entries,
+                  hls::stream<AccumulatorWord<Tile>>& tile_sums) {
 #pragma HLS INLINE off
-  static_assert((MapWords & (MapWords - 1)) == 0, "addresses wrap at a power of two");
+  static_assert((MapWords & (MapWords - 1)) == 0 && (Lanes & (Lanes - 1)) == 0, "addresses wrap at a power of two");
+  static_assert(Tile >= 1 && Tile <= Lanes, "a tile is read in one cycle");
+  constexpr int kRowWords = Tile == Lanes ? 2 : 1;
+  constexpr int kRow = kRowWords * Lanes;
+  constexpr int kRows = MapWords / kRowWords;
+  constexpr int kBank = floor_power_of_two(kRow - Tile + 1);
+  constexpr int kBanks = kRow / kBank;
   const Descriptor layer = layers.read();
   next_layers.write(layer);
   const ap_uint<32> map_words = get<descriptor::map_words>(layer);
-  const ap_uint<10> pitch = get<descriptor::pitch>(layer);
-  const ap_uint<10> height = get<descriptor::height>(layer);
-  const ap_uint<10> step_x = get<descriptor::step_x>(layer);
-  const ap_uint<10> step_y = get<descriptor::step_y>(layer);
   const ap_uint<12> tiles = get<descriptor::tiles>(layer);
+  const ap_uint<5> mask_columns = get<descriptor::mask_columns>(layer);
+  const ap_uint<5> mask_rows = get<descriptor::mask_rows>(layer);
+  const ap_uint<descriptor::mask_words::bits> column_mask_words = get<descriptor::column_mask_words>(layer);
+  const ap_uint<descriptor::mask_words::bits> mask_words = get<descriptor::mask_words>(layer);
   const bool input_signed = get<descriptor::input_signed>(layer) != 0;
 
-  // Two banks, so that two neighbouring words are read in one cycle.
-  FeatureWord<Lanes> even_words[MapWords / 2];
-  FeatureWord<Lanes> odd_words[MapWords / 2];
-  LanePosition origin[Lanes];  // of the lanes in tile 0
-#pragma HLS ARRAY_PARTITION variable = origin complete
-  LanePosition next_origin;
-  next_origin.x = 0;
-  next_origin.y = 0;
-  const ap_uint<32> load_steps = map_words == 0 || map_words > Lanes ? map_words : ap_uint<32>(Lanes);
-  for (ap_uint<32> word = 0; word < load_steps; ++word) {
+  FeatureWord<kBank> banks[kBanks][kRows];
+#pragma HLS ARRAY_PARTITION variable = banks dim = 1 complete
+  constexpr int kMaskBits = mask_bits(Tile);
+  constexpr int kMasksPerWord = kWeightBits / kMaskBits;
+  WeightWord column_masks[MaskWords];  // of tile 0, column after column, then of tile 1, ..
+  WeightWord row_masks[MaskWords];
+  const ap_uint<32> load_steps = map_words > mask_words ? map_words : ap_uint<32>(mask_words);
+  for (ap_uint<32> step = 0; step < load_steps; ++step) {
 #pragma HLS PIPELINE II = 1
-    if (word < map_words) {
+    if (step < map_words) {
       const FeatureWord<Lanes> value = maps.read();
-      const ap_uint<16> bank_address = ap_uint<16>(word >> 1) & (MapWords / 2 - 1);
-      if (word[0]) {
-        odd_words[bank_address] = value;
-      } else {
-        even_words[bank_address] = value;
+      for (int bank = 0; bank < kBanks; ++bank) {
+#pragma HLS UNROLL
+        if (bank * kBank / Lanes == int(step % kRowWords)) {
+          banks[bank][step / kRowWords % kRows] = lane_of<8 * kBank>(value, bank % (Lanes / kBank));
+        }
       }
     }
-    if (word < Lanes) {
-      for (int lane = 0; lane + 1 < Lanes; ++lane) {
-#pragma HLS UNROLL
-        origin[lane] = origin[lane + 1];
+    if (step < mask_words) {
+      const WeightWord word = masks.read();
+      if (step < column_mask_words) {
+        column_masks[step] = word;
+      } else {
+        row_masks[step - column_mask_words] = word;
       }
-      origin[Lanes - 1] = next_origin;
-      next_origin.advance(1, 0, pitch);
     }
   }
 
-  Accumulator sums[Lanes];
-  LanePosition positions[Lanes];
+  Accumulator sums[Tile];
   EntryWord list[MaxEntries];
 #pragma HLS ARRAY_PARTITION variable = sums complete
-#pragma HLS ARRAY_PARTITION variable = positions complete
-  for (int lane = 0; lane < Lanes; ++lane) {
+  for (int place = 0; place < Tile; ++place) {
 #pragma HLS UNROLL
-    sums[lane] = 0;
-    positions[lane] = origin[lane];
+    sums[place] = 0;
   }
   ap_uint<descriptor::channels::bits> channels_left = get<descriptor::channels>(layer);
   ChannelWord channel = 0;
   ap_uint<12> tile = 0;
+  ap_uint<entry_word::address::bits> tile_start = 0;  // the tile's first position
+  ap_uint<17> tile_columns = 0;                       // the tile's first mask of columns
+  ap_uint<17> tile_rows = 0;
   ap_uint<channel_word::entries::bits> index = 0;
   while (channels_left != 0) {
 #pragma HLS PIPELINE II = 1
@@ -143,42 +150,53 @@ void convolver_pe(hls::stream<Descriptor>& layers, hls::stream<Descriptor>& next
       entry = list[index];
     }
 
-    // The unaligned read: words `address` and `address` + 1, turned until the wanted pixel is lane 0.
-    const ap_uint<16> address = ap_uint<16>(get<entry_word::address>(entry) + tile) & (MapWords - 1);
-    const ap_uint<16> next_address = ap_uint<16>(address + 1) & (MapWords - 1);
-    const FeatureWord<Lanes> even_word = even_words[(address[0] ? next_address : address) >> 1];
-    const FeatureWord<Lanes> odd_word = odd_words[(address[0] ? address : next_address) >> 1];
-    const ap_uint<16 * Lanes> low_word = address[0] ? odd_word : even_word;
-    const ap_uint<16 * Lanes> high_word = address[0] ? even_word : odd_word;
-    const ap_uint<16 * Lanes> both = (high_word << (8 * Lanes)) | low_word;
-    const FeatureWord<Lanes> pixels = FeatureWord<Lanes>(both >> (get<entry_word::lane>(entry) * 8));
+    // The unaligned read, turned by whole banks and then by the pixels that lie before the first one in its bank.
+    const ap_uint<entry_word::address::bits> first = get<entry_word::address>(entry) + tile_start;
+    const ap_uint<8> first_bank = ap_uint<8>(first / kBank % kBanks);
+    const ap_uint<16> row_address = ap_uint<16>(first / kRow % kRows);
+    const ap_uint<16> next_address = ap_uint<16>((row_address + 1) % kRows);
+    FeatureWord<kRow> read = 0;
+    for (int bank = 0; bank < kBanks; ++bank) {
+#pragma HLS UNROLL
+      const FeatureWord<kBank> part = banks[bank][bank < first_bank ? next_address : row_address];
+      read.range(8 * kBank * bank + 8 * kBank - 1, 8 * kBank * bank) = part;
+    }
+    const ap_uint<16 * kRow> twice = (ap_uint<16 * kRow>(read) << (8 * kRow)) | read;
+    const FeatureWord<kRow> turned = FeatureWord<kRow>(twice >> (first_bank * (8 * kBank)));
+    const FeatureWord<Lanes> pixels = FeatureWord<Lanes>(turned >> (ap_uint<8>(first % kBank) * 8));
+    const ap_uint<17> column_mask = tile_columns + get<entry_word::column>(entry);
+    const ap_uint<17> row_mask = tile_rows + get<entry_word::row>(entry);
+    const ap_uint<kMaskBits> inside =
+        lane_of<kMaskBits>(column_masks[column_mask / kMasksPerWord], column_mask % kMasksPerWord) &
+        lane_of<kMaskBits>(row_masks[row_mask / kMasksPerWord], row_mask % kMasksPerWord);
 
     const ap_int<8> weight = get_signed<entry_word::value>(entry);
-    const ap_int<5> row = get_signed<entry_word::row>(entry);
-    const ap_int<5> column = get_signed<entry_word::column>(entry);
     const Accumulator bias = get_signed<channel_word::bias>(channel);
     const bool last_entry = index + 1 == get<channel_word::entries>(channel);
     const bool last_tile = tile + 1 == tiles;
-    AccumulatorWord<Lanes> results = 0;
-    for (int lane = 0; lane < Lanes; ++lane) {
+    AccumulatorWord<Tile> results = 0;
+    for (int place = 0; place < Tile; ++place) {
 #pragma HLS UNROLL
-      const ap_int<13> x = positions[lane].x + column;
-      const ap_int<13> y = positions[lane].y + row;
-      const bool inside = x >= 0 && x < pitch && y >= 0 && y < height;
-      const Pixel pixel = inside ? to_pixel(lane_of<8>(pixels, lane), input_signed) : Pixel(0);
-      const Accumulator before = first_entry ? bias : sums[lane];
-      sums[lane] = Accumulator(before + weight * pixel);
-      results.range(32 * lane + 31, 32 * lane) = ap_uint<32>(sums[lane]);
-      if (last_entry) {
-        positions[lane].advance(step_x, step_y, pitch);
-        if (last_tile) positions[lane] = origin[lane];
-      }
+      const Pixel pixel = inside[place] ? to_pixel(lane_of<8>(pixels, place), input_signed) : Pixel(0);
+      const Accumulator before = first_entry ? bias : sums[place];
+      sums[place] = Accumulator(before + weight * pixel);
+      results.range(32 * place + 31, 32 * place) = ap_uint<32>(sums[place]);
     }
     if (last_entry) {
       tile_sums.write(results);
       index = 0;
-      tile = last_tile ? ap_uint<12>(0) : ap_uint<12>(tile + 1);
-      if (last_tile) --channels_left;
+      if (last_tile) {
+        tile = 0;
+        tile_start = 0;
+        tile_columns = 0;
+        tile_rows = 0;
+        --channels_left;
+      } else {
+        ++tile;
+        tile_start += Tile;
+        tile_columns += mask_columns;
+        tile_rows += mask_rows;
+      }
     } else {
       ++index;
     }

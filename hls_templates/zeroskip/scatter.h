@@ -5,7 +5,7 @@
 
 namespace zeroskip {
 
-// Reads one layer: the descriptor, then packets, one word per cycle.
+// Reads one layer: the descriptor, then descriptor::mask_words words for every PE, then packets, one word per cycle.
 //
 // Packets come in rounds, one packet per PE (the last round may have fewer: descriptor::remainder). The words of a
 // round are dealt out in turn, word 0 of every PE, word 1 of every PE, and so on, so that all PEs work while a round
@@ -42,6 +42,7 @@ void scatter(hls::stream<WeightWord>& weights, hls::stream<Descriptor>& input_la
     pe_layers[pe].write(pe_layer);
   }
   const ap_uint<32> words = get<descriptor::words>(layer);
+  const ap_uint<17> mask_words = get<descriptor::mask_words>(layer);
   ap_uint<descriptor::rounds::bits> full_rounds = get<descriptor::rounds>(layer);
   ap_uint<packet::round_words::bits> turns = 0;  // left in this round, the present one included
   ap_uint<8> pes = 0;                            // that take part in this round
@@ -49,20 +50,23 @@ void scatter(hls::stream<WeightWord>& weights, hls::stream<Descriptor>& input_la
   for (ap_uint<32> word = 0; word < words; ++word) {
 #pragma HLS PIPELINE II = 1
     const WeightWord value = weights.read();
-    if (turns == 0) {
+    const bool for_all = word < mask_words;
+    if (turns == 0 && !for_all) {
       turns = get<packet::round_words>(value);
       pes = full_rounds != 0 ? ap_uint<8>(Pes) : remainder;
       --full_rounds;
     }
     for (int pe = 0; pe < Pes; ++pe) {
 #pragma HLS UNROLL
-      if (target == pe) pe_weights[pe].write(value);
+      if (for_all || target == pe) pe_weights[pe].write(value);
     }
-    if (target + 1 == pes) {
-      target = 0;
-      --turns;
-    } else {
-      ++target;
+    if (!for_all) {
+      if (target + 1 == pes) {
+        target = 0;
+        --turns;
+      } else {
+        ++target;
+      }
     }
   }
 }

@@ -1,7 +1,8 @@
 // Words that travel between the processes of the accelerator.
 //
 // A *feature word* carries `Lanes` neighbouring 8-bit pixels of one channel, row after row; lane 0 is the lowest byte.
-// An *accumulator word* carries the same lanes as 32-bit sums. Widths follow from the configuration, nothing else does.
+// An *accumulator word* carries the 32-bit sums of a tile, the neighbouring positions that a PE computes at once.
+// Widths follow from the configuration, nothing else does.
 #pragma once
 
 // Accumulator words are wider than the default limit of 1,024 bits of the vendor's header.
@@ -19,8 +20,8 @@ namespace zeroskip {
 template <int Lanes>
 using FeatureWord = ap_uint<8 * Lanes>;
 
-template <int Lanes>
-using AccumulatorWord = ap_uint<32 * Lanes>;
+template <int Tile>
+using AccumulatorWord = ap_uint<32 * Tile>;
 
 using WeightWord = ap_uint<kWeightBits>;
 using Descriptor = ap_uint<kDescriptorBits>;

@@ -127,7 +127,8 @@ class BuildEntry(Selection):
     stimuli: SuitePath | None = Field(None, strict=False, description=".npy of the images; random ones by default")
     clock: float | None = Field(None, gt=0, description="MHz; the board's by default")
     pes: int = Field(8, ge=1, description="PEs of the convolver")
-    lanes: int = Field(16, ge=1, description="pixels in a feature word")
+    lanes: int = Field(16, ge=1, description="pixels in a feature word, a power of two")
+    tile: int | None = Field(None, ge=1, description="multipliers of a PE; as many as lanes by default")
     fc_pes: int = Field(8, ge=1, description="PEs of the FC engine")
 
     @property
@@ -139,7 +140,7 @@ class BuildEntry(Selection):
     def _check_origin(self) -> BuildEntry:
         if (self.folder is None) == (self.description is None):
             raise ValueError("a build has either a folder or a description")
-        generated = {"board", "stimuli", "clock", "pes", "lanes", "fc_pes"} & self.model_fields_set
+        generated = {"board", "stimuli", "clock", "pes", "lanes", "tile", "fc_pes"} & self.model_fields_set
         if self.folder is not None and generated:
             raise ValueError(f"{sorted(generated)[0]} goes with a description; the build in a folder is made already")
         if self.description is not None and self.board is None:

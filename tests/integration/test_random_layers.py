@@ -25,10 +25,12 @@ from .strategies import convolution_networks, fc_networks
 
 _ARCHITECTURE = Architecture(
     lanes=8,
+    tile=5,
     pes=3,
     fc_pes=4,
     map_words=128,
     max_entries=256,
+    mask_words=64,
     max_columns=16,
     pointer_words=80,
     entry_words=1024,

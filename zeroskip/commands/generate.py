@@ -22,7 +22,8 @@ def generate(
     images: Annotated[Path | None, typer.Option(help="Stimuli: .npy; random ones by default.")] = None,
     clock: Annotated[float | None, typer.Option(help="MHz; the board's by default.")] = None,
     pes: Annotated[int, typer.Option(help="PEs of the convolver.")] = 8,
-    lanes: Annotated[int, typer.Option(help="Pixels in a feature word.")] = 16,
+    lanes: Annotated[int, typer.Option(help="Pixels in a feature word, a power of two.")] = 16,
+    tile: Annotated[int | None, typer.Option(help="Multipliers of a PE; as many as lanes by default.")] = None,
     fc_pes: Annotated[int, typer.Option(help="PEs of the FC engine.")] = 8,
     relaxed: Annotated[
         bool, typer.Option("--relaxed", help="Exit code 0 even when a PIPELINE loop misses its II or the clock.")
@@ -34,7 +35,7 @@ def generate(
     stimuli = None if images is None else load_images(images, network)
     pipeliner = Pipeliner()
     options = generator.BuildOptions(
-        pes=pes, lanes=lanes, fc_pes=fc_pes, clock_mhz=clock, images=stimuli, pipeliner=pipeliner
+        pes=pes, lanes=lanes, tile=tile, fc_pes=fc_pes, clock_mhz=clock, images=stimuli, pipeliner=pipeliner
     )
     if images is not None:
         options = replace(options, image_source=images.name)
