@@ -275,6 +275,7 @@ def _layout_entry(tensor: str, layout: FeatureLayout, lanes: int) -> LayoutEntry
         width=layout.width,
         signed=layout.signed,
         channel_words=layout.channel_words(lanes),
+        phases=layout.whole[0] if layout.whole else 1,
     )
 
 

@@ -6,7 +6,7 @@ channel row after row, filled up with zeros to whole words.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -22,16 +22,28 @@ class EngineError(ValueError):
 class FeatureLayout:
     """Order of a feature map's pixels on a stream.
 
+    A map that a convolution with a stride reads can be taken apart into phases (space-to-depth): channel
+    (c * stride + row) * stride + column of what the engine sees holds every stride-th pixel of every stride-th row of
+    channel c, from that row and column on, zero where the map has ended.
+
     Attributes:
         order: channel numbers in stream order.
         height, width: of a channel, pixels.
         signed: pixels are int8, else uint8.
+        whole: of a map in phases the stride, and its own height and width.
     """
 
     order: tuple[int, ...]
     height: int
     width: int
     signed: bool
+    whole: tuple[int, int, int] | None = None
+
+    def in_phases(self, stride: int) -> FeatureLayout:
+        """The same map taken apart."""
+        order = tuple(channel * stride**2 + phase for channel in self.order for phase in range(stride**2))
+        rows, columns = -(-self.height // stride), -(-self.width // stride)
+        return FeatureLayout(order, rows, columns, self.signed, (stride, self.height, self.width))
 
     @property
     def channels(self) -> int:
@@ -50,7 +62,16 @@ class FeatureLayout:
         """Number of each lane's pixel in (channel, row, column) order, -1 for filling: int64 [words * lanes]."""
         pixels = self.height * self.width
         table = np.full((self.channels, self.channel_words(lanes) * lanes), -1, dtype=np.int64)
-        table[:, :pixels] = np.asarray(self.order, dtype=np.int64)[:, None] * pixels + np.arange(pixels)
+        order = np.asarray(self.order, dtype=np.int64)[:, None]
+        if self.whole is None:
+            table[:, :pixels] = order * pixels + np.arange(pixels)
+        else:
+            stride, height, width = self.whole
+            row, column = np.divmod(np.arange(pixels), self.width)
+            channel, phase = np.divmod(order, stride**2)
+            row, column = row * stride + phase // stride, column * stride + phase % stride
+            inside = (row < height) & (column < width)
+            table[:, :pixels] = np.where(inside, (channel * height + row) * width + column, -1)
         return table.reshape(-1)
 
 
@@ -119,6 +140,7 @@ class ConvolverLayer:
         minimum, maximum: clamp of the convolution's own output.
         out_height, out_width: of the convolution, before pooling.
         output_signed: whether pixels leave as int8.
+        dense_weights: weights of the layer, zeros included, where `weights` holds more of them.
     """
 
     name: str
@@ -140,6 +162,36 @@ class ConvolverLayer:
     output_signed: bool
     pool: Pool
     add: Add | None = None
+    dense_weights: int | None = None
+
+    def in_phases(self) -> ConvolverLayer:
+        """The same convolution with stride 1 on its input taken apart into phases, so that no position is in vain.
+
+        A weight at (row, column) meets, `pad` rows above and left of the output's place times the stride, the phase
+        (row - pad) mod stride, at (row - pad) div stride.
+        """
+        stride = self.stride
+        pads = tuple(-(-pad // stride) for pad in (self.pad_top, self.pad_left))
+        (rows, row_phases), (columns, column_phases) = (
+            np.divmod(np.arange(size) - pad, stride)
+            for size, pad in zip(self.weights.shape[2:], (self.pad_top, self.pad_left), strict=True)
+        )
+        rows, columns = rows + pads[0], columns + pads[1]
+        outputs, inputs = self.weights.shape[:2]
+        weights = np.zeros(
+            (outputs, inputs, stride, stride, int(rows[-1]) + 1, int(columns[-1]) + 1), dtype=self.weights.dtype
+        )
+        places = (row_phases[:, None], column_phases[None, :], rows[:, None], columns[None, :])
+        weights[:, :, *places] = self.weights
+        return replace(
+            self,
+            input=self.input.in_phases(stride),
+            weights=weights.reshape(outputs, inputs * stride**2, *weights.shape[4:]),
+            stride=1,
+            pad_top=pads[0],
+            pad_left=pads[1],
+            dense_weights=int(self.weights.size),
+        )
 
     @property
     def virtual_width(self) -> int:
@@ -178,7 +230,8 @@ class ConvolverLayer:
     @property
     def dense_macs(self) -> int:
         """The same with every weight counted."""
-        return int(self.weights.size) * self.out_height * self.out_width
+        size = self.weights.size if self.dense_weights is None else self.dense_weights
+        return int(size) * self.out_height * self.out_width
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,8 @@ class LayoutEntry(_Strict):
     """A map on a feature stream.
 
     Channel after channel in `channel_order`, each row after row, filled up with zeros to whole words of `lanes` pixels.
-    A feature vector is one channel of one row.
+    A feature vector is one channel of one row. A map in phases has s * s channels for each of its own, of an s-th of
+    its height and width (rounded up).
     """
 
     tensor: str = Field(description="golden's name of the map, 'input' for the image")
@@ -48,6 +49,10 @@ class LayoutEntry(_Strict):
     width: int
     signed: bool = Field(description="pixels are int8, else uint8")
     channel_words: int = Field(description="feature words of a channel")
+    phases: int = Field(
+        default=1,
+        description="s: channel (c * s + row) * s + column holds every s-th pixel from there on of the map's c",
+    )
 
 
 class LayerEntry(_Strict):

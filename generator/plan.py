@@ -67,6 +67,7 @@ class _Planner:
             for source in layer.source_names:
                 self.readers.setdefault(source, []).append(layer.name)
         self.fused: set[str] = set()
+        self.input_in_phases = self._input_in_phases()
 
     def run(self) -> list[ConvolverSchedule | FcSchedule]:
         pes, lanes, tile = self.convolver
@@ -89,6 +90,15 @@ class _Planner:
             self.layouts[schedule.layer.target] = schedule.output
         return schedules
 
+    def _input_in_phases(self) -> bool:
+        """Whether the network's input comes in phases: the host lays it out, and one stride suits all that read it."""
+        readers = [self.network.layer(name) for name in self.readers.get(INPUT_NAME, [])]
+        strides = {layer.stride if isinstance(layer, ConvLayer) else (1, 1) for layer in readers}
+        if len(strides) != 1 or strides == {(1, 1)} or any(rows != columns for rows, columns in strides):
+            return False
+        columns = -(-self.layouts[INPUT_NAME].width // strides.pop()[0])
+        return all(self.network.shapes[layer.name][2] <= columns for layer in readers)
+
     def _layout(self, layer: Layer, source: str) -> FeatureLayout:
         if source not in self.layouts:
             raise _refuse(layer.name, "source", f"'{source}' never leaves the engine, something is fused behind it")
@@ -96,6 +106,8 @@ class _Planner:
 
     def _convolver_layer(self, layer: ConvLayer) -> ConvolverLayer:
         result = _plain_convolver_layer(self.network, layer, self._layout(layer, layer.source))
+        if layer.source == INPUT_NAME and self.input_in_phases:
+            result = result.in_phases()
         readers = self.readers.get(layer.name, [])
         if len(readers) != 1 or layer.name in self.network.outputs:
             return result

@@ -32,7 +32,9 @@ class _Part(BaseModel):
 class StreamLayout(_Part):
     """A map on a feature stream: which of golden's tensors it is, and the order of its pixels.
 
-    Channel after channel in `channel_order`, each row after row, filled up with zeros to `channel_words` words.
+    Channel after channel in `channel_order`, each row after row, filled up with zeros to `channel_words` words. With
+    `phases` of s > 1 channel (c * s + row) * s + column holds every s-th pixel of every s-th row of the map's channel
+    c, from that row and column on; height and width are those of such a channel.
     """
 
     tensor: str
@@ -41,6 +43,7 @@ class StreamLayout(_Part):
     width: int
     signed: bool
     channel_words: int
+    phases: int = 1
 
     @property
     def words(self) -> int:
@@ -60,10 +63,28 @@ class StreamLayout(_Part):
         low, high = (-128, 127) if self.signed else (0, 255)
         if values.min(initial=0) < low or values.max(initial=0) > high:
             raise ValueError(f"values {values.min()} to {values.max()} do not fit the stream's {low} to {high}.")
-        maps = values.reshape(order.size, self.height * self.width)
+        maps = self._taken_apart(values).reshape(order.size, self.height * self.width)
         words = np.zeros((order.size, self.channel_words * lanes), dtype=np.uint8)
         words[:, : maps.shape[1]] = maps[order].astype(np.uint8)
         return words.reshape(-1, lanes)
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Whether a tensor of this shape comes in this layout."""
+        channels = len(self.channel_order)
+        if self.phases == 1:
+            return channels * self.height * self.width == int(np.prod(shape))
+        sizes = tuple(-(-size // self.phases) for size in shape[1:])
+        return (channels, self.height, self.width) == (shape[0] * self.phases**2, *sizes)
+
+    def _taken_apart(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
+        """A tensor (C, H, W) as its phases, filled up with zeros: (C * s * s, height, width)."""
+        if self.phases == 1:
+            return values
+        channels, rows, columns = values.shape
+        filled = np.zeros((channels, self.height * self.phases, self.width * self.phases), dtype=values.dtype)
+        filled[:, :rows, :columns] = values
+        apart = filled.reshape(channels, self.height, self.phases, self.width, self.phases)
+        return apart.transpose(0, 2, 4, 1, 3).reshape(-1, self.height, self.width)
 
     def value(self, byte: int) -> int:
         """The integer that a lane's byte stands for."""

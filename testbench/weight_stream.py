@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from testbench.build import Build, BuildLayer
+from testbench.build import Build, BuildLayer, StreamLayout
 
 __all__ = ["Entry", "LayerStream", "Packet", "Place", "WeightStreamReader", "read_bits", "write_bits"]
 
@@ -138,12 +138,15 @@ class WeightStreamReader:
         word, lane = divmod(row, self._format.word_bits // 32)
         return Place(words[word], 32 * lane, 32)
 
-    def dense(self, part: LayerStream, shape: tuple[int, ...], groups: int) -> NDArray[np.int64]:
+    def dense(
+        self, part: LayerStream, shape: tuple[int, ...], groups: int, padding: Sequence[int] = (0, 0)
+    ) -> NDArray[np.int64]:
         """The weights that a layer's stream holds, in the description's shape.
 
         Args:
             shape: (output, input per group, kh, kw) or (output, input).
             groups: of a convolution.
+            padding: of a convolution, above and left: where the phases of its input begin.
 
         Raises:
             IndexError: a stored weight lies outside the shape.
@@ -154,10 +157,11 @@ class WeightStreamReader:
         padded = layout.channel_words * self._build.lanes
         for entry in self.entries(part):
             if part.layer.engine == "convolver":
-                channel = layout.channel_order[entry.input] - entry.output // (shape[0] // groups) * shape[1]
-                if channel < 0:
-                    raise IndexError(f"output channel {entry.output} reads an input channel of another group")
-                weights[entry.output, channel, entry.row, entry.column] += entry.value
+                channel, row, column = _in_map(entry, layout, padding)
+                channel -= entry.output // (shape[0] // groups) * shape[1]
+                if min(channel, row, column) < 0:
+                    raise IndexError(f"output channel {entry.output} reads what is outside its kernels")
+                weights[entry.output, channel, row, column] += entry.value
             else:
                 channel, pixel = divmod(entry.input, padded)
                 if pixel >= pixels:
@@ -238,6 +242,15 @@ class WeightStreamReader:
     def _unit(self, words: tuple[int, ...], number: int) -> Place:
         word, index = divmod(number, self._format.word_bits // self._format.unit_bits)
         return Place(words[word], index * self._format.unit_bits, self._format.unit_bits)
+
+
+def _in_map(entry: Entry, layout: StreamLayout, padding: Sequence[int]) -> tuple[int, int, int]:
+    """Input channel, row and column of a weight whose layer reads its input in phases, as the description has it."""
+    phases = layout.phases
+    channel, phase = divmod(layout.channel_order[entry.input], phases**2)
+    begun = [-(-pad // phases) * phases - pad for pad in padding]  # how far the first phase begins before the padding
+    row = entry.row * phases + phase // phases - begun[0]
+    return channel, row, entry.column * phases + phase % phases - begun[1]
 
 
 def read_bits(words: Sequence[int], place: Place, word_bits: int) -> int:

@@ -25,14 +25,14 @@ class DescriptionRung:
         except golden.DescriptionError as error:
             return Outcome(False, str(error))
         for layer, layout in context.build.maps():
-            size = len(layout.channel_order) * layout.height * layout.width
             shape = network.shapes.get(layout.tensor)
             if shape is None:
                 return Outcome(
                     False, f"layer {layer.name} of the build names tensor {layout.tensor}, which is not there"
                 )
-            if size != int(np.prod(shape)):
-                return Outcome(False, f"tensor {layout.tensor} has shape {shape}, the build's has {size} pixels")
+            if not layout.fits(shape):
+                stated = (len(layout.channel_order), layout.height, layout.width)
+                return Outcome(False, f"tensor {layout.tensor} has shape {shape}, the build's has {stated}")
         kept = network.nonzero_count / network.weight_count
         detail = f"{len(network.layers)} layers, {network.weight_count:,} weights, {100 * kept:.1f} % not zero"
         return Outcome(True, detail, {"layers": len(network.layers), "weights": network.weight_count})
@@ -51,7 +51,7 @@ class WeightStreamRung:
             name = part.layer.name
             layer = context.network.layer(name)
             weights = context.network.weights(name)
-            got = reader.dense(part, weights.shape, getattr(layer, "groups", 1))
+            got = reader.dense(part, weights.shape, getattr(layer, "groups", 1), getattr(layer, "padding", (0, 0))[:2])
             wrong = np.argwhere(got != weights)
             if wrong.size:
                 place = tuple(int(number) for number in wrong[0])
