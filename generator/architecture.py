@@ -31,6 +31,7 @@ class Architecture(BaseModel):
     entry_words: int = Field(ge=1, le=16384, description="entry words a PE holds of the largest FC layer")
     fc_rows: int = Field(ge=1, le=65535, description="rows a PE holds of the largest FC layer")
     weight_depth: int = Field(default=16, ge=1, description="words that wait before a PE of the convolver")
+    entry_depth: int = Field(default=8, ge=1, description="decoded weights that wait before a PE of the convolver")
     output_depth: int = Field(default=64, ge=1, description="feature words that wait behind a PE of the convolver")
     token_depth: int = Field(
         default=16, ge=1, description="pairs of activations that wait before a PE of the FC engine (EIE: 8 single ones)"
@@ -118,7 +119,7 @@ def _convolver(a: Architecture, weights: str, features: str, outputs: str) -> Pr
         Stream("addends", feature, a.output_depth, n),
         Stream("channels", "ChannelWord", 2, n),
         Stream("scales", "ScaleWord", 4, n),
-        Stream("entries", "EntryWord", 8, n),
+        Stream("entries", "EntryWord", a.entry_depth, n),
         Stream("tile_sums", "AccumulatorWord<kTile>", 2, n),
         Stream("pe_outputs", feature, a.output_depth, n),
     )

@@ -33,7 +33,7 @@ from generator.manifest import (
     WeightStream,
 )
 from generator.plan import plan_network
-from generator.schedule import ConvolverSchedule, FcSchedule, Schedule
+from generator.schedule import Buffers, ConvolverSchedule, FcSchedule, Schedule
 from generator.timing import Prediction, predict
 from golden.names import INPUT_NAME
 
@@ -97,6 +97,10 @@ def _power_of_two(value: int) -> int:
     return 1 << max(value - 1, 1).bit_length()
 
 
+def _longest_packet(schedule: ConvolverSchedule) -> int:
+    return 1 + max(len(packet.content) for packet in schedule.packets)
+
+
 def fit_architecture(schedules: Sequence[Schedule], options: BuildOptions) -> Architecture:
     """The smallest memories that hold every layer, engines of the sizes asked for."""
     lanes = options.lanes
@@ -115,7 +119,12 @@ def fit_architecture(schedules: Sequence[Schedule], options: BuildOptions) -> Ar
         pointer_words=max((packet.pointer_words for s in fc for packet in s.packets), default=1),
         entry_words=max((packet.entry_words for s in fc for packet in s.packets), default=1) or 1,
         fc_rows=max((s.rows_per_pe for s in fc), default=1),
-        output_depth=min(_power_of_two(channel_words), 64),
+        # Weights wait while the channel, or the layer, before is computed; decoded ones bridge the starts of kernels.
+        weight_depth=_power_of_two(
+            max((max(s.waiting.weights, min(_longest_packet(s), 128)) for s in convolver), default=1)
+        ),
+        entry_depth=min(_power_of_two(max((p.entries for s in convolver for p in s.packets), default=8) // 4), 256),
+        output_depth=_power_of_two(max((max(s.waiting.outputs, min(channel_words, 64)) for s in convolver), default=1)),
     )
 
 
@@ -172,7 +181,13 @@ def _prepare(network: golden.Network, board_name: str, options: BuildOptions) ->
             raise BuildError(f"architecture: field '{name}': must be 1 or more, not {value}")
     try:
         schedules = plan_network(
-            network, options.pes, options.lanes, options.fc_pes, given.fc_rows if given else None, options.tile
+            network,
+            options.pes,
+            options.lanes,
+            options.fc_pes,
+            given.fc_rows if given else None,
+            options.tile,
+            Buffers(given.weight_depth, given.output_depth) if given else None,
         )
         architecture = fit_architecture(schedules, options)
     except ValidationError as error:

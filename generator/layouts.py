@@ -171,7 +171,11 @@ PACKET = Layout(
         "entry_words": 16,
     },
 )
-KERNEL_UNIT = Layout("kernel_unit", "start of a kernel's entries", {"skip": 8, "count": 8})
+KERNEL_UNIT = Layout(
+    "kernel_unit",
+    "start of a kernel's entries, or of `skip` waiting entries (count 0, skip below 255)",
+    {"skip": 8, "count": 8},
+)
 ENTRY_UNIT = Layout("entry_unit", "a non-zero weight of a kernel", {"value": 8, "row": 4, "column": 4})
 FC_ENTRY = Layout("fc_entry", "a non-zero weight of a column", {"value": 8, "gap": 8})
 
@@ -180,8 +184,8 @@ COMMAND_LAYOUTS = (
     Layout("scale_word", "an output channel's requantisation", {"multiplier": 16, "shift": 6}),
     Layout(
         "entry_word",
-        "a decoded weight of the convolver; the address is a pixel's",
-        {"value": 8, "row": 4, "column": 4, "address": ADDRESS_BITS},
+        "a decoded weight of the convolver, or none (waits); the address is a pixel's",
+        {"value": 8, "row": 4, "column": 4, "address": ADDRESS_BITS, "waits": 1},
     ),
     Layout("token_word", "two neighbouring activations, not both zero", {"end": 1, "even": 9, "odd": 9, "pair": 15}),
     Layout(

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from generator.layers import Add, ConvolverLayer, EngineError, FcLayer, FeatureLayout, Pool
-from generator.schedule import ConvolverSchedule, FcSchedule, schedule_convolver, schedule_fc
+from generator.schedule import Buffers, ConvolverSchedule, FcSchedule, schedule_convolver, schedule_fc
 from golden import Network
 from golden.description import (
     AddLayer,
@@ -34,7 +34,13 @@ def _refuse(layer: str, field: str, why: str) -> EngineError:
 
 
 def plan_network(
-    network: Network, pes: int, lanes: int, fc_pes: int, fc_rows: int | None = None, tile: int | None = None
+    network: Network,
+    pes: int,
+    lanes: int,
+    fc_pes: int,
+    fc_rows: int | None = None,
+    tile: int | None = None,
+    buffers: Buffers | None = None,
 ) -> list[ConvolverSchedule | FcSchedule]:
     """Schedules every layer of `network` on the convolver (`pes` x `tile`) or the FC engine (`fc_pes`).
 
@@ -44,21 +50,29 @@ def plan_network(
     Args:
         lanes: pixels of a feature word.
         tile: positions that a PE of the convolver computes at once; `lanes` by default.
+        buffers: beside a PE of the convolver, where the accelerator is given.
         fc_rows: sums that a PE of the FC engine has room for, where the accelerator is given.
 
     Raises:
         EngineError: a layer that neither engine can run; names layer and field.
     """
-    return _Planner(network, (pes, lanes, tile or lanes), fc_pes, fc_rows).run()
+    return _Planner(network, (pes, lanes, tile or lanes), buffers, fc_pes, fc_rows).run()
 
 
 class _Planner:
     """Walks the layers in order; knows how every tensor that is in memory lies there."""
 
-    def __init__(self, network: Network, convolver: tuple[int, int, int], fc_pes: int, fc_rows: int | None) -> None:
+    def __init__(
+        self,
+        network: Network,
+        convolver: tuple[int, int, int],
+        buffers: Buffers | None,
+        fc_pes: int,
+        fc_rows: int | None,
+    ) -> None:
         self.network = network
         self.fc_rows = fc_rows
-        self.convolver, self.fc_pes = convolver, fc_pes
+        self.convolver, self.buffers, self.fc_pes = convolver, buffers, fc_pes
         channels, height, width = network.description.input.shape
         signed = network.description.input.dtype == "int8"
         self.layouts = {INPUT_NAME: FeatureLayout(tuple(range(channels)), height, width, signed)}
@@ -80,7 +94,7 @@ class _Planner:
                 self.layouts[layer.name] = self._layout(layer, layer.source)
                 continue
             if isinstance(layer, ConvLayer):
-                schedule = schedule_convolver(self._convolver_layer(layer), pes, lanes, tile)
+                schedule = schedule_convolver(self._convolver_layer(layer), pes, lanes, tile, self.buffers)
             elif isinstance(layer, LinearLayer):
                 layout = self._layout(layer, layer.source)
                 schedule = schedule_fc(_fc_layer(self.network, layer, layout), self.fc_pes, lanes, self.fc_rows)

@@ -15,6 +15,7 @@ from testbench.build import Build, BuildLayer, StreamLayout
 __all__ = ["Entry", "LayerStream", "Packet", "Place", "WeightStreamReader", "read_bits", "write_bits"]
 
 _PADDING_GAP = 255  # of an FC entry that is no weight: it stands for 256 rows
+_SKIP_ALONE = 255  # of a kernel unit without entries; another skip is a number of waiting entries
 
 
 @dataclass(frozen=True)
@@ -201,8 +202,9 @@ class WeightStreamReader:
         for number in range(packet.fields["units"]):
             unit = self._unit(packet.content, number)
             if left == 0:
-                position += self.read(self.place("kernel_unit", "skip", unit.word, unit.low))
+                skip = self.read(self.place("kernel_unit", "skip", unit.word, unit.low))
                 left = self.read(self.place("kernel_unit", "count", unit.word, unit.low))
+                position += skip if left or skip == _SKIP_ALONE else 0
                 continue
             left -= 1
             row = self.read(self.place("entry_unit", "row", unit.word, unit.low))

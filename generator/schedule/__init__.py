@@ -6,11 +6,12 @@ weights (`ConvolverLayer`, `FcLayer`). Output: descriptor, packets, and the coun
 
 from __future__ import annotations
 
-from generator.schedule.convolver import ConvolverPacket, ConvolverSchedule, channel_order, schedule_convolver
+from generator.schedule.convolver import Buffers, ConvolverPacket, ConvolverSchedule, channel_order, schedule_convolver
 from generator.schedule.fc import FcPacket, FcSchedule, schedule_fc
 from generator.schedule.rounds import Rounds
 
 __all__ = [
+    "Buffers",
     "ConvolverPacket",
     "ConvolverSchedule",
     "FcPacket",

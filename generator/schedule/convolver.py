@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -14,6 +14,7 @@ from generator.layers import ConvolverLayer, EngineError, FeatureLayout
 from generator.schedule.rounds import Int, Rounds, Words, deal
 
 __all__ = [
+    "Buffers",
     "ConvolverPacket",
     "ConvolverSchedule",
     "channel_order",
@@ -23,6 +24,22 @@ __all__ = [
 ]
 
 
+Masks = tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]
+
+CHASE = 16
+"""Steps of a PE between a map word's loading and its first use at least: more than the stages of its pipeline."""
+MOST_WAITS = 254
+"""Waiting entries of one unit; 255 is a skip."""
+
+
+@dataclass(frozen=True)
+class Buffers:
+    """Words of weights that wait in front of a PE, and of pixels behind it; what a schedule may rely on."""
+
+    weights: int = 128
+    outputs: int = 64
+
+
 @dataclass(frozen=True)
 class ConvolverPacket:
     """An output channel on the weight stream.
@@ -30,12 +47,14 @@ class ConvolverPacket:
     Attributes:
         pe: the PE that computes it.
         units: uint16 [n], kernel and entry units in order.
-        is_entry: bool [n], which of them are entries.
+        sends: int64 [n], how many entries each of them sends to the PE, waiting ones included.
+        is_entry: bool [n], which of them are entries with a weight.
         header: fields of the header word.
     """
 
     pe: int
     units: npt.NDArray[np.uint16]
+    sends: Int
     is_entry: npt.NDArray[np.bool_]
     header: Mapping[str, int]
 
@@ -56,6 +75,7 @@ class ConvolverSchedule:
 
     Attributes:
         mask_words: words of the masks of columns, and of those of rows.
+        waiting: the room that there must be beside a PE.
     """
 
     layer: ConvolverLayer
@@ -64,6 +84,7 @@ class ConvolverSchedule:
     rounds: Rounds
     output: FeatureLayout
     mask_words: tuple[int, int]
+    waiting: Buffers
 
     @property
     def inputs(self) -> tuple[tuple[str, FeatureLayout], ...]:
@@ -77,53 +98,133 @@ class ConvolverSchedule:
         return sum(layout.words(lanes) for _, layout in self.inputs)
 
 
-def channel_order(entries: Int, pes: int) -> Int:
+def channel_order(entries: Int, pes: int, groups: int = 1) -> Int:
     """Order in which output channels are dealt to the PEs: channel `order[c]` goes to PE c mod `pes`.
 
     Channels are sorted by their number of entries, so that the `pes` channels of a round take about equally long, and
-    every second round is reversed, so that no PE always gets the longest of a round.
+    every second round is reversed, so that no PE always gets the longest of a round. The longest come first: they leave
+    most time for loading the map. Groups of at least as many channels as there are PEs follow each other, since the
+    first one does not need all of the map.
 
     Args:
         entries: int64 [channels], entries per output channel.
+        groups: of the convolution.
     """
-    order = np.argsort(-entries, kind="stable")
+    own = np.arange(entries.size) // (entries.size // groups)
+    order = np.lexsort((-entries, own if entries.size // groups >= pes else np.zeros_like(own)))
     rounds = [order[start : start + pes] for start in range(0, order.size, pes)]
     return np.concatenate([r[::-1] if number % 2 else r for number, r in enumerate(rounds)])
 
 
-def _channel_units(kernels: npt.NDArray[np.int8], inputs: Int) -> tuple[list[int], list[bool]]:
+@dataclass(frozen=True)
+class _Loading:
+    """How a map comes into a PE, a word in each of its steps, while the PE computes its first tile.
+
+    Attributes:
+        needs: int64 [rows, columns], the last word of a plane that a weight of a kernel meets in the first tile;
+            negative if it meets none.
+        plane_words, map_words: words of an input channel, and of all.
+        tiles: of an output channel.
+        first: the map is loaded before anything is computed.
+    """
+
+    needs: Int
+    plane_words: int
+    map_words: int
+    tiles: int
+    first: bool = False
+
+    @staticmethod
+    def of(layer: ConvolverLayer, lanes: int, masks: Masks) -> _Loading:
+        """Of a layer; `masks` as :func:`tile_masks` gives them."""
+        met = masks[0][0][None, :, :] & masks[1][0][:, None, :]
+        last = np.where(met.any(axis=2), met.shape[2] - 1 - met[:, :, ::-1].argmax(axis=2), -(1 << 20))
+        row, column = np.ogrid[: met.shape[0], : met.shape[1]]
+        pixel = (row - layer.pad_top) * layer.input.width + column - layer.pad_left + last
+        return _Loading(pixel // lanes, layer.input.channel_words(lanes), layer.input.words(lanes), len(masks[0]))
+
+    def waits(self, before: int, position: int, entries: tuple[Int, Int], is_last: bool) -> int:
+        """Steps to wait in front of a kernel in the first tile.
+
+        Args:
+            before: steps of the PE before it.
+            position: of its input channel.
+            entries: row and column of each entry.
+            is_last: the kernel is the channel's last one; with its last entry the tile ends, and all input channels up
+                to this one have to be there for the others.
+        """
+        if self.first:
+            return max(0, self.map_words + CHASE - before)
+        words = position * self.plane_words + self.needs[entries]
+        if is_last:
+            words[-1] = (position + 1) * self.plane_words - 1
+        return max(0, int((words + CHASE - np.arange(words.size)).max()) - before)
+
+
+class _Units:
+    """Units of one output channel, in order.
+
+    Attributes:
+        units: their bits.
+        sends: how many entries each one sends to the PE.
+        is_entry: whether that is a weight.
+    """
+
+    def __init__(self) -> None:
+        self.units: list[int] = []
+        self.sends: list[int] = []
+        self.is_entry: list[bool] = []
+
+    def kernel(self, skip: int, count: int) -> None:
+        """The next `count` units are of the channel `skip` further on."""
+        while skip > 255:
+            self._add(layouts.KERNEL_UNIT.pack(skip=255, count=0), 0)
+            skip -= 255
+        self._add(layouts.KERNEL_UNIT.pack(skip=skip, count=count), 0)
+
+    def entry(self, value: int, row: int, column: int) -> None:
+        """A weight."""
+        self._add(layouts.ENTRY_UNIT.pack(value=value, row=row, column=column), 1, True)
+
+    def wait(self, steps: int) -> None:
+        """As many waiting entries."""
+        for start in range(0, steps, MOST_WAITS):
+            count = min(MOST_WAITS, steps - start)
+            self._add(layouts.KERNEL_UNIT.pack(skip=count, count=0), count)
+
+    def _add(self, unit: int, sends: int, is_entry: bool = False) -> None:
+        self.units.append(unit)
+        self.sends.append(sends)
+        self.is_entry.append(is_entry)
+
+
+def _channel_units(kernels: npt.NDArray[np.int8], inputs: Int, loading: _Loading, begun: int) -> _Units:
     """Units of one output channel.
 
     Args:
         kernels: int8 [input channels of its group, rows, columns].
         inputs: int64 [input channels], position of each on the feature stream.
+        loading: of the map.
+        begun: steps of the PE before the channel.
     """
-    units: list[int] = []
-    is_entry: list[bool] = []
+    result = _Units()
+    channels = [int(c) for c in np.argsort(inputs, kind="stable") if kernels[c].any()]
+    # A channel without weights still owes its biases: one entry of weight zero carries them.
+    entries = {c: np.nonzero(kernels[c]) for c in channels} or {0: (np.zeros(1, np.int64), np.zeros(1, np.int64))}
     position = 0
-    for channel in np.argsort(inputs, kind="stable"):
-        rows, columns = np.nonzero(kernels[channel])
-        if rows.size == 0:
-            continue
-        distance = int(inputs[channel]) - position
-        position = int(inputs[channel])
-        while distance > 255:
-            units.append(layouts.KERNEL_UNIT.pack(skip=255, count=0))
-            is_entry.append(False)
-            distance -= 255
-        units.append(layouts.KERNEL_UNIT.pack(skip=distance, count=rows.size))
-        is_entry.append(False)
+    for channel, (rows, columns) in entries.items():
+        place = int(inputs[channel]) if channels else 0
+        if begun < loading.map_words + CHASE:
+            is_last = not channels or channel == channels[-1]
+            result.wait(loading.waits(begun + sum(result.sends), place, (rows, columns), is_last))
+        result.kernel(place - position, rows.size)
+        position = place
         for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
-            units.append(layouts.ENTRY_UNIT.pack(value=kernels[channel, row, column], row=row, column=column))
-            is_entry.append(True)
-    if not units:
-        # A channel without weights still owes its biases: one entry of weight zero carries them.
-        units = [layouts.KERNEL_UNIT.pack(skip=0, count=1), layouts.ENTRY_UNIT.pack()]
-        is_entry = [False, True]
-    return units, is_entry
+            result.entry(int(kernels[channel, row, column]), row, column)
+    return result
 
 
-def tile_masks(layer: ConvolverLayer, tile: int) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+def tile_masks(layer: ConvolverLayer, tile: int) -> Masks:
     """Where the weights of a kernel's columns, and of its rows, meet pixels of the map.
 
     Returns:
@@ -144,47 +245,79 @@ def mask_stream(masks: npt.NDArray[np.bool_]) -> Words:
     return layouts.words_from_lanes(np.packbits(places.reshape(-1), bitorder="little"), 1)
 
 
-def schedule_convolver(layer: ConvolverLayer, pes: int, lanes: int, tile: int | None = None) -> ConvolverSchedule:
+def schedule_convolver(
+    layer: ConvolverLayer, pes: int, lanes: int, tile: int | None = None, buffers: Buffers | None = None
+) -> ConvolverSchedule:
     """Schedules `layer` on `pes` PEs behind feature words of `lanes` pixels.
 
     Args:
         tile: positions that a PE computes at once; `lanes` by default.
+        buffers: of the accelerator.
 
     Raises:
         EngineError: a number exceeds its field; names the layer.
     """
-    channels = layer.weights.shape[0]
-    per_group = channels // layer.groups
-    position = np.empty(layer.input.channels, dtype=np.int64)
-    position[np.asarray(layer.input.order)] = np.arange(layer.input.channels)
-    in_group = layer.weights.shape[1]
-    coded = [
-        _channel_units(layer.weights[c], position[c // per_group * in_group :][:in_group]) for c in range(channels)
-    ]
-    order = channel_order(np.array([sum(is_entry) for _, is_entry in coded]), pes)
+    entries = np.maximum(np.count_nonzero(layer.weights, axis=(1, 2, 3)), 1)
+    order = channel_order(entries, pes, layer.groups)
     output = FeatureLayout(tuple(int(c) for c in order), layer.pooled_height, layer.pooled_width, layer.output_signed)
-    masks = [mask_stream(each) for each in tile_masks(layer, tile or lanes)]
-    mask_words = (len(masks[0]), len(masks[1]))
+    tile, buffers = tile or lanes, buffers or Buffers()
+    masks = tile_masks(layer, tile)
+    words = [mask_stream(each) for each in masks]
+    mask_words = (len(words[0]), len(words[1]))
+    loading = _Loading.of(layer, lanes, masks)
     try:
-        packets = tuple(_convolver_packet(layer, int(c), i % pes, *coded[c]) for i, c in enumerate(order))
-        rounds = deal(packets, pes, np.concatenate(masks))
-        descriptor = _convolver_descriptor(layer, rounds, output, (pes, lanes, tile or lanes), mask_words)
+        packets, meanwhile = _packets(layer, order, pes, loading)
+        waiting = _waiting(packets, meanwhile, pes, output.channel_words(lanes))
+        if waiting.weights > buffers.weights or waiting.outputs > buffers.outputs:
+            packets, _ = _packets(layer, order, pes, replace(loading, first=True))
+            waiting = Buffers(2, 2)
+        rounds = deal(packets, pes, np.concatenate(words))
+        descriptor = _convolver_descriptor(layer, rounds, output, (pes, lanes, tile), mask_words)
     except layouts.LayoutError as error:
         raise EngineError(f"layer '{layer.name}': the convolver cannot run it, {error}") from error
-    return ConvolverSchedule(layer, descriptor, packets, rounds, output, mask_words)
+    return ConvolverSchedule(layer, descriptor, tuple(packets), rounds, output, mask_words, waiting)
 
 
-def _convolver_packet(
-    layer: ConvolverLayer, channel: int, pe: int, units: list[int], is_entry: list[bool]
-) -> ConvolverPacket:
+def _packets(layer: ConvolverLayer, order: Int, pes: int, loading: _Loading) -> tuple[list[ConvolverPacket], int]:
+    """The packets in order, and how many of them, from the first on, are begun while the map is loaded."""
+    packets: list[ConvolverPacket] = []
+    steps, meanwhile = [0] * pes, 0
+    for place, channel in enumerate(order):
+        pe = place % pes
+        meanwhile = place + 1 if steps[pe] < loading.map_words else meanwhile
+        packets.append(_convolver_packet(layer, int(channel), pe, loading, steps[pe]))
+        steps[pe] += int(packets[-1].sends.sum()) + (loading.tiles - 1) * packets[-1].entries
+    return packets, meanwhile
+
+
+def _waiting(packets: Sequence[ConvolverPacket], meanwhile: int, pes: int, channel_words: int) -> Buffers:
+    """Room for all that the PEs take and give while the map is loaded, if they compute meanwhile.
+
+    All PEs are sent the map at once, so that one that waits for its weights or for room keeps the others from going on.
+    These must not, in turn, keep weights or pixels from passing by them.
+    """
+    rounds = -(-meanwhile // pes)
+    starts = range(0, rounds * pes, pes)
+    words = sum(1 + max(len(packet.content) for packet in packets[start : start + pes]) for start in starts)
+    return Buffers(words, rounds * channel_words)
+
+
+def _convolver_packet(layer: ConvolverLayer, channel: int, pe: int, loading: _Loading, begun: int) -> ConvolverPacket:
+    """The packet of an output channel, on a PE that has done `begun` steps before."""
+    position = np.empty(layer.input.channels, dtype=np.int64)
+    position[np.asarray(layer.input.order)] = np.arange(layer.input.channels)
+    group = channel // (layer.weights.shape[0] // layer.groups)
+    inputs = position[group * layer.weights.shape[1] :][: layer.weights.shape[1]]
+    units = _channel_units(layer.weights[channel], inputs, loading, begun)
     header = {
-        "units": len(units),
-        "entries": sum(is_entry),
+        "units": len(units.units),
+        "entries": sum(units.is_entry),
         "bias": int(layer.bias[channel]),
         "multiplier": int(layer.multiplier[channel]),
         "shift": int(layer.shift[channel]),
     }
-    return ConvolverPacket(pe, np.array(units, dtype=np.uint16), np.array(is_entry, dtype=np.bool_), header)
+    bits, sends = np.array(units.units, dtype=np.uint16), np.array(units.sends, dtype=np.int64)
+    return ConvolverPacket(pe, bits, sends, np.array(units.is_entry, dtype=np.bool_), header)
 
 
 def _convolver_descriptor(

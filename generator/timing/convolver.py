@@ -61,9 +61,10 @@ def _decode(trace: Trace, i: int, packets: Sequence[ConvolverPacket], schedule: 
     trace.step([f"pe_weights_{i}"], [f"masks_{i}"], schedule.rounds.mask_words)
     for packet, (_, words) in zip(packets, schedule.rounds.sizes, strict=False):
         trace.step([f"pe_weights_{i}"], [f"channels_{i}", f"scales_{i}"])
-        for number, is_entry in enumerate(packet.is_entry):
+        for number, sends in enumerate(packet.sends):
             reads = [f"pe_weights_{i}"] if number % layouts.UNITS_PER_WORD == 0 else []
-            trace.step(reads, [f"entries_{i}"] if is_entry else [])
+            trace.step(reads, [f"entries_{i}"] if sends else [])
+            trace.step(writes=[f"entries_{i}"], times=int(sends) - 1)
         trace.step([f"pe_weights_{i}"], times=words - 1 - len(packet.content))
 
 
@@ -72,18 +73,30 @@ def _convolver_pe(
 ) -> None:
     map_words, mask_words = loaded
     trace.step([f"pe_layers_{i}"], [f"post_layers_{i}"])
-    trace.step([f"maps_{i}", f"masks_{i}"], times=min(map_words, mask_words))
-    trace.step([f"maps_{i}"], times=map_words - mask_words)
-    trace.step([f"masks_{i}"], times=mask_words - map_words)
-    entries, sums = f"entries_{i}", f"tile_sums_{i}"
+    trace.step([f"masks_{i}"], times=mask_words)
+    maps, entries, sums = f"maps_{i}", f"entries_{i}", f"tile_sums_{i}"
+    done = 0
+
+    def steps(count: int, reads: Sequence[str] = (), writes: Sequence[str] = ()) -> None:
+        """Equal steps, in which the map comes in as long as it is not all there."""
+        nonlocal done
+        loading = min(count, max(0, map_words - done))
+        trace.step([*reads, maps], writes, loading)
+        trace.step(reads, writes, count - loading)
+        done += count
+
     for packet in packets:
-        count = packet.entries
-        for number in range(count):
-            reads = [f"channels_{i}", entries] if number == 0 else [entries]
-            trace.step(reads, [sums] if number == count - 1 else [])
+        sent = int(packet.sends.sum())
+        if sent > 1:
+            steps(1, [f"channels_{i}", entries])
+            steps(sent - 2, [entries])
+            steps(1, [entries], [sums])
+        else:
+            steps(1, [f"channels_{i}", entries], [sums])
         for _ in range(tiles - 1):
-            trace.step(times=count - 1)
-            trace.step(writes=[sums])
+            steps(packet.entries - 1)
+            steps(1, (), [sums])
+    steps(map_words - done)
 
 
 def _post_channel(schedule: ConvolverSchedule, lanes: int, tile: int) -> list[tuple[tuple[list[str], list[str]], int]]:

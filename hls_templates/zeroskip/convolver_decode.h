@@ -1,7 +1,9 @@
 // Decoder of the convolver: from the compressed weights of an output channel to entries that a PE can multiply with.
 //
 // Packet of an output channel (16-bit units, kUnitsPerWord to a word, lowest first, after the packet's header word):
-//   kernel unit {skip, count}: move on by `skip` input channels; the next `count` units are that kernel's entries;
+//   kernel unit {skip, count}: move on by `skip` input channels; the next `count` units are that kernel's entries. With
+//   a
+//     count of 0 and a skip other than 255: stay, and send `skip` waiting entries;
 //   entry unit {value, row, column}: one non-zero weight, the 8 + 4 + 4 bits of the format `conv-rc`.
 // Behind the units the packet is filled up to packet::round_words words, which are read and dropped.
 //
@@ -17,8 +19,9 @@ namespace zeroskip {
 // for each packet's header and for each word that only fills up.
 //
 // For each packet: one word to `channels` (count of entries and bias, for the PE), one to `scales` (for the
-// post-processing), and one to `entries` per entry unit. An entry holds the weight, its row and column in the kernel,
-// and the address in the map of the pixel that it meets at output position 0.
+// post-processing), and one to `entries` per entry unit or waiting entry (which has no weight; one per cycle). An entry
+// holds the weight, its row and column in the kernel, and the address in the map of the pixel that it meets at output
+// position 0.
 //
 // \tparam Lanes  pixels in a feature word.
 template <int Lanes>
@@ -44,16 +47,19 @@ void decode_convolution(hls::stream<Descriptor>& layers, hls::stream<Descriptor>
   ap_uint<packet::units::bits> units_left = 0;
   ap_uint<packet::round_words::bits> words_left = 0;
   ap_uint<8> entries_left = 0;        // of the present kernel
+  ap_uint<8> waits_left = 0;          // behind the present waiting entry
   ap_uint<16> plane = 0;              // address of the present input channel, in feature words
   ap_uint<kUnitsLog> unit_index = 0;  // of the present word
   WeightWord word = 0;
   bool header = true;
   while (channels_left != 0) {
 #pragma HLS PIPELINE II = 1
-    if (header || unit_index == 0 || units_left == 0) {
+    if (waits_left == 0 && (header || unit_index == 0 || units_left == 0)) {
       word = weights.read();
       words_left = (header ? get<packet::round_words>(word) : words_left) - 1;
     }
+    EntryWord entry = 0;
+    bool emit = false;
     if (header) {
       ChannelWord channel = 0;
       put<channel_word::entries>(channel, get<packet::entries>(word));
@@ -68,27 +74,37 @@ void decode_convolution(hls::stream<Descriptor>& layers, hls::stream<Descriptor>
       entries_left = 0;
       plane = 0;
       header = false;
+    } else if (waits_left != 0) {
+      put<entry_word::waits>(entry, 1);
+      emit = true;
+      --waits_left;
     } else if (units_left != 0) {
       const ap_uint<16> unit = ap_uint<16>(word);
-      if (entries_left == 0) {
-        plane += get<kernel_unit::skip>(unit) * plane_words;
-        entries_left = get<kernel_unit::count>(unit);
-      } else {
+      const ap_uint<8> skip = get<kernel_unit::skip>(unit);
+      const ap_uint<8> count = get<kernel_unit::count>(unit);
+      if (entries_left != 0) {
         const ap_int<5> row = ap_int<5>(get<entry_unit::row>(unit) - pad_top);
         const ap_int<5> column = ap_int<5>(get<entry_unit::column>(unit) - pad_left);
         const ap_int<16> distance = ap_int<16>(row * ap_int<11>(pitch) + column);
-        EntryWord entry = 0;
         put<entry_word::value>(entry, get<entry_unit::value>(unit));
         put<entry_word::row>(entry, get<entry_unit::row>(unit));
         put<entry_word::column>(entry, get<entry_unit::column>(unit));
         put<entry_word::address>(entry, ap_uint<entry_word::address::bits>(plane * Lanes + distance));
-        entries.write(entry);
+        emit = true;
         --entries_left;
+      } else if (count == 0 && skip != 255) {
+        put<entry_word::waits>(entry, 1);
+        emit = true;
+        waits_left = skip - 1;
+      } else {
+        plane += skip * plane_words;
+        entries_left = count;
       }
       word >>= 16;
       ++unit_index;
       --units_left;
     }
+    if (emit) entries.write(entry);
     if (units_left == 0 && words_left == 0) {
       header = true;
       --channels_left;

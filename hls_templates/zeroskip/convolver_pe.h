@@ -59,9 +59,13 @@ constexpr int mask_bits(int tile, int bits = 8) { return tile <= bits ? bits : m
 // `list` for the tiles after it; so loading weights costs no cycle. One entry per cycle; the sums of a tile leave in
 // the cycle of its last entry.
 //
+// The map is loaded meanwhile, a word per cycle: a channel's entries go through the input channels in the order in
+// which they come. Where the first channel's first tile would overtake the loading, its entries hold waiting ones,
+// placed offline, and the tile does not end before the map is there.
+//
 // Which pixels of a tile lie inside the map, for a weight of a kernel's column or row, was computed offline: a mask for
-// each tile and column, and one for each tile and row. They are loaded with the map, in as many cycles as the longer of
-// both takes.
+// each tile and column, and one for each tile and row, as many to a word as fit. They are loaded first, a word per
+// cycle.
 //
 // The map lies in rows of one feature word, or of two where a tile is a whole word, over banks with an address each:
 // bank b holds pixels b * kBank .. of every row. A read that begins in bank t takes banks t .. of one row and those
@@ -102,25 +106,13 @@ void convolver_pe(hls::stream<Descriptor>& layers, hls::stream<Descriptor>& next
   constexpr int kMasksPerWord = kWeightBits / kMaskBits;
   WeightWord column_masks[MaskWords];  // of tile 0, column after column, then of tile 1, ..
   WeightWord row_masks[MaskWords];
-  const ap_uint<32> load_steps = map_words > mask_words ? map_words : ap_uint<32>(mask_words);
-  for (ap_uint<32> step = 0; step < load_steps; ++step) {
+  for (ap_uint<descriptor::mask_words::bits> word = 0; word < mask_words; ++word) {
 #pragma HLS PIPELINE II = 1
-    if (step < map_words) {
-      const FeatureWord<Lanes> value = maps.read();
-      for (int bank = 0; bank < kBanks; ++bank) {
-#pragma HLS UNROLL
-        if (bank * kBank / Lanes == int(step % kRowWords)) {
-          banks[bank][step / kRowWords % kRows] = lane_of<8 * kBank>(value, bank % (Lanes / kBank));
-        }
-      }
-    }
-    if (step < mask_words) {
-      const WeightWord word = masks.read();
-      if (step < column_mask_words) {
-        column_masks[step] = word;
-      } else {
-        row_masks[step - column_mask_words] = word;
-      }
+    const WeightWord mask = masks.read();
+    if (word < column_mask_words) {
+      column_masks[word] = mask;
+    } else {
+      row_masks[word - column_mask_words] = mask;
     }
   }
 
@@ -138,17 +130,36 @@ void convolver_pe(hls::stream<Descriptor>& layers, hls::stream<Descriptor>& next
   ap_uint<17> tile_columns = 0;                       // the tile's first mask of columns
   ap_uint<17> tile_rows = 0;
   ap_uint<channel_word::entries::bits> index = 0;
-  while (channels_left != 0) {
+  bool new_channel = true;
+  ap_uint<32> loaded = 0;
+  while (channels_left != 0 || loaded != map_words) {
 #pragma HLS PIPELINE II = 1
-    const bool first_entry = index == 0;
-    if (tile == 0 && first_entry) channel = channels.read();
-    EntryWord entry;
-    if (tile == 0) {
-      entry = entries.read();
-      list[index] = entry;
-    } else {
-      entry = list[index];
+// Waiting entries keep a read `kChase` words behind the loading at least: longer than a write takes.
+#pragma HLS DEPENDENCE variable = banks inter false
+    if (loaded != map_words) {
+      const FeatureWord<Lanes> value = maps.read();
+      for (int bank = 0; bank < kBanks; ++bank) {
+#pragma HLS UNROLL
+        if (bank * kBank / Lanes == int(loaded % kRowWords)) {
+          banks[bank][loaded / kRowWords % kRows] = lane_of<8 * kBank>(value, bank % (Lanes / kBank));
+        }
+      }
+      ++loaded;
     }
+    const bool works = channels_left != 0;
+    const bool first_entry = index == 0;
+    EntryWord entry = 0;
+    if (works) {
+      if (new_channel) channel = channels.read();
+      new_channel = false;
+      if (tile == 0) {
+        entry = entries.read();
+        list[index] = entry;
+      } else {
+        entry = list[index];
+      }
+    }
+    const bool waits = tile == 0 && get<entry_word::waits>(entry) != 0;
 
     // The unaligned read, turned by whole banks and then by the pixels that lie before the first one in its bank.
     const ap_uint<entry_word::address::bits> first = get<entry_word::address>(entry) + tile_start;
@@ -172,7 +183,7 @@ void convolver_pe(hls::stream<Descriptor>& layers, hls::stream<Descriptor>& next
 
     const ap_int<8> weight = get_signed<entry_word::value>(entry);
     const Accumulator bias = get_signed<channel_word::bias>(channel);
-    const bool last_entry = index + 1 == get<channel_word::entries>(channel);
+    const bool last_entry = works && !waits && index + 1 == get<channel_word::entries>(channel);
     const bool last_tile = tile + 1 == tiles;
     AccumulatorWord<Tile> results = 0;
     for (int place = 0; place < Tile; ++place) {
@@ -190,6 +201,7 @@ void convolver_pe(hls::stream<Descriptor>& layers, hls::stream<Descriptor>& next
         tile_start = 0;
         tile_columns = 0;
         tile_rows = 0;
+        new_channel = true;
         --channels_left;
       } else {
         ++tile;
@@ -197,7 +209,7 @@ void convolver_pe(hls::stream<Descriptor>& layers, hls::stream<Descriptor>& next
         tile_columns += mask_columns;
         tile_rows += mask_rows;
       }
-    } else {
+    } else if (works && !waits) {
       ++index;
     }
   }

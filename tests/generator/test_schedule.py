@@ -68,7 +68,7 @@ def test_convolver_packets_hold_every_weight_at_its_place(case: tuple[np.ndarray
         for unit in units:
             low, high = unit & 0xFF, unit >> 8
             if left == 0:
-                position, left = position + low, high
+                position, left = position + (low if high or low == 255 else 0), high  # or so many waiting entries
                 continue
             left -= 1
             in_channel = order[position] - channel // per_group * weights.shape[1]
