@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ from generator import layouts
 from generator.architecture import Architecture, process_network
 from generator.boards import Board, load_board
 from generator.emit import TOP, emit_project, version
-from generator.layers import ConvolverLayer, FcLayer, FeatureLayout
+from generator.layers import FeatureLayout
 from generator.manifest import (
     DescriptionFiles,
     LayerEntry,
@@ -33,7 +34,7 @@ from generator.manifest import (
     WeightStream,
 )
 from generator.plan import plan_network
-from generator.schedule import ConvolverSchedule, FcSchedule, Schedule
+from generator.schedule import ConvolverSchedule, FcSchedule, MapSchedule, Schedule
 from generator.timing import Prediction, predict
 from golden.names import INPUT_NAME
 
@@ -99,6 +100,8 @@ def fit_architecture(schedules: Sequence[Schedule], options: BuildOptions) -> Ar
     lanes = options.lanes
     convolver = [s for s in schedules if isinstance(s, ConvolverSchedule)]
     fc = [s for s in schedules if isinstance(s, FcSchedule)]
+    maps = [s.layer for s in schedules if isinstance(s, MapSchedule)]
+    normalised = [(layer, layer.normalisation) for layer in maps if layer.normalisation]
     channel_words = max((s.output.channel_words(lanes) for s in convolver), default=1)
     return Architecture(
         lanes=lanes,
@@ -110,13 +113,18 @@ def fit_architecture(schedules: Sequence[Schedule], options: BuildOptions) -> Ar
         pointer_words=max((packet.pointer_words for s in fc for packet in s.packets), default=1),
         entry_words=max((packet.entry_words for s in fc for packet in s.packets), default=1) or 1,
         fc_rows=max((s.rows_per_pe for s in fc), default=1),
+        map_columns=max((layer.out_width if not layer.normalisation else 1 for layer in maps), default=0),
+        map_overlap=max((layer.overlap for layer in maps), default=1),
+        normalised_positions=max((layer.walk[0] * layer.walk[1] for layer, _ in normalised), default=1),
+        normalised_channels=max((normalisation.size for _, normalisation in normalised), default=1),
+        table_words=max((-(-each.table.size * 16 // layouts.WEIGHT_BITS) for _, each in normalised), default=1),
         output_depth=min(_power_of_two(channel_words), 64),
     )
 
 
 def _check_fit(needed: Architecture, given: Architecture) -> None:
-    for name in ("pes", "fc_pes", "map_words", "max_entries", "max_columns", "pointer_words", "entry_words", "fc_rows"):
-        if getattr(needed, name) > getattr(given, name):
+    for name in Architecture.model_fields:
+        if name != "lanes" and not name.endswith("_depth") and getattr(needed, name) > getattr(given, name):
             raise BuildError(
                 f"architecture: field '{name}': the network needs {getattr(needed, name)}, there are only "
                 f"{getattr(given, name)}"
@@ -126,6 +134,8 @@ def _check_fit(needed: Architecture, given: Architecture) -> None:
 def _check_board(architecture: Architecture, board: Board) -> None:
     # One multiplier a lane, and one in each requantisation unit.
     dsps = architecture.convolver_multipliers + architecture.pes * 2 + architecture.fc_pes * 2
+    if architecture.map_columns:
+        dsps += architecture.normalised_channels + 2
     if dsps > board.dsps:
         raise BuildError(
             f"board '{board.name}' is {dsps - board.dsps} DSP slices short ({dsps} needed, {board.dsps} there): "
@@ -134,6 +144,7 @@ def _check_board(architecture: Architecture, board: Board) -> None:
     blocks = board.bram36 * 36 * 1024 + board.uram * 288 * 1024
     bits = architecture.pes * architecture.map_words * architecture.lanes * 8
     bits += architecture.fc_pes * (architecture.entry_words + architecture.pointer_words) * layouts.WEIGHT_BITS
+    bits += architecture.table_words * layouts.WEIGHT_BITS if architecture.map_columns else 0
     if bits > blocks:
         raise BuildError(
             f"board '{board.name}' is {(bits - blocks) // 1024} Kbit of block memory short for the feature maps and FC "
@@ -244,6 +255,8 @@ def _predictions(build: _Build, count: int, stages: Mapping[str, tuple[int, int]
 def _macs(schedule: Schedule, on_stream: npt.NDArray[np.int64], lanes: int) -> int:
     if isinstance(schedule, ConvolverSchedule):
         return schedule.layer.macs
+    if isinstance(schedule, MapSchedule):
+        return 0
     columns = schedule.layer.input.positions(lanes)[on_stream != 0]
     return int(np.count_nonzero(schedule.layer.weights[:, columns]))
 
@@ -260,11 +273,14 @@ def _layout_entry(tensor: str, layout: FeatureLayout, lanes: int) -> LayoutEntry
 
 
 def _layer_entry(schedule: Schedule, architecture: Architecture) -> LayerEntry:
-    layer: ConvolverLayer | FcLayer = schedule.layer
-    on_convolver = isinstance(layer, ConvolverLayer)
+    layer = schedule.layer
+    engine: Literal["convolver", "fc", "map"] = "map"
+    if not isinstance(schedule, MapSchedule):
+        engine = "convolver" if isinstance(schedule, ConvolverSchedule) else "fc"
+    multipliers = {"convolver": architecture.convolver_multipliers, "fc": architecture.fc_pes, "map": 0}
     return LayerEntry(
         name=layer.name,
-        engine="convolver" if on_convolver else "fc",
+        engine=engine,
         weight_words=len(_weight_words(schedule)),
         input_words=schedule.feature_words(architecture.lanes),
         output_words=schedule.output.words(architecture.lanes),
@@ -272,7 +288,7 @@ def _layer_entry(schedule: Schedule, architecture: Architecture) -> LayerEntry:
         output=_layout_entry(layer.target, schedule.output, architecture.lanes),
         macs=layer.macs,
         dense_macs=layer.dense_macs,
-        multipliers=architecture.convolver_multipliers if on_convolver else architecture.fc_pes,
+        multipliers=multipliers[engine],
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Add", "ConvolverLayer", "EngineError", "FcLayer", "FeatureLayout", "Pool"]
+__all__ = ["Add", "ConvolverLayer", "EngineError", "FcLayer", "FeatureLayout", "MapLayer", "Normalisation", "Pool"]
 
 
 class EngineError(ValueError):
@@ -119,6 +119,7 @@ class ConvolverLayer:
         minimum, maximum: clamp of the convolution's own output.
         out_height, out_width: of the convolution, before pooling.
         output_signed: whether pixels leave as int8.
+        dilation: (rows, columns) from one weight of a kernel to the next.
     """
 
     name: str
@@ -140,6 +141,7 @@ class ConvolverLayer:
     output_signed: bool
     pool: Pool
     add: Add | None = None
+    dilation: tuple[int, int] = (1, 1)
 
     @property
     def virtual_width(self) -> int:
@@ -213,3 +215,82 @@ class FcLayer:
     def dense_macs(self) -> int:
         """The same with every weight counted."""
         return int(self.weights.size)
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """A local response normalisation, as :mod:`golden.lrn` defines it.
+
+    Attributes:
+        size: channels in the window, odd.
+        index_shift: right shift from the sum of squares to the table's index.
+        table: uint16 [entries].
+    """
+
+    size: int
+    index_shift: int
+    table: npt.NDArray[np.uint16]
+
+
+@dataclass(frozen=True)
+class MapLayer:
+    """A map made of a map without weights: pooling, a change of scale (windows of one pixel), or a normalisation.
+
+    What is no maximum is requantised: clamp(round_half_even(value * multiplier / 2**shift), minimum, maximum), in which
+    a normalisation's multiplier comes from its table.
+
+    Attributes:
+        name: of the layer in the description.
+        source, target: golden's names of the tensors that go in and come out.
+        kernel, stride: (rows, columns) of the windows, and from one to the next.
+        top, left: how far the first window begins before the map; padding counts as zero in an average.
+        out_height, out_width: windows down and across.
+        average: windows are added up, else their maximum is taken.
+        output_signed: whether pixels leave as int8.
+        normalisation: None for pooling.
+    """
+
+    name: str
+    source: str
+    target: str
+    input: FeatureLayout
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    top: int
+    left: int
+    out_height: int
+    out_width: int
+    average: bool
+    multiplier: int
+    shift: int
+    minimum: int
+    maximum: int
+    output_signed: bool
+    normalisation: Normalisation | None = None
+
+    @property
+    def walk(self) -> tuple[int, int]:
+        """Rows and columns that the engine walks of each channel: the map, and what of its padding windows cover."""
+        rows = max(self.top + self.input.height, (self.out_height - 1) * self.stride[0] + self.kernel[0])
+        columns = max(self.left + self.input.width, (self.out_width - 1) * self.stride[1] + self.kernel[1])
+        return rows, columns
+
+    @property
+    def overlap(self) -> int:
+        """Windows that a pixel belongs to, in the direction with the more of them."""
+        return max(-(-self.kernel[i] // self.stride[i]) for i in (0, 1))
+
+    @property
+    def before(self) -> int:
+        """Channels that come in before the first one leaves."""
+        return self.normalisation.size // 2 if self.normalisation else 0
+
+    @property
+    def macs(self) -> int:
+        """Multiplications with weights: none."""
+        return 0
+
+    @property
+    def dense_macs(self) -> int:
+        """Multiplications with weights: none."""
+        return 0

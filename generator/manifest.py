@@ -53,8 +53,8 @@ class LayoutEntry(_Strict):
 class LayerEntry(_Strict):
     """A layer as the accelerator runs it; pooling or an addition may be fused into it."""
 
-    name: str = Field(description="the convolution or linear layer in the description")
-    engine: Literal["convolver", "fc"]
+    name: str = Field(description="the layer in the description; of a fused one the convolution")
+    engine: Literal["convolver", "fc", "map"]
     weight_words: int = Field(description="words on weights_in, descriptor included")
     input_words: int
     output_words: int
@@ -62,7 +62,7 @@ class LayerEntry(_Strict):
     output: LayoutEntry
     macs: int = Field(description="multiplications with non-zero weights for one image, zero activations included")
     dense_macs: int = Field(description="the same with every weight counted")
-    multipliers: int = Field(description="multipliers of the engine")
+    multipliers: int = Field(description="multipliers of the engine that take weights")
 
 
 class DescriptionFiles(_Strict):
@@ -85,6 +85,9 @@ class WeightStream(_Strict):
     and in its last `packet.entry_words` words `fc_entry` units. A pointer word has `pointers_per_word` + 1 pointers
     and, in the bits above them, the number of the entry that they count from. Packet p holds entries of the rows r with
     r mod descriptor.row_sets = p mod descriptor.row_sets.
+
+    A layer of the map engine has a descriptor of layout `map_descriptor` and no packets: behind it lies a
+    normalisation's table, as uint16, or nothing.
     """
 
     word_bits: int

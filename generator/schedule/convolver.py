@@ -79,12 +79,15 @@ def channel_order(entries: Int, pes: int) -> Int:
     return np.concatenate([r[::-1] if number % 2 else r for number, r in enumerate(rounds)])
 
 
-def _channel_units(kernels: npt.NDArray[np.int8], inputs: Int) -> tuple[list[int], list[bool]]:
-    """Units of one output channel.
+def _channel_units(
+    kernels: npt.NDArray[np.int8], inputs: Int, dilation: tuple[int, int]
+) -> tuple[list[int], list[bool]]:
+    """Units of one output channel; an entry's row and column are pixels, dilation included.
 
     Args:
         kernels: int8 [input channels of its group, rows, columns].
         inputs: int64 [input channels], position of each on the feature stream.
+        dilation: (rows, columns) from one weight of a kernel to the next.
     """
     units: list[int] = []
     is_entry: list[bool] = []
@@ -102,7 +105,8 @@ def _channel_units(kernels: npt.NDArray[np.int8], inputs: Int) -> tuple[list[int
         units.append(layouts.KERNEL_UNIT.pack(skip=distance, count=rows.size))
         is_entry.append(False)
         for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
-            units.append(layouts.ENTRY_UNIT.pack(value=kernels[channel, row, column], row=row, column=column))
+            place = {"row": row * dilation[0], "column": column * dilation[1]}
+            units.append(layouts.ENTRY_UNIT.pack(value=kernels[channel, row, column], **place))
             is_entry.append(True)
     if not units:
         # A channel without weights still owes its biases: one entry of weight zero carries them.
@@ -123,7 +127,8 @@ def schedule_convolver(layer: ConvolverLayer, pes: int, lanes: int) -> Convolver
     position[np.asarray(layer.input.order)] = np.arange(layer.input.channels)
     in_group = layer.weights.shape[1]
     coded = [
-        _channel_units(layer.weights[c], position[c // per_group * in_group :][:in_group]) for c in range(channels)
+        _channel_units(layer.weights[c], position[c // per_group * in_group :][:in_group], layer.dilation)
+        for c in range(channels)
     ]
     order = channel_order(np.array([sum(is_entry) for _, is_entry in coded]), pes)
     output = FeatureLayout(tuple(int(c) for c in order), layer.pooled_height, layer.pooled_width, layer.output_signed)
