@@ -12,7 +12,7 @@ from generator.boards import load_board
 from generator.manifest import Manifest
 from golden import DescriptionBuilder, Network, Scale
 
-from .networks import branched_network, random_weights
+from .networks import branched_network, fire_network, random_weights
 
 _SMALL = BuildOptions(pes=2, lanes=8, fc_pes=2, random_images=2)
 
@@ -65,6 +65,17 @@ def test_an_engine_without_work_is_left_out(tmp_path: Path) -> None:
     emitted = "".join(path.read_text() for path in (tmp_path / "build" / "hls").iterdir())
     assert "map_engine" not in emitted and "map_descriptor" not in emitted
     assert not (tmp_path / "build" / "hls" / "map_engine.h").exists()
+
+
+def test_a_concatenation_is_read_as_its_sources_lie_in_memory(tmp_path: Path) -> None:
+    manifest = generate(fire_network(), "zcu104", tmp_path / "build", _SMALL)
+    outputs = {layer.output.tensor: layer.output.channel_order for layer in manifest.layers}
+    (joined,) = [layer.inputs[0] for layer in manifest.layers if layer.name == "scores"]
+    order: list[int] = []
+    for source in ("expand3", "expand1", "window", "expand5"):
+        order += [len(order) + channel for channel in outputs[source]]
+    assert joined.tensor == "joined"
+    assert list(joined.channel_order) == order
 
 
 def test_pooling_goes_to_the_map_engine_only_where_the_convolver_has_no_such_windows(tmp_path: Path) -> None:
