@@ -31,7 +31,9 @@ class Architecture(BaseModel):
         default=0, ge=0, le=1023, description="columns of the widest map that the map engine pools; 0 leaves it out"
     )
     map_overlap: int = Field(default=1, ge=1, le=15, description="pooling windows that a pixel belongs to, a direction")
-    normalised_positions: int = Field(default=1, ge=1, le=4096, description="pixels of a channel that is normalised")
+    normalised_positions: int = Field(
+        default=1, ge=1, le=4096, description="positions walked of a channel that is normalised"
+    )
     normalised_channels: int = Field(default=1, ge=1, le=63, description="channels of a normalisation's window")
     table_words: int = Field(default=1, ge=1, le=4096, description="weight words of a normalisation's table")
     weight_depth: int = Field(default=16, ge=1, description="words that wait before a PE of the convolver")

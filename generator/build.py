@@ -113,7 +113,7 @@ def fit_architecture(schedules: Sequence[Schedule], options: BuildOptions) -> Ar
         pointer_words=max((packet.pointer_words for s in fc for packet in s.packets), default=1),
         entry_words=max((packet.entry_words for s in fc for packet in s.packets), default=1) or 1,
         fc_rows=max((s.rows_per_pe for s in fc), default=1),
-        map_columns=max((layer.out_width if not layer.normalisation else 1 for layer in maps), default=0),
+        map_columns=max((layer.out_width for layer in maps), default=0),
         map_overlap=max((layer.overlap for layer in maps), default=1),
         normalised_positions=max((layer.walk[0] * layer.walk[1] for layer, _ in normalised), default=1),
         normalised_channels=max((normalisation.size for _, normalisation in normalised), default=1),

@@ -234,10 +234,11 @@ class Normalisation:
 
 @dataclass(frozen=True)
 class MapLayer:
-    """A map made of a map without weights: pooling, a change of scale (windows of one pixel), or a normalisation.
+    """A map made of a map without weights: pooling, a change of scale (an average of one pixel), or a normalisation
+    with a maximum behind it (of one pixel where there is none).
 
-    What is no maximum is requantised: clamp(round_half_even(value * multiplier / 2**shift), minimum, maximum), in which
-    a normalisation's multiplier comes from its table.
+    An average is clamp(round_half_even(sum * multiplier / 2**shift), minimum, maximum); so is what is normalised, with
+    a multiplier from the table.
 
     Attributes:
         name: of the layer in the description.
@@ -247,7 +248,7 @@ class MapLayer:
         out_height, out_width: windows down and across.
         average: windows are added up, else their maximum is taken.
         output_signed: whether pixels leave as int8.
-        normalisation: None for pooling.
+        normalisation: of the pixels, before their maximum is taken; None for pooling alone.
     """
 
     name: str

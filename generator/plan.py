@@ -53,8 +53,9 @@ def plan_network(network: Network, pes: int, lanes: int, fc_pes: int, fc_rows: i
     """Schedules every layer of `network` on convolver (`pes` x `lanes`), FC engine (`fc_pes`) or map engine.
 
     Pooling whose windows overlap neighbours at most, or an addition, is fused behind its convolution; other pooling,
-    changes of scale and normalisation go to the map engine. Flattening and concatenation are a matter of order.
-    Output channels leave in the schedule's order, and the weights of what reads them are arranged to match.
+    changes of scale, and normalisation with a maximum behind it go to the map engine. Flattening and concatenation are
+    a matter of order. Output channels leave in the schedule's order, and the weights of what reads them are arranged to
+    match.
 
     Args:
         fc_rows: sums that a PE of the FC engine has room for, where the accelerator is given.
@@ -102,8 +103,7 @@ class _Planner:
             elif isinstance(layer, AddLayer):
                 raise _refuse(layer.name, "type", f"no engine runs '{layer.type}' by itself, only right behind a conv")
             else:
-                layout = self._layout(layer, layer.source)
-                schedule = schedule_map(_map_layer(self.network, layer, layout), lanes)
+                schedule = schedule_map(self._map_layer(layer), lanes)
             schedules.append(schedule)
             self.layouts[schedule.layer.target] = schedule.output
         return schedules
@@ -130,6 +130,17 @@ class _Planner:
             return result
         self.fused.add(following.name)
         return result
+
+    def _map_layer(self, layer: _PoolLayer | ClipLayer | LrnLayer) -> MapLayer:
+        layout = self._layout(layer, layer.source)
+        if not isinstance(layer, LrnLayer):
+            return _map_layer(self.network, layer, layout)
+        readers = self.readers.get(layer.name, [])
+        following = self.network.layer(readers[0]) if len(readers) == 1 else None
+        if not isinstance(following, MaxPoolLayer) or layer.name in self.network.outputs:
+            return _normalising(self.network, layer, _map_layer(self.network, layer, layout))
+        self.fused.add(following.name)
+        return _normalising(self.network, layer, _map_layer(self.network, following, layout))
 
     @staticmethod
     def _addend(layer: ConvLayer, add: AddLayer) -> str:
@@ -292,7 +303,7 @@ def _map_layer(network: Network, layer: _PoolLayer | ClipLayer | LrnLayer, layou
         left=left,
         out_height=height,
         out_width=width,
-        average=not isinstance(layer, MaxPoolLayer),
+        average=not isinstance(layer, MaxPoolLayer | LrnLayer),
         multiplier=1,
         shift=0,
         minimum=0,
@@ -300,14 +311,13 @@ def _map_layer(network: Network, layer: _PoolLayer | ClipLayer | LrnLayer, layou
         output_signed=layout.signed,
     )
     _check_map_layer(result)
-    if isinstance(layer, MaxPoolLayer):
+    if isinstance(layer, MaxPoolLayer | LrnLayer):
         return result
-    result = replace(result, output_signed=layer.output.dtype == "int8")
-    if isinstance(layer, LrnLayer):
-        return _normalising(network, layer, result)
     multiplier, shift = _one_scale(network, layer.name)
     how = network.requantise(layer.name)
-    return replace(result, multiplier=multiplier, shift=shift, minimum=int(how.minimum), maximum=int(how.maximum))
+    signed, bounds = layer.output.dtype == "int8", (int(how.minimum), int(how.maximum))
+    result = replace(result, minimum=bounds[0], maximum=bounds[1], output_signed=signed)
+    return replace(result, multiplier=multiplier, shift=shift)
 
 
 def _check_map_layer(layer: MapLayer) -> None:
@@ -335,17 +345,29 @@ def _check_map_layer(layer: MapLayer) -> None:
     )
 
 
-def _normalising(network: Network, layer: LrnLayer, result: MapLayer) -> MapLayer:
-    """The map comes in its natural order: a window's channels follow each other."""
-    pixels = result.out_height * result.out_width
-    fits = pixels <= _MAX_NORMALISED
-    _check(layer.name, [(fits, "source", lambda: f"channels have {_MAX_NORMALISED} pixels at most, not {pixels}")])
+def _normalising(network: Network, layer: LrnLayer, windows: MapLayer) -> MapLayer:
+    """A normalisation in front of a maximum over `windows`; the map comes in its natural order."""
+    positions = windows.walk[0] * windows.walk[1]
+    fits = positions <= _MAX_NORMALISED
+    _check(
+        layer.name,
+        [
+            (
+                fits,
+                "source",
+                lambda: f"channels have {_MAX_NORMALISED} pixels at most, padding included, not {positions}",
+            )
+        ],
+    )
     return replace(
-        result,
-        input=replace(result.input, order=tuple(range(result.input.channels))),
+        windows,
+        name=layer.name,
+        source=layer.source,
+        input=replace(windows.input, order=tuple(range(windows.input.channels))),
         shift=layer.shift,
         minimum=layer.minimum,
         maximum=layer.maximum,
+        output_signed=layer.output.dtype == "int8",
         normalisation=Normalisation(layer.size, layer.index_shift, network.tensors[f"{layer.name}.table"]),
     )
 

@@ -1,4 +1,4 @@
-// The map engine: pooling with any windows, change of scale, and local response normalisation, one position a cycle.
+// The map engine: local response normalisation, pooling with any windows, change of scale; one position a cycle.
 #pragma once
 
 #include "requantise.h"
@@ -25,8 +25,8 @@ inline ap_int<24> widened(bool average, ap_int<24> window, ap_int<24> value) {
 // The window that ends is always in the same slot (`end_slot`), when the walk is at the same distance (`end_phase`)
 // from the newest window's beginning. A maximum passes padding over, a sum counts it as zero.
 //
-// Normalisation: channel c of the output leaves while channel c + `before` comes in; behind the last channel as many
-// are walked without pixels. The `Channels` - 1 last pixels of each position are kept.
+// Normalisation, in front of a maximum: channel c leaves while channel c + `before` comes in; behind the last channel
+// as many are walked without pixels. The `Channels` - 1 last pixels of each position are kept.
 //
 // Pixels leave in feature words, each channel filled up with zeros to whole words.
 //
@@ -35,7 +35,7 @@ inline ap_int<24> widened(bool average, ap_int<24> window, ap_int<24> value) {
 // \tparam Lanes       pixels in a feature word.
 // \tparam Columns     columns of the widest pooled map.
 // \tparam Overlap     windows that a position belongs to, in each direction, 1..15.
-// \tparam Positions   positions of the largest channel that is normalised.
+// \tparam Positions   positions of the longest walk over a channel that is normalised.
 // \tparam Channels    channels in the largest window of a normalisation, 1..63.
 // \tparam TableWords  weight words of the longest table.
 template <int Lanes, int Columns, int Overlap, int Positions, int Channels, int TableWords>
@@ -123,8 +123,28 @@ void map_engine(hls::stream<WeightWord>& weights, hls::stream<FeatureWord<Lanes>
       lane = lane + 1 == Lanes ? ap_uint<8>(0) : ap_uint<8>(lane + 1);
     }
 
+    // Normalisation: the sum of squares around the centre, which is `before` channels back, finds the factor.
+    ap_uint<8 * Channels> pixels = byte;
+    if (normalise) {
+      if (Channels > 1 && channel != 0) pixels |= ap_uint<8 * Channels>(history[position]) << 8;
+      history[position] = pixels;
+    }
+    Pixel centre = 0;
+    ap_uint<22> squares = 0;
+    for (int place = 0; place < Channels; ++place) {
+#pragma HLS UNROLL
+      const Pixel neighbour = to_pixel(lane_of<8>(pixels, place), input_signed);
+      if (place < size) squares += ap_uint<17>(neighbour * neighbour);
+      if (place == before) centre = neighbour;
+    }
+    const ap_uint<22> bucket = squares >> index_shift;
+    const ap_uint<16> index = bucket > last_index ? last_index : ap_uint<16>(bucket);
+    const ap_uint<16> factor = ap_uint<16>(table[index >> 4] >> (16 * (index & 15)));
+    const ap_uint<8> normalised = requantise(Accumulator(centre), factor, shift, minimum, maximum);
+    const Pixel pixel = normalise ? to_pixel(normalised, minimum < 0) : to_pixel(byte, input_signed);
+
     // Pooling.
-    const ap_int<24> value = has_pixel ? ap_int<24>(to_pixel(byte, input_signed)) : empty;
+    const ap_int<24> value = in_map ? ap_int<24>(pixel) : empty;
     ap_int<24> row = empty;
     for (int slot = Overlap - 1; slot >= 0; --slot) {
 #pragma HLS UNROLL
@@ -134,7 +154,7 @@ void map_engine(hls::stream<WeightWord>& weights, hls::stream<FeatureWord<Lanes>
       }
       if (slot == end_slot_x) row = slots[slot];
     }
-    const bool window_ends = !normalise && phase_x == end_phase_x && x >= kernel_column;
+    const bool window_ends = phase_x == end_phase_x && x >= kernel_column;
     ap_int<24> result = 0;
     if (window_ends) {
       ap_int<24> windows[Overlap];
@@ -154,31 +174,10 @@ void map_engine(hls::stream<WeightWord>& weights, hls::stream<FeatureWord<Lanes>
       ++column;
     }
 
-    // Normalisation: the sum of squares around the centre, which is `before` channels back, finds the factor.
-    ap_uint<8 * Channels> pixels = byte;
-    if (normalise) {
-      if (Channels > 1 && channel != 0) pixels |= ap_uint<8 * Channels>(history[position]) << 8;
-      history[position] = pixels;
-    }
-    Pixel centre = 0;
-    ap_uint<22> squares = 0;
-    for (int place = 0; place < Channels; ++place) {
-#pragma HLS UNROLL
-      const Pixel pixel = to_pixel(lane_of<8>(pixels, place), input_signed);
-      if (place < size) squares += ap_uint<17>(pixel * pixel);
-      if (place == before) centre = pixel;
-    }
-    const ap_uint<22> bucket = squares >> index_shift;
-    const ap_uint<16> index = bucket > last_index ? last_index : ap_uint<16>(bucket);
-    const ap_uint<16> factor = ap_uint<16>(table[index >> 4] >> (16 * (index & 15)));
-
-    const bool emit =
-        normalise ? in_map && channel >= before : window_ends && phase_y == end_phase_y && y >= kernel_row;
+    const bool emit = window_ends && phase_y == end_phase_y && y >= kernel_row && channel >= before;
     if (emit) {
-      const ap_uint<8> scaled = requantise(normalise ? Accumulator(centre) : Accumulator(result),
-                                           normalise ? factor : multiplier, shift, minimum, maximum);
-      const ap_uint<8> pixel = normalise || average ? scaled : ap_uint<8>(result);
-      packed |= FeatureWord<Lanes>(pixel) << (filled * 8);
+      const ap_uint<8> scaled = requantise(Accumulator(result), multiplier, shift, minimum, maximum);
+      packed |= FeatureWord<Lanes>(average ? scaled : ap_uint<8>(result)) << (filled * 8);
       ++filled;
       const bool last = output == last_output;
       output = last ? ap_uint<20>(0) : ap_uint<20>(output + 1);

@@ -67,6 +67,15 @@ def test_an_engine_without_work_is_left_out(tmp_path: Path) -> None:
     assert not (tmp_path / "build" / "hls" / "map_engine.h").exists()
 
 
+def test_a_maximum_behind_a_normalisation_is_taken_in_the_same_walk(tmp_path: Path) -> None:
+    lrn = {"size": 3, "table": [9], "index_shift": 0, "shift": 3, "output_dtype": "uint8"}
+    pooled = _on_map(lambda b: b.lrn("norm", **lrn).max_pool("pool", 3, 2))
+    (layer,) = generate(pooled, "zcu104", tmp_path / "build", _SMALL).layers
+    assert (layer.name, layer.output.tensor, layer.engine) == ("norm", "pool", "map")
+    read_twice = _on_map(lambda b: b.lrn("norm", **lrn).max_pool("pool", 3, 2).clip("clipped", 0, 9, source="norm"))
+    assert len(generate(read_twice, "zcu104", tmp_path / "build", _SMALL).layers) == 3
+
+
 def test_a_concatenation_is_read_as_its_sources_lie_in_memory(tmp_path: Path) -> None:
     manifest = generate(fire_network(), "zcu104", tmp_path / "build", _SMALL)
     outputs = {layer.output.tensor: layer.output.channel_order for layer in manifest.layers}
@@ -149,7 +158,7 @@ def _on_map(add: Callable[[DescriptionBuilder], object], shape: tuple[int, int, 
             lambda: _on_map(
                 lambda b: b.lrn("n", size=3, table=[1], index_shift=0, shift=0, output_dtype="uint8"), (2, 65, 65)
             ),
-            r"layer 'n': field 'source': channels have 4096 pixels at most, not 4225",
+            r"layer 'n': field 'source': channels have 4096 pixels at most, padding included, not 4225",
         ),
         (
             lambda: _on_map(

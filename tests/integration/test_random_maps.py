@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from generator.architecture import Architecture
 from golden import DescriptionBuilder, Network, Scale
+from golden.description import ActivationType
 
 from .accelerator import Accelerator
 from .strategies import map_networks
@@ -63,6 +64,10 @@ def test_maps_on_rtl(accelerator: Accelerator, network: Network, seed: int) -> N
 _TABLE = np.geomspace(65535, 300, 60).astype(np.int64)
 
 
+def _lrn(builder: DescriptionBuilder, size: int, dtype: ActivationType) -> DescriptionBuilder:
+    return builder.lrn("lrn", size=size, table=_TABLE, index_shift=11, shift=15, output_dtype=dtype)
+
+
 @pytest.mark.parametrize(
     "add",
     [
@@ -78,12 +83,23 @@ _TABLE = np.geomspace(65535, 300, 60).astype(np.int64)
         lambda b: b.average_pool("pool", 1, 1, 4),
         lambda b: b.global_average_pool("pool"),
         lambda b: b.clip("clipped", -5, 77),
-        lambda b: b.lrn("lrn", size=5, table=_TABLE, index_shift=11, shift=15, output_dtype="int8"),
+        lambda b: _lrn(b, 5, "int8"),
+        lambda b: _lrn(b, 5, "int8").max_pool("pool", 3, 2),
+        lambda b: _lrn(b, 3, "uint8").max_pool("pool", (3, 2), 1, (2, 1, 1, 0)),
         lambda b: b.lrn("lrn", size=7, table=[5], index_shift=0, shift=3, output_dtype="uint8"),
     ],
     ids=[
         *("alexnet", "resnet", "squeezenet", "vgg", "every_pixel", "five_windows", "oblong", "average"),
-        *("average_of_padding", "padded_copy", "global", "clip", "lrn", "lrn_wider_than_the_map"),
+        *(
+            "average_of_padding",
+            "padded_copy",
+            "global",
+            "clip",
+            "lrn",
+            "lrn_pooled",
+            "lrn_padded",
+            "lrn_wider_than_the_map",
+        ),
     ],
 )
 def test_every_kind_on_rtl(accelerator: Accelerator, add: Callable[[DescriptionBuilder], object]) -> None:
@@ -96,6 +112,6 @@ def test_every_kind_on_rtl(accelerator: Accelerator, add: Callable[[DescriptionB
 def test_one_pixel_on_rtl(accelerator: Accelerator) -> None:
     """A channel's walk is one step, so that each step reads what the one before it has written."""
     builder = DescriptionBuilder("pixel", (9, 1, 1), "uint8", Scale(multiplier=1, shift=8))
-    builder.lrn("lrn", size=5, table=_TABLE, index_shift=11, shift=15, output_dtype="uint8")
+    _lrn(builder, 5, "uint8").average_pool("mean", 1)
     builder.max_pool("pool", 1, 1).lrn("again", size=3, table=_TABLE, index_shift=9, shift=15, output_dtype="uint8")
     accelerator.check(builder.build(), 4, on_rtl=True)
