@@ -269,6 +269,8 @@ def _layout_entry(tensor: str, layout: FeatureLayout, lanes: int) -> LayoutEntry
         width=layout.width,
         signed=layout.signed,
         channel_words=layout.channel_words(lanes),
+        left=layout.left,
+        right=layout.right,
     )
 
 

@@ -26,12 +26,15 @@ class FeatureLayout:
         order: channel numbers in stream order.
         height, width: of a channel, pixels.
         signed: pixels are int8, else uint8.
+        left, right: how many of the columns, at either side, are zeros around the map.
     """
 
     order: tuple[int, ...]
     height: int
     width: int
     signed: bool
+    left: int = 0
+    right: int = 0
 
     @property
     def channels(self) -> int:
@@ -47,10 +50,13 @@ class FeatureLayout:
         return self.channels * self.channel_words(lanes)
 
     def positions(self, lanes: int) -> npt.NDArray[np.int64]:
-        """Number of each lane's pixel in (channel, row, column) order, -1 for filling: int64 [words * lanes]."""
-        pixels = self.height * self.width
+        """Number of each lane's pixel in (channel, row, column) order, -1 for zeros: int64 [words * lanes]."""
+        columns = self.width - self.left - self.right
+        pixels = np.arange(self.height * columns, dtype=np.int64).reshape(self.height, columns)
+        channel = np.pad(pixels, ((0, 0), (self.left, self.right)), constant_values=-1).reshape(-1)
         table = np.full((self.channels, self.channel_words(lanes) * lanes), -1, dtype=np.int64)
-        table[:, :pixels] = np.asarray(self.order, dtype=np.int64)[:, None] * pixels + np.arange(pixels)
+        first = np.asarray(self.order, dtype=np.int64)[:, None] * pixels.size
+        table[:, : channel.size] = np.where(channel < 0, -1, first + channel)
         return table.reshape(-1)
 
 
@@ -248,6 +254,7 @@ class MapLayer:
         out_height, out_width: windows down and across.
         average: windows are added up, else their maximum is taken.
         output_signed: whether pixels leave as int8.
+        right: columns of zeros behind a map that is only copied, with `left` ones before it; its target is its source.
         normalisation: of the pixels, before their maximum is taken; None for pooling alone.
     """
 
@@ -267,7 +274,14 @@ class MapLayer:
     minimum: int
     maximum: int
     output_signed: bool
+    right: int | None = None
     normalisation: Normalisation | None = None
+
+    @property
+    def output(self) -> FeatureLayout:
+        """Layout of what leaves the engine."""
+        zeros = (0, 0) if self.right is None else (self.left, self.right)
+        return FeatureLayout(self.input.order, self.out_height, self.out_width, self.output_signed, *zeros)
 
     @property
     def walk(self) -> tuple[int, int]:

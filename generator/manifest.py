@@ -39,6 +39,7 @@ class LayoutEntry(_Strict):
     """A map on a feature stream.
 
     Channel after channel in `channel_order`, each row after row, filled up with zeros to whole words of `lanes` pixels.
+    Of the columns the first `left` and the last `right` are zeros around the tensor.
     A feature vector is one channel of one row.
     """
 
@@ -48,6 +49,8 @@ class LayoutEntry(_Strict):
     width: int
     signed: bool = Field(description="pixels are int8, else uint8")
     channel_words: int = Field(description="feature words of a channel")
+    left: int = 0
+    right: int = 0
 
 
 class LayerEntry(_Strict):

@@ -96,7 +96,12 @@ class _Planner:
                 self.layouts[layer.name] = _joined(layer, [self._layout(layer, name) for name in layer.sources])
                 continue
             if isinstance(layer, ConvLayer):
-                schedule = schedule_convolver(self._convolver_layer(layer), pes, lanes)
+                engine_layer = self._convolver_layer(layer)
+                if engine_layer.virtual_width > engine_layer.input.width:
+                    padded = _padded(layer, engine_layer.input)
+                    schedules.append(schedule_map(padded, lanes))
+                    engine_layer = replace(engine_layer, input=padded.output, pad_left=0)
+                schedule = schedule_convolver(engine_layer, pes, lanes)
             elif isinstance(layer, LinearLayer):
                 layout = self._layout(layer, layer.source)
                 schedule = schedule_fc(_fc_layer(self.network, layer, layout), fc_pes, lanes, self.fc_rows)
@@ -193,11 +198,6 @@ def _plain_convolver_layer(network: Network, layer: ConvLayer, layout: FeatureLa
             ),
             (max(top, left) <= 15, "padding", lambda: f"must be 15 at most, not {layer.padding}"),
             (
-                result.virtual_width <= layout.width,
-                "padding",
-                lambda: f"the output must not be wider than the input ({result.virtual_width} > {layout.width})",
-            ),
-            (
                 multiplier <= _MAX_MULTIPLIER,
                 "requantise.multiplier",
                 lambda: f"must be {_MAX_MULTIPLIER} at most, not {multiplier}",
@@ -205,6 +205,34 @@ def _plain_convolver_layer(network: Network, layer: ConvLayer, layout: FeatureLa
             (result.minimum <= 0 <= result.maximum, "requantise", lambda: "minimum..maximum must hold 0"),
         ],
     )
+    return result
+
+
+def _padded(layer: ConvLayer, layout: FeatureLayout) -> MapLayer:
+    """A copy of a convolution's input with the padding of its columns around it: the convolver's grid has the input's
+    pitch, so that its output cannot be wider than its input."""
+    _, left, _, right = layer.padding
+    least = -128 if layout.signed else 0
+    result = MapLayer(
+        name=layer.name,
+        source=layer.source,
+        target=layer.source,
+        input=layout,
+        kernel=(1, 1),
+        stride=(1, 1),
+        top=0,
+        left=left,
+        right=right,
+        out_height=layout.height,
+        out_width=layout.width + left + right,
+        average=True,
+        multiplier=1,
+        shift=0,
+        minimum=least,
+        maximum=least + 255,
+        output_signed=layout.signed,
+    )
+    _check_map_layer(result)
     return result
 
 

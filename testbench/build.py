@@ -32,7 +32,8 @@ class _Part(BaseModel):
 class StreamLayout(_Part):
     """A map on a feature stream: which of golden's tensors it is, and the order of its pixels.
 
-    Channel after channel in `channel_order`, each row after row, filled up with zeros to `channel_words` words.
+    Channel after channel in `channel_order`, each row after row, filled up with zeros to `channel_words` words. Of the
+    columns the first `left` and the last `right` are zeros around the tensor.
     """
 
     tensor: str
@@ -41,6 +42,13 @@ class StreamLayout(_Part):
     width: int
     signed: bool
     channel_words: int
+    left: int = 0
+    right: int = 0
+
+    @property
+    def size(self) -> int:
+        """Values of the tensor."""
+        return len(self.channel_order) * self.height * (self.width - self.left - self.right)
 
     @property
     def words(self) -> int:
@@ -60,7 +68,8 @@ class StreamLayout(_Part):
         low, high = (-128, 127) if self.signed else (0, 255)
         if values.min(initial=0) < low or values.max(initial=0) > high:
             raise ValueError(f"values {values.min()} to {values.max()} do not fit the stream's {low} to {high}.")
-        maps = values.reshape(order.size, self.height * self.width)
+        rows = values.reshape(order.size, self.height, self.width - self.left - self.right)
+        maps = np.pad(rows, ((0, 0), (0, 0), (self.left, self.right))).reshape(order.size, -1)
         words = np.zeros((order.size, self.channel_words * lanes), dtype=np.uint8)
         words[:, : maps.shape[1]] = maps[order].astype(np.uint8)
         return words.reshape(-1, lanes)
@@ -70,10 +79,10 @@ class StreamLayout(_Part):
         return byte - 256 if self.signed and byte > 127 else byte
 
     def place(self, word: int, lane: int, lanes: int) -> tuple[int, int, int]:
-        """(channel, row, column) of a lane of a word; rows beyond the map are filling."""
+        """(channel, row, column) of a lane of a word; rows beyond the map are filling, columns beyond it zeros."""
         channel, rest = divmod(word, self.channel_words)
         row, column = divmod(rest * lanes + lane, self.width)
-        return self.channel_order[channel], row, column
+        return self.channel_order[channel], row, column - self.left
 
 
 class BuildLayer(_Part):

@@ -44,7 +44,7 @@ def schedule_map(layer: MapLayer, lanes: int) -> MapSchedule:
     """
     table = layer.normalisation.table if layer.normalisation else np.zeros(0, dtype=np.uint16)
     rounds = Rounds((), layouts.words_from_lanes(table, 2))
-    output = FeatureLayout(layer.input.order, layer.out_height, layer.out_width, layer.output_signed)
+    output = layer.output
     try:
         descriptor = layouts.MAP_DESCRIPTOR.pack(
             is_map=1,

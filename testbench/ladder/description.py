@@ -25,14 +25,13 @@ class DescriptionRung:
         except golden.DescriptionError as error:
             return Outcome(False, str(error))
         for layer, layout in context.build.maps():
-            size = len(layout.channel_order) * layout.height * layout.width
             shape = network.shapes.get(layout.tensor)
             if shape is None:
                 return Outcome(
                     False, f"layer {layer.name} of the build names tensor {layout.tensor}, which is not there"
                 )
-            if size != int(np.prod(shape)):
-                return Outcome(False, f"tensor {layout.tensor} has shape {shape}, the build's has {size} pixels")
+            if layout.size != int(np.prod(shape)):
+                return Outcome(False, f"tensor {layout.tensor} has shape {shape}, the build's has {layout.size} pixels")
         kept = network.nonzero_count / max(network.weight_count, 1)
         detail = f"{len(network.layers)} layers, {network.weight_count:,} weights, {100 * kept:.1f} % not zero"
         return Outcome(True, detail, {"layers": len(network.layers), "weights": network.weight_count})

@@ -115,7 +115,8 @@ def alexnet_like_network(seed: int = 0) -> Network:
 
 def fire_network(seed: int = 0) -> Network:
     """A fire module (SqueezeNet, Iandola et al., 2016, section 3.2) between ceiling and global pooling; one branch more
-    is dilated, and a map is pooled every pixel, as in GoogLeNet's modules."""
+    is dilated, and a map is pooled every pixel, as in GoogLeNet's modules. The last 1x1 convolution is padded, so that
+    its map is larger, as SqueezeNet's is."""
     random = np.random.default_rng(seed)
 
     def conv(name: str, shape: tuple[int, ...], source: str | None = None, **how: object) -> None:
@@ -131,7 +132,7 @@ def fire_network(seed: int = 0) -> Network:
     conv("expand5", (2, 3, 3, 3), "squeeze", padding=(2, 2), dilation=(2, 2))
     builder.max_pool("window", 3, 1, 1, source="squeeze")
     builder.concat("joined", ["expand3", "expand1", "window", "expand5"])
-    conv("scores", (10, 14, 1, 1))
+    conv("scores", (10, 14, 1, 1), padding=(1, 1))
     builder.average_pool("near", (2, 3), (1, 2), (1, 0, 0, 1), multiplier=10923, shift=16)
     builder.global_average_pool("mean", output_dtype="uint8")
     return builder.build()

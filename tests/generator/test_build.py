@@ -79,12 +79,13 @@ def test_a_maximum_behind_a_normalisation_is_taken_in_the_same_walk(tmp_path: Pa
 def test_a_concatenation_is_read_as_its_sources_lie_in_memory(tmp_path: Path) -> None:
     manifest = generate(fire_network(), "zcu104", tmp_path / "build", _SMALL)
     outputs = {layer.output.tensor: layer.output.channel_order for layer in manifest.layers}
-    (joined,) = [layer.inputs[0] for layer in manifest.layers if layer.name == "scores"]
+    joined, padded = [layer.inputs[0] for layer in manifest.layers if layer.name == "scores"]
     order: list[int] = []
     for source in ("expand3", "expand1", "window", "expand5"):
         order += [len(order) + channel for channel in outputs[source]]
     assert joined.tensor == "joined"
-    assert list(joined.channel_order) == order
+    assert list(joined.channel_order) == list(padded.channel_order) == order
+    assert (joined.width, padded.width, padded.left, padded.right) == (5, 7, 1, 1)
 
 
 def test_pooling_goes_to_the_map_engine_only_where_the_convolver_has_no_such_windows(tmp_path: Path) -> None:
@@ -127,7 +128,6 @@ def _on_map(add: Callable[[DescriptionBuilder], object], shape: tuple[int, int, 
     ("make", "message"),
     [
         (lambda: _conv(dilation=(8, 1), padding=(8, 1)), r"layer 'first': field 'dilation': kernels reach 16 x 16"),
-        (lambda: _conv(padding=(2, 2)), r"layer 'first': field 'padding': the output must not be wider"),
         (lambda: _conv(stride=(1, 2)), r"layer 'first': field 'stride': rows and columns must agree"),
         (lambda: _conv(multiplier=1 << 20, shift=30), r"layer 'first': field 'requantise.multiplier'"),
         (

@@ -197,14 +197,17 @@ def _map_layer(
 def _dilated_convolution(
     draw: st.DrawFn, random: np.random.Generator, builder: DescriptionBuilder, source: _Source
 ) -> _Source:
-    """A convolution that keeps the map's size, its kernel's weights apart; then the concatenation with its source."""
+    """A convolution that keeps the map's size, its kernel's weights apart; then the concatenation with its source.
+
+    Or one that makes a wider map."""
     name, (inputs, *_), dtype = source
+    wider = draw(st.sampled_from([0, 0, 1, 3]))
     apart, outputs = (draw(st.integers(1, 7)), draw(st.integers(1, 7))), draw(st.integers(1, 3))
     builder.conv(
         "conv", _weights(draw, random, (outputs, inputs, 3, 3)), _bias(draw, random, outputs), source=name,
-        padding=apart, dilation=apart, **_requantise(draw, random, outputs),
+        padding=(apart[0], apart[1] + wider), dilation=apart, **_requantise(draw, random, outputs),
         minimum=-128 if dtype == "int8" else 0, maximum=100, output_dtype=dtype,
     )  # fmt: skip
-    if name != "input":
+    if name != "input" and not wider:
         builder.concat("joined", ["conv", name])
     return _last(builder)
