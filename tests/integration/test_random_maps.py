@@ -115,3 +115,29 @@ def test_one_pixel_on_rtl(accelerator: Accelerator) -> None:
     _lrn(builder, 5, "uint8").average_pool("mean", 1)
     builder.max_pool("pool", 1, 1).lrn("again", size=3, table=_TABLE, index_shift=9, shift=15, output_dtype="uint8")
     accelerator.check(builder.build(), 4, on_rtl=True)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "padding", "stride", "dilation"),
+    [(1, (1, 1), 1, 1), (3, (0, 3), 1, 1), (3, (1, 0, 1, 4), 2, 1), (3, (6, 7), 1, (6, 5))],
+    ids=["squeezenet", "wide", "right_edge", "dilated"],
+)
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+def test_padding_that_makes_a_wider_map_on_rtl(
+    accelerator: Accelerator,
+    kernel: int,
+    padding: tuple[int, ...],
+    stride: int,
+    dilation: tuple[int, int] | int,
+    dtype: ActivationType,
+) -> None:
+    random = np.random.default_rng(kernel)
+    builder = DescriptionBuilder("wide", (3, 6, 5), dtype, Scale(multiplier=1, shift=8))
+    weights = random.integers(-20, 21, (4, 3, kernel, kernel), np.int8)
+    builder.conv(
+        "conv", weights, [5, -5, 0, 90], padding=padding, stride=(stride, stride), dilation=dilation, shift=4,
+        minimum=-128, maximum=127, output_dtype="int8",
+    )  # fmt: skip
+    network = builder.build()
+    assert network.shapes["conv"][2] * stride > 5
+    accelerator.check(network, 5, on_rtl=True)
