@@ -30,6 +30,15 @@ class Architecture(BaseModel):
     pointer_words: int = Field(ge=1, le=65535, description="pointer words of the widest FC layer")
     entry_words: int = Field(ge=1, le=16384, description="entry words a PE holds of the largest FC layer")
     fc_rows: int = Field(ge=1, le=65535, description="rows a PE holds of the largest FC layer")
+    map_columns: int = Field(
+        default=0, ge=0, le=1023, description="columns of the widest map that the map engine pools; 0 leaves it out"
+    )
+    map_overlap: int = Field(default=1, ge=1, le=15, description="pooling windows that a pixel belongs to, a direction")
+    normalised_positions: int = Field(
+        default=1, ge=1, le=4096, description="positions walked of a channel that is normalised"
+    )
+    normalised_channels: int = Field(default=1, ge=1, le=63, description="channels of a normalisation's window")
+    table_words: int = Field(default=1, ge=1, le=4096, description="weight words of a normalisation's table")
     weight_depth: int = Field(default=16, ge=1, description="words that wait before a PE of the convolver")
     entry_depth: int = Field(default=8, ge=1, description="decoded weights that wait before a PE of the convolver")
     output_depth: int = Field(default=64, ge=1, description="feature words that wait behind a PE of the convolver")
@@ -45,8 +54,8 @@ class Architecture(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Architecture:
-        if self.pes == 0 and self.fc_pes == 0:
-            raise ValueError("an accelerator needs at least one engine: pes and fc_pes are both 0")
+        if self.pes == 0 and self.fc_pes == 0 and self.map_columns == 0:
+            raise ValueError("an accelerator needs at least one engine: pes, fc_pes and map_columns are all 0")
         for name in ("lanes", "map_words"):
             if getattr(self, name) & (getattr(self, name) - 1):
                 raise ValueError(f"{name} must be a power of two, not {getattr(self, name)}")
@@ -55,6 +64,11 @@ class Architecture(BaseModel):
         if self.fc_pes and self.lanes % self.fc_pes:
             raise ValueError(f"fc_pes ({self.fc_pes}) must divide lanes ({self.lanes})")
         return self
+
+    @property
+    def others(self) -> str:
+        """What streams beside the map engine are named after: the one engine with weights, or "main" for both."""
+        return ("main" if self.pes else "fc") if self.fc_pes else "convolver"
 
     @property
     def convolver_multipliers(self) -> int:
@@ -193,15 +207,59 @@ def _fc_engine(a: Architecture, weights: str, features: str, outputs: str) -> Pr
     return ProcessNetwork(streams, head + body + tail, ("scatter.h", "fc_engine.h"))
 
 
+def _map_engine(weights: str, features: str, outputs: str) -> ProcessNetwork:
+    sizes = "kLanes, kMapColumns, kMapOverlap, kNormalisedPositions, kNormalisedChannels, kTableWords"
+    process = Process("map_engine", f"map_engine<{sizes}>", (weights, features, outputs))
+    return ProcessNetwork((), (process,), ("map_engine.h",))
+
+
 def process_network(architecture: Architecture) -> ProcessNetwork:
-    """The processes and streams of an accelerator with one engine or both (then with routing around them)."""
+    """The processes and streams of an accelerator; with more than one engine, routing is around them."""
     ports = ("weights_in", "features_in", "features_out")
-    if not architecture.fc_pes:
-        return _convolver(architecture, *ports)
-    if not architecture.pes:
-        return _fc_engine(architecture, *ports)
-    convolver = _convolver(architecture, "convolver_weights", "convolver_features", "convolver_outputs")
-    fc = _fc_engine(architecture, "fc_weights", "fc_features", "fc_outputs")
+    if not architecture.map_columns:
+        return _engines_with_weights(architecture, *ports)
+    if not architecture.pes and not architecture.fc_pes:
+        return _map_engine(*ports)
+    others = architecture.others
+    other = _engines_with_weights(architecture, *(f"{others}_{port}" for port in ("weights", "features", "outputs")))
+    maps = _map_engine("map_weights", "map_features", "map_outputs")
+    names = {"WeightWord": ["map_input_routes", "map_output_routes", f"{others}_weights", "map_weights"]}
+    names["FeatureWord<kLanes>"] = [f"{each}_{port}" for port in ("features", "outputs") for each in (others, "map")]
+    streams = tuple(Stream(name, element, 2) for element, group in names.items() for name in group)
+    head = (
+        Process(
+            "split_weights",
+            "split_weights",
+            ("weights_in", f"{others}_weights", "map_weights", "map_input_routes", "map_output_routes"),
+        ),
+        Process(
+            "split_features",
+            "split_features<kLanes>",
+            ("map_input_routes", "features_in", f"{others}_features", "map_features"),
+        ),
+    )
+    tail = (
+        Process(
+            "join_outputs",
+            "join_outputs<kLanes>",
+            ("map_output_routes", f"{others}_outputs", "map_outputs", "features_out"),
+        ),
+    )
+    return ProcessNetwork(
+        streams + other.streams + maps.streams,
+        head + other.processes + maps.processes + tail,
+        ("map_routing.h", *other.headers, *maps.headers),
+    )
+
+
+def _engines_with_weights(a: Architecture, weights_in: str, features_in: str, features_out: str) -> ProcessNetwork:
+    """The convolver or the FC engine between the named streams, or both (then with routing around them)."""
+    if not a.fc_pes:
+        return _convolver(a, weights_in, features_in, features_out)
+    if not a.pes:
+        return _fc_engine(a, weights_in, features_in, features_out)
+    convolver = _convolver(a, "convolver_weights", "convolver_features", "convolver_outputs")
+    fc = _fc_engine(a, "fc_weights", "fc_features", "fc_outputs")
     feature = "FeatureWord<kLanes>"
     streams = (
         Stream("input_routes", "WeightWord", 2),
@@ -217,19 +275,19 @@ def process_network(architecture: Architecture) -> ProcessNetwork:
         Process(
             "route_weights",
             "route_weights",
-            ("weights_in", "convolver_weights", "fc_weights", "input_routes", "output_routes"),
+            (weights_in, "convolver_weights", "fc_weights", "input_routes", "output_routes"),
         ),
         Process(
             "route_features",
             "route_features<kLanes>",
-            ("input_routes", "features_in", "convolver_features", "fc_features"),
+            ("input_routes", features_in, "convolver_features", "fc_features"),
         ),
     )
     tail = (
         Process(
             "merge_outputs",
             "merge_outputs<kLanes>",
-            ("output_routes", "convolver_outputs", "fc_outputs", "features_out"),
+            ("output_routes", "convolver_outputs", "fc_outputs", features_out),
         ),
     )
     headers = tuple(dict.fromkeys(("routing.h", *convolver.headers, *fc.headers)))

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ from generator import layouts
 from generator.architecture import Architecture, process_network
 from generator.boards import Board, load_board
 from generator.emit import TOP, emit_project, version
-from generator.layers import ConvolverLayer, FcLayer, FeatureLayout
+from generator.layers import FeatureLayout
 from generator.manifest import (
     DescriptionFiles,
     LayerEntry,
@@ -33,7 +34,7 @@ from generator.manifest import (
     WeightStream,
 )
 from generator.plan import plan_network
-from generator.schedule import Buffers, ConvolverSchedule, FcSchedule, Schedule
+from generator.schedule import Buffers, ConvolverSchedule, FcSchedule, MapSchedule, Schedule
 from generator.timing import Prediction, predict
 from golden.names import INPUT_NAME
 
@@ -106,6 +107,8 @@ def fit_architecture(schedules: Sequence[Schedule], options: BuildOptions) -> Ar
     lanes = options.lanes
     convolver = [s for s in schedules if isinstance(s, ConvolverSchedule)]
     fc = [s for s in schedules if isinstance(s, FcSchedule)]
+    maps = [s.layer for s in schedules if isinstance(s, MapSchedule)]
+    normalised = [(layer, layer.normalisation) for layer in maps if layer.normalisation]
     channel_words = max((s.output.channel_words(lanes) for s in convolver), default=1)
     return Architecture(
         lanes=lanes,
@@ -125,22 +128,18 @@ def fit_architecture(schedules: Sequence[Schedule], options: BuildOptions) -> Ar
         ),
         entry_depth=min(_power_of_two(max((p.entries for s in convolver for p in s.packets), default=8) // 4), 256),
         output_depth=_power_of_two(max((max(s.waiting.outputs, min(channel_words, 64)) for s in convolver), default=1)),
+        map_columns=max((layer.out_width for layer in maps), default=0),
+        map_overlap=max((layer.overlap for layer in maps), default=1),
+        normalised_positions=max((layer.walk[0] * layer.walk[1] for layer, _ in normalised), default=1),
+        normalised_channels=max((normalisation.size for _, normalisation in normalised), default=1),
+        table_words=max((-(-each.table.size * 16 // layouts.WEIGHT_BITS) for _, each in normalised), default=1),
     )
 
 
 def _check_fit(needed: Architecture, given: Architecture) -> None:
-    for name in (
-        "pes",
-        "fc_pes",
-        "map_words",
-        "max_entries",
-        "mask_words",
-        "max_columns",
-        "pointer_words",
-        "entry_words",
-        "fc_rows",
-    ):
-        if getattr(needed, name) > getattr(given, name):
+    for name in Architecture.model_fields:
+        free = name in ("lanes", "tile") or name.endswith("_depth")
+        if not free and getattr(needed, name) > getattr(given, name):
             raise BuildError(
                 f"architecture: field '{name}': the network needs {getattr(needed, name)}, there are only "
                 f"{getattr(given, name)}"
@@ -150,6 +149,8 @@ def _check_fit(needed: Architecture, given: Architecture) -> None:
 def _check_board(architecture: Architecture, board: Board) -> None:
     # One multiplier a lane, and one in each requantisation unit.
     dsps = architecture.convolver_multipliers + architecture.pes * 2 + architecture.fc_pes * 2
+    if architecture.map_columns:
+        dsps += architecture.normalised_channels + 2
     if dsps > board.dsps:
         raise BuildError(
             f"board '{board.name}' is {dsps - board.dsps} DSP slices short ({dsps} needed, {board.dsps} there): "
@@ -158,6 +159,7 @@ def _check_board(architecture: Architecture, board: Board) -> None:
     blocks = board.bram36 * 36 * 1024 + board.uram * 288 * 1024
     bits = architecture.pes * architecture.map_words * architecture.lanes * 8
     bits += architecture.fc_pes * (architecture.entry_words + architecture.pointer_words) * layouts.WEIGHT_BITS
+    bits += architecture.table_words * layouts.WEIGHT_BITS if architecture.map_columns else 0
     if bits > blocks:
         raise BuildError(
             f"board '{board.name}' is {(bits - blocks) // 1024} Kbit of block memory short for the feature maps and FC "
@@ -278,6 +280,8 @@ def _predictions(build: _Build, count: int, stages: Mapping[str, tuple[int, int]
 def _macs(schedule: Schedule, on_stream: npt.NDArray[np.int64], lanes: int) -> int:
     if isinstance(schedule, ConvolverSchedule):
         return schedule.layer.macs
+    if isinstance(schedule, MapSchedule):
+        return 0
     columns = schedule.layer.input.positions(lanes)[on_stream != 0]
     return int(np.count_nonzero(schedule.layer.weights[:, columns]))
 
@@ -291,15 +295,20 @@ def _layout_entry(tensor: str, layout: FeatureLayout, lanes: int) -> LayoutEntry
         signed=layout.signed,
         channel_words=layout.channel_words(lanes),
         phases=layout.whole[0] if layout.whole else 1,
+        left=layout.left,
+        right=layout.right,
     )
 
 
 def _layer_entry(schedule: Schedule, architecture: Architecture) -> LayerEntry:
-    layer: ConvolverLayer | FcLayer = schedule.layer
-    on_convolver = isinstance(layer, ConvolverLayer)
+    layer = schedule.layer
+    engine: Literal["convolver", "fc", "map"] = "map"
+    if not isinstance(schedule, MapSchedule):
+        engine = "convolver" if isinstance(schedule, ConvolverSchedule) else "fc"
+    multipliers = {"convolver": architecture.convolver_multipliers, "fc": architecture.fc_pes, "map": 0}
     return LayerEntry(
         name=layer.name,
-        engine="convolver" if on_convolver else "fc",
+        engine=engine,
         weight_words=len(_weight_words(schedule)),
         input_words=schedule.feature_words(architecture.lanes),
         output_words=schedule.output.words(architecture.lanes),
@@ -307,7 +316,7 @@ def _layer_entry(schedule: Schedule, architecture: Architecture) -> LayerEntry:
         output=_layout_entry(layer.target, schedule.output, architecture.lanes),
         macs=layer.macs,
         dense_macs=layer.dense_macs,
-        multipliers=architecture.convolver_multipliers if on_convolver else architecture.fc_pes,
+        multipliers=multipliers[engine],
     )
 
 

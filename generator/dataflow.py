@@ -19,7 +19,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["DeadlockError", "SimulationResult", "Trace", "simulate"]
+__all__ = ["DeadlockError", "Pattern", "SimulationResult", "Trace", "simulate"]
 
 Pattern = tuple[tuple[str, ...], tuple[str, ...]]
 

@@ -67,6 +67,8 @@ def _sizes(architecture: Architecture) -> list[_Size]:
         names += ["tile", "pes", "map_words", "max_entries", "mask_words", "max_columns"]
     if architecture.fc_pes:
         names += ["fc_pes", "pointer_words", "entry_words", "fc_rows"]
+    if architecture.map_columns:
+        names += ["map_columns", "map_overlap", "normalised_positions", "normalised_channels", "table_words"]
     return [
         _Size("k" + name.title().replace("_", ""), getattr(architecture, name), meanings[name].split(";")[0])
         for name in names
@@ -86,7 +88,7 @@ def emit_project(folder: Path, architecture: Architecture, board: Board, clock_m
         "headers": network.headers,
         "streams": network.streams,
         "processes": network.processes,
-        "layouts": layouts.LAYOUTS,
+        "layouts": (*layouts.LAYOUTS, *((layouts.MAP_DESCRIPTOR,) if architecture.map_columns else ())),
         "weight_bits": layouts.WEIGHT_BITS,
         "weight_bytes": layouts.WEIGHT_BITS // 8,
         "descriptor_words": layouts.DESCRIPTOR_WORDS,

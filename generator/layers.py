@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Add", "ConvolverLayer", "EngineError", "FcLayer", "FeatureLayout", "Pool"]
+__all__ = ["Add", "ConvolverLayer", "EngineError", "FcLayer", "FeatureLayout", "MapLayer", "Normalisation", "Pool"]
 
 
 class EngineError(ValueError):
@@ -30,6 +30,7 @@ class FeatureLayout:
         order: channel numbers in stream order.
         height, width: of a channel, pixels.
         signed: pixels are int8, else uint8.
+        left, right: how many of the columns, at either side, are zeros around the map.
         whole: of a map in phases the stride, and its own height and width.
     """
 
@@ -37,13 +38,15 @@ class FeatureLayout:
     height: int
     width: int
     signed: bool
+    left: int = 0
+    right: int = 0
     whole: tuple[int, int, int] | None = None
 
     def in_phases(self, stride: int) -> FeatureLayout:
         """The same map taken apart."""
         order = tuple(channel * stride**2 + phase for channel in self.order for phase in range(stride**2))
         rows, columns = -(-self.height // stride), -(-self.width // stride)
-        return FeatureLayout(order, rows, columns, self.signed, (stride, self.height, self.width))
+        return FeatureLayout(order, rows, columns, self.signed, whole=(stride, self.height, self.width))
 
     @property
     def channels(self) -> int:
@@ -59,19 +62,21 @@ class FeatureLayout:
         return self.channels * self.channel_words(lanes)
 
     def positions(self, lanes: int) -> npt.NDArray[np.int64]:
-        """Number of each lane's pixel in (channel, row, column) order, -1 for filling: int64 [words * lanes]."""
-        pixels = self.height * self.width
+        """Number of each lane's pixel in (channel, row, column) order, -1 for zeros: int64 [words * lanes]."""
+        columns = self.width - self.left - self.right
+        pixels = np.arange(self.height * columns, dtype=np.int64).reshape(self.height, columns)
+        channel = np.pad(pixels, ((0, 0), (self.left, self.right)), constant_values=-1).reshape(-1)
         table = np.full((self.channels, self.channel_words(lanes) * lanes), -1, dtype=np.int64)
         order = np.asarray(self.order, dtype=np.int64)[:, None]
         if self.whole is None:
-            table[:, :pixels] = order * pixels + np.arange(pixels)
+            table[:, : channel.size] = np.where(channel < 0, -1, order * pixels.size + channel)
         else:
             stride, height, width = self.whole
-            row, column = np.divmod(np.arange(pixels), self.width)
-            channel, phase = np.divmod(order, stride**2)
+            row, column = np.divmod(np.arange(pixels.size), self.width)
+            number, phase = np.divmod(order, stride**2)
             row, column = row * stride + phase // stride, column * stride + phase % stride
             inside = (row < height) & (column < width)
-            table[:, :pixels] = np.where(inside, (channel * height + row) * width + column, -1)
+            table[:, : pixels.size] = np.where(inside, (number * height + row) * width + column, -1)
         return table.reshape(-1)
 
 
@@ -140,6 +145,7 @@ class ConvolverLayer:
         minimum, maximum: clamp of the convolution's own output.
         out_height, out_width: of the convolution, before pooling.
         output_signed: whether pixels leave as int8.
+        dilation: (rows, columns) from one weight of a kernel to the next.
         dense_weights: weights of the layer, zeros included, where `weights` holds more of them.
     """
 
@@ -162,6 +168,7 @@ class ConvolverLayer:
     output_signed: bool
     pool: Pool
     add: Add | None = None
+    dilation: tuple[int, int] = (1, 1)
     dense_weights: int | None = None
 
     def in_phases(self) -> ConvolverLayer:
@@ -173,8 +180,10 @@ class ConvolverLayer:
         stride = self.stride
         pads = tuple(-(-pad // stride) for pad in (self.pad_top, self.pad_left))
         (rows, row_phases), (columns, column_phases) = (
-            np.divmod(np.arange(size) - pad, stride)
-            for size, pad in zip(self.weights.shape[2:], (self.pad_top, self.pad_left), strict=True)
+            np.divmod(np.arange(size) * apart - pad, stride)
+            for size, apart, pad in zip(
+                self.weights.shape[2:], self.dilation, (self.pad_top, self.pad_left), strict=True
+            )
         )
         rows, columns = rows + pads[0], columns + pads[1]
         outputs, inputs = self.weights.shape[:2]
@@ -190,8 +199,17 @@ class ConvolverLayer:
             stride=1,
             pad_top=pads[0],
             pad_left=pads[1],
+            dilation=(1, 1),
             dense_weights=int(self.weights.size),
         )
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """Rows and columns of pixels that a kernel spans."""
+        rows, columns = (
+            (size - 1) * apart + 1 for size, apart in zip(self.weights.shape[2:], self.dilation, strict=True)
+        )
+        return rows, columns
 
     @property
     def virtual_width(self) -> int:
@@ -266,3 +284,91 @@ class FcLayer:
     def dense_macs(self) -> int:
         """The same with every weight counted."""
         return int(self.weights.size)
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """A local response normalisation, as :mod:`golden.lrn` defines it.
+
+    Attributes:
+        size: channels in the window, odd.
+        index_shift: right shift from the sum of squares to the table's index.
+        table: uint16 [entries].
+    """
+
+    size: int
+    index_shift: int
+    table: npt.NDArray[np.uint16]
+
+
+@dataclass(frozen=True)
+class MapLayer:
+    """A map made of a map without weights: pooling, a change of scale (an average of one pixel), or a normalisation
+    with a maximum behind it (of one pixel where there is none).
+
+    An average is clamp(round_half_even(sum * multiplier / 2**shift), minimum, maximum); so is what is normalised, with
+    a multiplier from the table.
+
+    Attributes:
+        name: of the layer in the description.
+        source, target: golden's names of the tensors that go in and come out.
+        kernel, stride: (rows, columns) of the windows, and from one to the next.
+        top, left: how far the first window begins before the map; padding counts as zero in an average.
+        out_height, out_width: windows down and across.
+        average: windows are added up, else their maximum is taken.
+        output_signed: whether pixels leave as int8.
+        right: columns of zeros behind a map that is only copied, with `left` ones before it; its target is its source.
+        normalisation: of the pixels, before their maximum is taken; None for pooling alone.
+    """
+
+    name: str
+    source: str
+    target: str
+    input: FeatureLayout
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    top: int
+    left: int
+    out_height: int
+    out_width: int
+    average: bool
+    multiplier: int
+    shift: int
+    minimum: int
+    maximum: int
+    output_signed: bool
+    right: int | None = None
+    normalisation: Normalisation | None = None
+
+    @property
+    def output(self) -> FeatureLayout:
+        """Layout of what leaves the engine."""
+        zeros = (0, 0) if self.right is None else (self.left, self.right)
+        return FeatureLayout(self.input.order, self.out_height, self.out_width, self.output_signed, *zeros)
+
+    @property
+    def walk(self) -> tuple[int, int]:
+        """Rows and columns that the engine walks of each channel: the map, and what of its padding windows cover."""
+        rows = max(self.top + self.input.height, (self.out_height - 1) * self.stride[0] + self.kernel[0])
+        columns = max(self.left + self.input.width, (self.out_width - 1) * self.stride[1] + self.kernel[1])
+        return rows, columns
+
+    @property
+    def overlap(self) -> int:
+        """Windows that a pixel belongs to, in the direction with the more of them."""
+        return max(-(-self.kernel[i] // self.stride[i]) for i in (0, 1))
+
+    @property
+    def before(self) -> int:
+        """Channels that come in before the first one leaves."""
+        return self.normalisation.size // 2 if self.normalisation else 0
+
+    @property
+    def macs(self) -> int:
+        """Multiplications with weights: none."""
+        return 0
+
+    @property
+    def dense_macs(self) -> int:
+        """Multiplications with weights: none."""
+        return 0

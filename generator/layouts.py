@@ -23,6 +23,7 @@ __all__ = [
     "ENTRY_UNIT",
     "KERNEL_UNIT",
     "LAYOUTS",
+    "MAP_DESCRIPTOR",
     "PACKET",
     "POINTERS_PER_WORD",
     "POINTER_BITS",
@@ -154,6 +155,50 @@ DESCRIPTOR = Layout(
         "row_sets": 8,
     },
 )
+MAP_DESCRIPTOR = Layout(
+    "map_descriptor",
+    "what the map engine must know of a layer; routing fields lie where the other engines' lie",
+    {
+        # Routing: all in the first word of the weight stream.
+        "engine": 1,
+        "words": 31,
+        "is_map": 1,
+        "feature_words": 32,
+        "output_words": 32,
+        # The walk over each channel.
+        "channels": 16,
+        "pixel_channels": 16,
+        "input_signed": 1,
+        "first_column": 11,
+        "end_column": 11,
+        "last_column": 11,
+        "first_row": 11,
+        "end_row": 11,
+        "last_row": 11,
+        "last_output": 20,
+        # Pooling.
+        "kernel_column": 10,
+        "kernel_row": 10,
+        "stride_column": 10,
+        "stride_row": 10,
+        "end_slot_x": 4,
+        "end_slot_y": 4,
+        "end_phase_x": 10,
+        "end_phase_y": 10,
+        "average": 1,
+        # Normalisation.
+        "normalise": 1,
+        "size": 6,
+        "before": 6,
+        "index_shift": 5,
+        "last_index": 16,
+        # Requantisation of what is not a maximum.
+        "multiplier": 16,
+        "shift": 6,
+        "minimum": 9,
+        "maximum": 9,
+    },
+)
 PACKET = Layout(
     "packet",
     "header word of a packet of weights",
@@ -196,10 +241,11 @@ COMMAND_LAYOUTS = (
 )
 """Words that only travel between processes."""
 
-STREAM_LAYOUTS = (DESCRIPTOR, PACKET, KERNEL_UNIT, ENTRY_UNIT, FC_ENTRY)
+STREAM_LAYOUTS = (DESCRIPTOR, PACKET, KERNEL_UNIT, ENTRY_UNIT, FC_ENTRY, MAP_DESCRIPTOR)
 """Words and units of the weight stream."""
 
-LAYOUTS = (*STREAM_LAYOUTS, *COMMAND_LAYOUTS)
+LAYOUTS = (*STREAM_LAYOUTS[:-1], *COMMAND_LAYOUTS)
+"""What kernels without the map engine need."""
 
 
 def mask_bits(tile: int) -> int:

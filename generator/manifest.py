@@ -39,6 +39,7 @@ class LayoutEntry(_Strict):
     """A map on a feature stream.
 
     Channel after channel in `channel_order`, each row after row, filled up with zeros to whole words of `lanes` pixels.
+    Of the columns the first `left` and the last `right` are zeros around the tensor.
     A feature vector is one channel of one row. A map in phases has s * s channels for each of its own, of an s-th of
     its height and width (rounded up).
     """
@@ -49,6 +50,8 @@ class LayoutEntry(_Strict):
     width: int
     signed: bool = Field(description="pixels are int8, else uint8")
     channel_words: int = Field(description="feature words of a channel")
+    left: int = 0
+    right: int = 0
     phases: int = Field(
         default=1,
         description="s: channel (c * s + row) * s + column holds every s-th pixel from there on of the map's c",
@@ -58,8 +61,8 @@ class LayoutEntry(_Strict):
 class LayerEntry(_Strict):
     """A layer as the accelerator runs it; pooling or an addition may be fused into it."""
 
-    name: str = Field(description="the convolution or linear layer in the description")
-    engine: Literal["convolver", "fc"]
+    name: str = Field(description="the layer in the description; of a fused one the convolution")
+    engine: Literal["convolver", "fc", "map"]
     weight_words: int = Field(description="words on weights_in, descriptor included")
     input_words: int
     output_words: int
@@ -67,7 +70,7 @@ class LayerEntry(_Strict):
     output: LayoutEntry
     macs: int = Field(description="multiplications with non-zero weights for one image, zero activations included")
     dense_macs: int = Field(description="the same with every weight counted")
-    multipliers: int = Field(description="multipliers of the engine")
+    multipliers: int = Field(description="multipliers of the engine that take weights")
 
 
 class DescriptionFiles(_Strict):
@@ -90,6 +93,9 @@ class WeightStream(_Strict):
     and in its last `packet.entry_words` words `fc_entry` units. A pointer word has `pointers_per_word` + 1 pointers
     and, in the bits above them, the number of the entry that they count from. Packet p holds entries of the rows r with
     r mod descriptor.row_sets = p mod descriptor.row_sets.
+
+    A layer of the map engine has a descriptor of layout `map_descriptor` and no packets: behind it lies a
+    normalisation's table, as uint16, or nothing.
     """
 
     word_bits: int

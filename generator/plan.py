@@ -7,17 +7,29 @@ from dataclasses import replace
 
 import numpy as np
 
-from generator.layers import Add, ConvolverLayer, EngineError, FcLayer, FeatureLayout, Pool
-from generator.schedule import Buffers, ConvolverSchedule, FcSchedule, schedule_convolver, schedule_fc
+from generator.layers import (
+    Add,
+    ConvolverLayer,
+    EngineError,
+    FcLayer,
+    FeatureLayout,
+    MapLayer,
+    Normalisation,
+    Pool,
+)
+from generator.schedule import Buffers, Schedule, schedule_convolver, schedule_fc, schedule_map
 from golden import Network
 from golden.description import (
     AddLayer,
     AveragePoolLayer,
+    ClipLayer,
+    ConcatLayer,
     ConvLayer,
     FlattenLayer,
     GlobalAveragePoolLayer,
     Layer,
     LinearLayer,
+    LrnLayer,
     MaxPoolLayer,
 )
 from golden.names import INPUT_NAME
@@ -27,6 +39,10 @@ __all__ = ["plan_network"]
 _PoolLayer = MaxPoolLayer | AveragePoolLayer | GlobalAveragePoolLayer
 _MAX_MULTIPLIER = (1 << 16) - 1
 _MAX_KERNEL = 16
+_MAX_OVERLAP = 15
+_MAX_SUM = (1 << 23) - 1
+_MAX_SIDE = 1023
+_MAX_NORMALISED = 1 << 12
 
 
 def _refuse(layer: str, field: str, why: str) -> EngineError:
@@ -41,11 +57,13 @@ def plan_network(
     fc_rows: int | None = None,
     tile: int | None = None,
     buffers: Buffers | None = None,
-) -> list[ConvolverSchedule | FcSchedule]:
-    """Schedules every layer of `network` on the convolver (`pes` x `tile`) or the FC engine (`fc_pes`).
+) -> list[Schedule]:
+    """Schedules every layer of `network` on convolver (`pes` x `tile`), FC engine (`fc_pes`) or map engine.
 
-    Pooling with windows side by side, or an addition, is fused behind its convolution; flattening is a matter of order.
-    Output channels leave in the schedule's order, and the weights of what reads them are arranged to match.
+    Pooling whose windows overlap neighbours at most, or an addition, is fused behind its convolution; other pooling,
+    changes of scale, and normalisation with a maximum behind it go to the map engine. Flattening and concatenation are
+    a matter of order. Output channels leave in the schedule's order, and the weights of what reads them are arranged to
+    match.
 
     Args:
         lanes: pixels of a feature word.
@@ -54,7 +72,7 @@ def plan_network(
         fc_rows: sums that a PE of the FC engine has room for, where the accelerator is given.
 
     Raises:
-        EngineError: a layer that neither engine can run; names layer and field.
+        EngineError: a layer that no engine can run; names layer and field.
     """
     return _Planner(network, (pes, lanes, tile or lanes), buffers, fc_pes, fc_rows).run()
 
@@ -83,23 +101,33 @@ class _Planner:
         self.fused: set[str] = set()
         self.input_in_phases = self._input_in_phases()
 
-    def run(self) -> list[ConvolverSchedule | FcSchedule]:
+    def run(self) -> list[Schedule]:
         pes, lanes, tile = self.convolver
-        schedules: list[ConvolverSchedule | FcSchedule] = []
+        schedules: list[Schedule] = []
         for layer in self.network.layers:
             if layer.name in self.fused:
                 continue
-            schedule: ConvolverSchedule | FcSchedule
+            schedule: Schedule
             if isinstance(layer, FlattenLayer):
                 self.layouts[layer.name] = self._layout(layer, layer.source)
                 continue
+            if isinstance(layer, ConcatLayer):
+                self.layouts[layer.name] = _joined(layer, [self._layout(layer, name) for name in layer.sources])
+                continue
             if isinstance(layer, ConvLayer):
-                schedule = schedule_convolver(self._convolver_layer(layer), pes, lanes, tile, self.buffers)
+                engine_layer = self._convolver_layer(layer)
+                if engine_layer.virtual_width > engine_layer.input.width:
+                    padded = _padded(layer, engine_layer.input)
+                    schedules.append(schedule_map(padded, lanes))
+                    engine_layer = replace(engine_layer, input=padded.output, pad_left=0)
+                schedule = schedule_convolver(engine_layer, pes, lanes, tile, self.buffers)
             elif isinstance(layer, LinearLayer):
                 layout = self._layout(layer, layer.source)
                 schedule = schedule_fc(_fc_layer(self.network, layer, layout), self.fc_pes, lanes, self.fc_rows)
-            else:
+            elif isinstance(layer, AddLayer):
                 raise _refuse(layer.name, "type", f"no engine runs '{layer.type}' by itself, only right behind a conv")
+            else:
+                schedule = schedule_map(self._map_layer(layer), lanes)
             schedules.append(schedule)
             self.layouts[schedule.layer.target] = schedule.output
         return schedules
@@ -127,13 +155,27 @@ class _Planner:
             return result
         following = self.network.layer(readers[0])
         if isinstance(following, _PoolLayer):
-            result = _with_pool(self.network, result, following)
+            windows = _fused_windows(self.network, result, following)
+            if windows is None:
+                return result
+            result = _with_pool(self.network, result, following, windows)
         elif isinstance(following, AddLayer) and self._addend(layer, following) in self.layouts:
             result = _with_add(result, following, self._addend(layer, following), self.layouts)
         else:
             return result
         self.fused.add(following.name)
         return result
+
+    def _map_layer(self, layer: _PoolLayer | ClipLayer | LrnLayer) -> MapLayer:
+        layout = self._layout(layer, layer.source)
+        if not isinstance(layer, LrnLayer):
+            return _map_layer(self.network, layer, layout)
+        readers = self.readers.get(layer.name, [])
+        following = self.network.layer(readers[0]) if len(readers) == 1 else None
+        if not isinstance(following, MaxPoolLayer) or layer.name in self.network.outputs:
+            return _normalising(self.network, layer, _map_layer(self.network, layer, layout))
+        self.fused.add(following.name)
+        return _normalising(self.network, layer, _map_layer(self.network, following, layout))
 
     @staticmethod
     def _addend(layer: ConvLayer, add: AddLayer) -> str:
@@ -170,22 +212,21 @@ def _plain_convolver_layer(network: Network, layer: ConvLayer, layout: FeatureLa
         out_width=out_width,
         output_signed=layer.output.dtype == "int8",
         pool=Pool(),
+        dilation=layer.dilation,
     )
-    kernel = max(weights.shape[2:])
+    reach = max((size - 1) * apart + 1 for size, apart in zip(weights.shape[2:], layer.dilation, strict=True))
     multiplier = int(result.multiplier.max())
     _check(
         layer.name,
         [
-            (layer.dilation == (1, 1), "dilation", lambda: f"must be 1, not {layer.dilation}"),
             (layer.stride[0] == layer.stride[1], "stride", lambda: f"rows and columns must agree, not {layer.stride}"),
             (layer.stride[0] <= 7, "stride", lambda: f"must be 7 at most, not {layer.stride[0]}"),
-            (kernel <= _MAX_KERNEL, "weights.shape", lambda: f"kernels reach {_MAX_KERNEL} x {_MAX_KERNEL} at most"),
-            (max(top, left) <= 15, "padding", lambda: f"must be 15 at most, not {layer.padding}"),
             (
-                result.virtual_width <= layout.width,
-                "padding",
-                lambda: f"the output must not be wider than the input ({result.virtual_width} > {layout.width})",
+                reach <= _MAX_KERNEL,
+                "weights.shape" if layer.dilation == (1, 1) else "dilation",
+                lambda: f"kernels reach {_MAX_KERNEL} x {_MAX_KERNEL} at most, not {reach} pixels",
             ),
+            (max(top, left) <= 15, "padding", lambda: f"must be 15 at most, not {layer.padding}"),
             (
                 multiplier <= _MAX_MULTIPLIER,
                 "requantise.multiplier",
@@ -197,64 +238,196 @@ def _plain_convolver_layer(network: Network, layer: ConvLayer, layout: FeatureLa
     return result
 
 
-def _with_pool(network: Network, layer: ConvolverLayer, pool: _PoolLayer) -> ConvolverLayer:
-    fused = _windows(network, layer, pool)
-    signed = layer.output_signed
-    if not isinstance(pool, MaxPoolLayer):
-        requantise = network.requantise(pool.name)
-        multiplier, shift = int(requantise.multiplier.flat[0]), int(requantise.shift.flat[0])
-        _check(
-            pool.name,
-            [
-                (
-                    multiplier <= _MAX_MULTIPLIER,
-                    "requantise.multiplier",
-                    lambda: f"must be {_MAX_MULTIPLIER} at most, not {multiplier}",
-                ),
-                (requantise.minimum <= 0 <= requantise.maximum, "requantise", lambda: "minimum..maximum must hold 0"),
-            ],
-        )
-        fused = replace(
-            fused,
-            average=True,
-            multiplier=multiplier,
-            shift=shift,
-            minimum=int(requantise.minimum),
-            maximum=int(requantise.maximum),
-        )
-        signed = pool.output.dtype == "int8"
-    return replace(layer, target=pool.name, pool=fused, output_signed=signed)
+def _padded(layer: ConvLayer, layout: FeatureLayout) -> MapLayer:
+    """A copy of a convolution's input with the padding of its columns around it: the convolver's grid has the input's
+    pitch, so that its output cannot be wider than its input."""
+    _, left, _, right = layer.padding
+    least = -128 if layout.signed else 0
+    result = MapLayer(
+        name=layer.name,
+        source=layer.source,
+        target=layer.source,
+        input=layout,
+        kernel=(1, 1),
+        stride=(1, 1),
+        top=0,
+        left=left,
+        right=right,
+        out_height=layout.height,
+        out_width=layout.width + left + right,
+        average=True,
+        multiplier=1,
+        shift=0,
+        minimum=least,
+        maximum=least + 255,
+        output_signed=layout.signed,
+    )
+    _check_map_layer(result)
+    return result
 
 
-def _windows(network: Network, layer: ConvolverLayer, pool: _PoolLayer) -> Pool:
-    """A pooling layer's windows, without what an average does with their sums."""
-    if isinstance(pool, GlobalAveragePoolLayer):
-        kernel = stride = (layer.out_height, layer.out_width)
-        top, left = 0, 0
-    else:
-        kernel, stride, (top, left, _, _) = pool.kernel, pool.stride, pool.padding
-    fused = Pool(kernel[0], stride[0], top, left)
-    shape = (layer.weights.shape[0], fused.windows(layer.out_height, top), fused.windows(layer.out_width, left))
+def _with_pool(network: Network, layer: ConvolverLayer, pool: _PoolLayer, windows: Pool) -> ConvolverLayer:
+    if isinstance(pool, MaxPoolLayer):
+        return replace(layer, target=pool.name, pool=windows)
+    multiplier, shift = _one_scale(network, pool.name)
+    requantise = network.requantise(pool.name)
+    holds_0 = requantise.minimum <= 0 <= requantise.maximum
+    _check(pool.name, [(holds_0, "requantise", lambda: "minimum..maximum must hold 0")])
+    windows = replace(
+        windows,
+        average=True,
+        multiplier=multiplier,
+        shift=shift,
+        minimum=int(requantise.minimum),
+        maximum=int(requantise.maximum),
+    )
+    return replace(layer, target=pool.name, pool=windows, output_signed=pool.output.dtype == "int8")
+
+
+def _one_scale(network: Network, name: str) -> tuple[int, int]:
+    """Multiplier and shift of a layer that has one for all channels.
+
+    Raises:
+        EngineError: it has several, or the multiplier is too large.
+    """
+    requantise = network.requantise(name)
+    multiplier, shift = np.unique(requantise.multiplier), np.unique(requantise.shift)
     _check(
-        pool.name,
+        name,
         [
-            (kernel[0] == kernel[1], "kernel", lambda: f"windows must be square, not {kernel}"),
-            (stride[0] == stride[1], "stride", lambda: f"rows and columns must agree, not {stride}"),
-            (max(*kernel, *stride) <= 31, "kernel", lambda: f"must be 31 at most, not {kernel} every {stride}"),
+            (multiplier.size == 1, "requantise.multiplier", lambda: "must be the same for all outputs"),
+            (shift.size == 1, "requantise.shift", lambda: "must be the same for all outputs"),
             (
-                kernel[0] <= 2 * stride[0],
-                "stride",
-                lambda: f"a window may overlap its neighbours only, not {kernel} every {stride}",
-            ),
-            (max(top, left) < stride[0], "padding", lambda: f"must be less than the stride, not {(top, left)}"),
-            (
-                shape == network.shapes[pool.name],
-                "padding",
-                lambda: "windows must not reach beyond the right and the lower edge",
+                int(multiplier[0]) <= _MAX_MULTIPLIER,
+                "requantise.multiplier",
+                lambda: f"must be {_MAX_MULTIPLIER} at most, not {multiplier[0]}",
             ),
         ],
     )
-    return fused
+    return int(multiplier[0]), int(shift[0])
+
+
+def _geometry(pool: _PoolLayer, height: int, width: int) -> tuple[tuple[int, int], tuple[int, int], int, int]:
+    """Kernel and stride (rows, columns) of a pooling layer's windows, and how far the first begins before the map."""
+    if isinstance(pool, GlobalAveragePoolLayer):
+        return (height, width), (height, width), 0, 0
+    return pool.kernel, pool.stride, pool.padding[0], pool.padding[1]
+
+
+def _fused_windows(network: Network, layer: ConvolverLayer, pool: _PoolLayer) -> Pool | None:
+    """A pooling layer's windows, without what an average does with their sums; None where the convolver has none such.
+
+    It has square windows that overlap their neighbours only, begin less than a stride before the map and end in it.
+    """
+    kernel, stride, top, left = _geometry(pool, layer.out_height, layer.out_width)
+    windows = Pool(kernel[0], stride[0], top, left)
+    shape = (layer.weights.shape[0], windows.windows(layer.out_height, top), windows.windows(layer.out_width, left))
+    square = kernel[0] == kernel[1] and stride[0] == stride[1] and max(*kernel, *stride) <= 31
+    near = kernel[0] <= 2 * stride[0] and max(top, left) < stride[0]
+    return windows if square and near and shape == network.shapes[pool.name] else None
+
+
+def _joined(concat: ConcatLayer, sources: list[FeatureLayout]) -> FeatureLayout:
+    """Layout of a concatenation: the sources' maps one after another, so that nothing is moved."""
+    first = sources[0]
+    order: list[int] = []
+    for layout in sources:
+        if (layout.height, layout.width) != (first.height, first.width):
+            raise _refuse(
+                concat.name,
+                "sources",
+                f"lie in memory as channels of {first.height} x {first.width} and {layout.height} x {layout.width}, "
+                "which do not follow each other in one map",
+            )
+        order += [len(order) + channel for channel in layout.order]
+    return replace(first, order=tuple(order))
+
+
+def _map_layer(network: Network, layer: _PoolLayer | ClipLayer | LrnLayer, layout: FeatureLayout) -> MapLayer:
+    """A layer on the map engine."""
+    kernel, stride, top, left = (1, 1), (1, 1), 0, 0
+    height, width = layout.height, layout.width
+    if not isinstance(layer, ClipLayer | LrnLayer):
+        kernel, stride, top, left = _geometry(layer, height, width)
+        _, height, width = network.shapes[layer.name]
+    result = MapLayer(
+        name=layer.name,
+        source=layer.source,
+        target=layer.name,
+        input=layout,
+        kernel=kernel,
+        stride=stride,
+        top=top,
+        left=left,
+        out_height=height,
+        out_width=width,
+        average=not isinstance(layer, MaxPoolLayer | LrnLayer),
+        multiplier=1,
+        shift=0,
+        minimum=0,
+        maximum=0,
+        output_signed=layout.signed,
+    )
+    _check_map_layer(result)
+    if isinstance(layer, MaxPoolLayer | LrnLayer):
+        return result
+    multiplier, shift = _one_scale(network, layer.name)
+    how = network.requantise(layer.name)
+    signed, bounds = layer.output.dtype == "int8", (int(how.minimum), int(how.maximum))
+    result = replace(result, minimum=bounds[0], maximum=bounds[1], output_signed=signed)
+    return replace(result, multiplier=multiplier, shift=shift)
+
+
+def _check_map_layer(layer: MapLayer) -> None:
+    side = max(layer.input.height, layer.input.width, layer.out_height, layer.out_width)
+    largest, area = max(*layer.kernel, *layer.stride), layer.kernel[0] * layer.kernel[1]
+    _check(
+        layer.name,
+        [
+            (side <= _MAX_SIDE, "source", lambda: f"maps have {_MAX_SIDE} rows and columns at most, not {side}"),
+            (largest <= _MAX_SIDE, "kernel", lambda: f"must be {_MAX_SIDE} at most, not {largest}"),
+            (
+                layer.overlap <= _MAX_OVERLAP,
+                "stride",
+                lambda: (
+                    f"a pixel may belong to {_MAX_OVERLAP} windows of a row at most, not {layer.overlap}: "
+                    f"{layer.kernel} every {layer.stride}"
+                ),
+            ),
+            (
+                not layer.average or area * 255 <= _MAX_SUM,
+                "kernel",
+                lambda: f"a sum has {_MAX_SUM // 255} pixels at most, not {area}",
+            ),
+        ],
+    )
+
+
+def _normalising(network: Network, layer: LrnLayer, windows: MapLayer) -> MapLayer:
+    """A normalisation in front of a maximum over `windows`; the map comes in its natural order."""
+    positions = windows.walk[0] * windows.walk[1]
+    fits = positions <= _MAX_NORMALISED
+    _check(
+        layer.name,
+        [
+            (
+                fits,
+                "source",
+                lambda: f"channels have {_MAX_NORMALISED} pixels at most, padding included, not {positions}",
+            )
+        ],
+    )
+    return replace(
+        windows,
+        name=layer.name,
+        source=layer.source,
+        input=replace(windows.input, order=tuple(range(windows.input.channels))),
+        shift=layer.shift,
+        minimum=layer.minimum,
+        maximum=layer.maximum,
+        output_signed=layer.output.dtype == "int8",
+        normalisation=Normalisation(layer.size, layer.index_shift, network.tensors[f"{layer.name}.table"]),
+    )
 
 
 def _with_add(
@@ -282,21 +455,10 @@ def _with_add(
 
 
 def _fc_layer(network: Network, layer: LinearLayer, layout: FeatureLayout) -> FcLayer:
+    multiplier, shift = _one_scale(network, layer.name)
     requantise = network.requantise(layer.name)
-    multiplier, shift = np.unique(requantise.multiplier), np.unique(requantise.shift)
-    _check(
-        layer.name,
-        [
-            (multiplier.size == 1, "requantise.multiplier", lambda: "must be the same for all outputs"),
-            (shift.size == 1, "requantise.shift", lambda: "must be the same for all outputs"),
-            (
-                int(multiplier[0]) <= _MAX_MULTIPLIER,
-                "requantise.multiplier",
-                lambda: f"must be {_MAX_MULTIPLIER} at most, not {multiplier[0]}",
-            ),
-            (requantise.minimum <= 0 <= requantise.maximum, "requantise", lambda: "minimum..maximum must hold 0"),
-        ],
-    )
+    holds_0 = requantise.minimum <= 0 <= requantise.maximum
+    _check(layer.name, [(holds_0, "requantise", lambda: "minimum..maximum must hold 0")])
     return FcLayer(
         name=layer.name,
         source=layer.source,
@@ -304,8 +466,8 @@ def _fc_layer(network: Network, layer: LinearLayer, layout: FeatureLayout) -> Fc
         input=layout,
         weights=network.weights(layer.name),
         bias=network.bias(layer.name),
-        multiplier=int(multiplier[0]),
-        shift=int(shift[0]),
+        multiplier=multiplier,
+        shift=shift,
         minimum=int(requantise.minimum),
         maximum=int(requantise.maximum),
         output_signed=layer.output.dtype == "int8",

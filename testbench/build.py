@@ -32,9 +32,10 @@ class _Part(BaseModel):
 class StreamLayout(_Part):
     """A map on a feature stream: which of golden's tensors it is, and the order of its pixels.
 
-    Channel after channel in `channel_order`, each row after row, filled up with zeros to `channel_words` words. With
-    `phases` of s > 1 channel (c * s + row) * s + column holds every s-th pixel of every s-th row of the map's channel
-    c, from that row and column on; height and width are those of such a channel.
+    Channel after channel in `channel_order`, each row after row, filled up with zeros to `channel_words` words. Of the
+    columns the first `left` and the last `right` are zeros around the tensor. With `phases` of s > 1 channel (c * s +
+    row) * s + column holds every s-th pixel of every s-th row of the map's channel c, from that row and column on;
+    height and width are those of such a channel.
     """
 
     tensor: str
@@ -43,6 +44,8 @@ class StreamLayout(_Part):
     width: int
     signed: bool
     channel_words: int
+    left: int = 0
+    right: int = 0
     phases: int = 1
 
     @property
@@ -63,7 +66,8 @@ class StreamLayout(_Part):
         low, high = (-128, 127) if self.signed else (0, 255)
         if values.min(initial=0) < low or values.max(initial=0) > high:
             raise ValueError(f"values {values.min()} to {values.max()} do not fit the stream's {low} to {high}.")
-        maps = self._taken_apart(values).reshape(order.size, self.height * self.width)
+        rows = self._taken_apart(values).reshape(order.size, self.height, self.width - self.left - self.right)
+        maps = np.pad(rows, ((0, 0), (0, 0), (self.left, self.right))).reshape(order.size, -1)
         words = np.zeros((order.size, self.channel_words * lanes), dtype=np.uint8)
         words[:, : maps.shape[1]] = maps[order].astype(np.uint8)
         return words.reshape(-1, lanes)
@@ -72,7 +76,7 @@ class StreamLayout(_Part):
         """Whether a tensor of this shape comes in this layout."""
         channels = len(self.channel_order)
         if self.phases == 1:
-            return channels * self.height * self.width == int(np.prod(shape))
+            return channels * self.height * (self.width - self.left - self.right) == int(np.prod(shape))
         sizes = tuple(-(-size // self.phases) for size in shape[1:])
         return (channels, self.height, self.width) == (shape[0] * self.phases**2, *sizes)
 
@@ -91,10 +95,10 @@ class StreamLayout(_Part):
         return byte - 256 if self.signed and byte > 127 else byte
 
     def place(self, word: int, lane: int, lanes: int) -> tuple[int, int, int]:
-        """(channel, row, column) of a lane of a word; rows beyond the map are filling."""
+        """(channel, row, column) of a lane of a word; rows beyond the map are filling, columns beyond it zeros."""
         channel, rest = divmod(word, self.channel_words)
         row, column = divmod(rest * lanes + lane, self.width)
-        return self.channel_order[channel], row, column
+        return self.channel_order[channel], row, column - self.left
 
 
 class BuildLayer(_Part):

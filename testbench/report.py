@@ -59,7 +59,7 @@ def report_of(build: Build) -> BuildReport:
             macs=macs,
             dense_macs=layer.dense_macs,
             multipliers=layer.multipliers,
-            utilisation=macs / (layer.multipliers * cycles),
+            utilisation=_share(macs, layer.multipliers * cycles),
         )
         for layer, cycles, macs in zip(
             build.layers, manifest.predictions.layer_cycles[0], manifest.predictions.macs[0], strict=True
@@ -84,4 +84,9 @@ def _engine(name: str, layers: Sequence[LayerReport]) -> EngineReport:
 
 
 def _utilisation(layers: Sequence[LayerReport]) -> float:
-    return sum(layer.macs for layer in layers) / sum(layer.multipliers * layer.cycles for layer in layers)
+    return _share(sum(layer.macs for layer in layers), sum(layer.multipliers * layer.cycles for layer in layers))
+
+
+def _share(macs: int, most: int) -> float:
+    """The map engine multiplies with no weights: of nothing, nothing is useful."""
+    return macs / most if most else 0.0

@@ -140,7 +140,12 @@ class WeightStreamReader:
         return Place(words[word], 32 * lane, 32)
 
     def dense(
-        self, part: LayerStream, shape: tuple[int, ...], groups: int, padding: Sequence[int] = (0, 0)
+        self,
+        part: LayerStream,
+        shape: tuple[int, ...],
+        groups: int,
+        padding: Sequence[int] = (0, 0),
+        dilation: tuple[int, int] = (1, 1),
     ) -> NDArray[np.int64]:
         """The weights that a layer's stream holds, in the description's shape.
 
@@ -148,9 +153,10 @@ class WeightStreamReader:
             shape: (output, input per group, kh, kw) or (output, input).
             groups: of a convolution.
             padding: of a convolution, above and left: where the phases of its input begin.
+            dilation: of a convolution, rows and columns.
 
         Raises:
-            IndexError: a stored weight lies outside the shape.
+            IndexError: a stored weight lies outside the shape, or between a dilated kernel's weights.
         """
         weights = np.zeros(shape, dtype=np.int64)
         layout = part.layer.inputs[0]
@@ -160,7 +166,8 @@ class WeightStreamReader:
             if part.layer.engine == "convolver":
                 channel, row, column = _in_map(entry, layout, padding)
                 channel -= entry.output // (shape[0] // groups) * shape[1]
-                if min(channel, row, column) < 0:
+                (row, between), (column, beside) = divmod(row, dilation[0]), divmod(column, dilation[1])
+                if min(channel, row, column) < 0 or between or beside:
                     raise IndexError(f"output channel {entry.output} reads what is outside its kernels")
                 weights[entry.output, channel, row, column] += entry.value
             else:
@@ -170,16 +177,28 @@ class WeightStreamReader:
                 weights[entry.output, layout.channel_order[channel] * pixels + pixel] += entry.value
         return weights
 
+    def table(self, part: LayerStream) -> NDArray[np.int64]:
+        """The table of a normalisation on the map engine, filled up with zeros to whole words; empty without one."""
+        first = part.first + self._format.descriptor_words
+        places = [
+            Place(first + word, low, 16)
+            for word in range(part.descriptor["words"])
+            for low in range(0, self.word_bits, 16)
+        ]
+        return np.array([self.read(place) for place in places], dtype=np.int64)
+
     def _fields(self, layout: str, word: int) -> dict[str, int]:
         return {name: self.read(self.place(layout, name, word)) for name in self._format.layouts[layout]}
 
     def _layers(self) -> Iterator[LayerStream]:
         first = 0
         for layer in self._build.layers:
-            descriptor = self._fields("descriptor", first)
-            packets = tuple(
-                self._packets(layer, descriptor, first + self._format.descriptor_words + descriptor["mask_words"])
-            )
+            on_map = layer.engine == "map"
+            descriptor = self._fields("map_descriptor" if on_map else "descriptor", first)
+            packets: tuple[Packet, ...] = ()
+            if not on_map:
+                begin = first + self._format.descriptor_words + descriptor["mask_words"]
+                packets = tuple(self._packets(layer, descriptor, begin))
             yield LayerStream(layer, first, descriptor, packets)
             first += layer.weight_words
 

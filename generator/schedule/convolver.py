@@ -198,29 +198,34 @@ class _Units:
         self.is_entry.append(is_entry)
 
 
-def _channel_units(kernels: npt.NDArray[np.int8], inputs: Int, loading: _Loading, begun: int) -> _Units:
-    """Units of one output channel.
+def _channel_units(
+    kernels: npt.NDArray[np.int8], inputs: Int, loading: _Loading, begun: int, dilation: tuple[int, int]
+) -> _Units:
+    """Units of one output channel; an entry's row and column are pixels, dilation included.
 
     Args:
         kernels: int8 [input channels of its group, rows, columns].
         inputs: int64 [input channels], position of each on the feature stream.
         loading: of the map.
         begun: steps of the PE before the channel.
+        dilation: (rows, columns) from one weight of a kernel to the next.
     """
     result = _Units()
     channels = [int(c) for c in np.argsort(inputs, kind="stable") if kernels[c].any()]
     # A channel without weights still owes its biases: one entry of weight zero carries them.
     entries = {c: np.nonzero(kernels[c]) for c in channels} or {0: (np.zeros(1, np.int64), np.zeros(1, np.int64))}
     position = 0
-    for channel, (rows, columns) in entries.items():
+    for channel, found in entries.items():
+        rows, columns = found[0] * dilation[0], found[1] * dilation[1]
         place = int(inputs[channel]) if channels else 0
         if begun < loading.map_words + CHASE:
             is_last = not channels or channel == channels[-1]
             result.wait(loading.waits(begun + sum(result.sends), place, (rows, columns), is_last))
         result.kernel(place - position, rows.size)
         position = place
-        for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
-            result.entry(int(kernels[channel, row, column]), row, column)
+        values = kernels[channel][found].tolist()
+        for value, row, column in zip(values, rows.tolist(), columns.tolist(), strict=True):
+            result.entry(value, row, column)
     return result
 
 
@@ -228,11 +233,11 @@ def tile_masks(layer: ConvolverLayer, tile: int) -> Masks:
     """Where the weights of a kernel's columns, and of its rows, meet pixels of the map.
 
     Returns:
-        For columns and for rows: bool [tiles, kernel columns (or rows), tile], True where the position's pixel lies
-        between the map's left and right (or upper and lower) edge.
+        For columns and for rows: bool [tiles, columns (or rows) that a kernel spans, tile], True where the position's
+        pixel lies between the map's left and right (or upper and lower) edge.
     """
     y, x = np.divmod(np.arange(layer.tiles(tile) * tile).reshape(-1, 1, tile), layer.input.width)
-    rows, columns = layer.weights.shape[2:]
+    rows, columns = layer.reach
     column = x + np.arange(columns)[:, None] - layer.pad_left
     row = y + np.arange(rows)[:, None] - layer.pad_top
     return (column >= 0) & (column < layer.input.width), (row >= 0) & (row < layer.input.height)
@@ -308,7 +313,7 @@ def _convolver_packet(layer: ConvolverLayer, channel: int, pe: int, loading: _Lo
     position[np.asarray(layer.input.order)] = np.arange(layer.input.channels)
     group = channel // (layer.weights.shape[0] // layer.groups)
     inputs = position[group * layer.weights.shape[1] :][: layer.weights.shape[1]]
-    units = _channel_units(layer.weights[channel], inputs, loading, begun)
+    units = _channel_units(layer.weights[channel], inputs, loading, begun, layer.dilation)
     header = {
         "units": len(units.units),
         "entries": sum(units.is_entry),
@@ -349,8 +354,8 @@ def _convolver_descriptor(
         tiles=layer.tiles(tile),
         pad_top=layer.pad_top,
         pad_left=layer.pad_left,
-        mask_columns=layer.weights.shape[3],
-        mask_rows=layer.weights.shape[2],
+        mask_columns=layer.reach[1],
+        mask_rows=layer.reach[0],
         column_mask_words=mask_words[0],
         mask_words=sum(mask_words),
         stride=layer.stride,

@@ -19,9 +19,10 @@ import numpy.typing as npt
 from generator import layouts
 from generator.architecture import Architecture, process_network
 from generator.dataflow import SimulationResult, simulate
-from generator.schedule import ConvolverSchedule, FcSchedule, Schedule
+from generator.schedule import ConvolverSchedule, FcSchedule, MapSchedule, Schedule
 from generator.timing.convolver import convolver, idle_convolver
 from generator.timing.fc import fc_engine, idle_fc_engine
+from generator.timing.maps import idle_map_engine, map_engine, split
 from generator.timing.traces import Traces, route
 
 __all__ = ["Prediction", "predict"]
@@ -80,16 +81,7 @@ def predict(
         receiver.step(["features_out"], ["layer_done"])
         traces.mark("receiver")
         sent += layouts.DESCRIPTOR_WORDS + len(schedule.rounds.words)
-        if traces.both:
-            route(traces, schedule, "convolver" if isinstance(schedule, ConvolverSchedule) else "fc")
-        if isinstance(schedule, ConvolverSchedule):
-            convolver(traces, schedule)
-            if traces.both:
-                idle_fc_engine(traces)
-        else:
-            fc_engine(traces, schedule, activations[schedule.layer.name])
-            if traces.both:
-                idle_convolver(traces)
+        _engines(traces, schedule, activations)
     traces.of("weights_source").step(writes=["weights_in"], times=sent)
     depths = process_network(architecture).depths()
     result = simulate(list(traces.traces.values()), depths | {"layer_done": 1}, traces.marks, stages)
@@ -98,6 +90,29 @@ def predict(
     return Prediction(
         tuple(int(c) for c in np.diff(np.r_[0, finished])), high_water, _accumulated(schedules, result, finished)
     )
+
+
+def _engines(traces: Traces, schedule: Schedule, activations: Mapping[str, npt.NDArray[np.int64]]) -> None:
+    """One layer in all processes: in its engine's, in the idle engines', and in those around them."""
+    a = traces.architecture
+    on_map = isinstance(schedule, MapSchedule)
+    engine = "map" if on_map else "convolver" if isinstance(schedule, ConvolverSchedule) else "fc"
+    if traces.split:
+        split(traces, schedule, engine if on_map else a.others)
+    if traces.both:
+        route(traces, None) if on_map else route(traces, schedule, engine)
+    if isinstance(schedule, ConvolverSchedule):
+        convolver(traces, schedule)
+    elif a.pes:
+        idle_convolver(traces)
+    if isinstance(schedule, FcSchedule):
+        fc_engine(traces, schedule, activations[schedule.layer.name])
+    elif a.fc_pes:
+        idle_fc_engine(traces)
+    if isinstance(schedule, MapSchedule):
+        map_engine(traces, schedule)
+    elif a.map_columns:
+        idle_map_engine(traces)
 
 
 def _accumulated(

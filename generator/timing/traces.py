@@ -18,6 +18,7 @@ class Traces:
     def __init__(self, architecture: Architecture) -> None:
         self.architecture = architecture
         self.both = bool(architecture.pes and architecture.fc_pes)
+        self.split = bool(architecture.map_columns and (architecture.pes or architecture.fc_pes))
         self.traces: dict[str, Trace] = {}
         self.marks: dict[str, list[int]] = {}
 
@@ -30,28 +31,28 @@ class Traces:
         return self.traces.setdefault(process, Trace(process))
 
     def wiring(self, engine: str) -> tuple[str, str, str]:
-        """Names of an engine's weight, feature and output streams."""
-        if self.both:
+        """Names of the weight, feature and output streams of an engine, or of the two with weights ("main")."""
+        if self.split or (self.both and engine != "main"):
             return f"{engine}_weights", f"{engine}_features", f"{engine}_outputs"
         return "weights_in", "features_in", "features_out"
 
 
-def route(traces: Traces, schedule: Schedule, engine: str) -> None:
-    """The processes in front of and behind two engines."""
+def route(traces: Traces, schedule: Schedule | None, engine: str = "convolver") -> None:
+    """The processes in front of and behind the two engines with weights; without a schedule the map engine's layer."""
     weights, features, outputs = traces.wiring(engine)
-    words = len(schedule.rounds.words)
+    weights_in, features_in, features_out = traces.wiring("main")
     lanes = traces.architecture.lanes
     route = traces.of("route_weights")
     both = ["convolver_weights", "fc_weights"]
-    route.step(["weights_in"], [*both, "input_routes", "output_routes"])
-    route.step(["weights_in"], both, layouts.DESCRIPTOR_WORDS - 1)
-    route.step(["weights_in"], [weights], words)
+    route.step([weights_in], [*both, "input_routes", "output_routes"])
+    route.step([weights_in], both, layouts.DESCRIPTOR_WORDS - 1)
+    route.step([weights_in], [weights], len(schedule.rounds.words) if schedule else 0)
     route = traces.of("route_features")
     route.step(["input_routes"])
-    route.step(["features_in"], [features], schedule.feature_words(lanes))
+    route.step([features_in], [features], schedule.feature_words(lanes) if schedule else 0)
     route = traces.of("merge_outputs")
     route.step(["output_routes"])
-    route.step([outputs], ["features_out"], schedule.output.words(lanes))
+    route.step([outputs], [features_out], schedule.output.words(lanes) if schedule else 0)
 
 
 def scatter(

@@ -33,7 +33,7 @@ class DescriptionRung:
             if not layout.fits(shape):
                 stated = (len(layout.channel_order), layout.height, layout.width)
                 return Outcome(False, f"tensor {layout.tensor} has shape {shape}, the build's has {stated}")
-        kept = network.nonzero_count / network.weight_count
+        kept = network.nonzero_count / max(network.weight_count, 1)
         detail = f"{len(network.layers)} layers, {network.weight_count:,} weights, {100 * kept:.1f} % not zero"
         return Outcome(True, detail, {"layers": len(network.layers), "weights": network.weight_count})
 
@@ -50,8 +50,19 @@ class WeightStreamRung:
         for part in reader.layers:
             name = part.layer.name
             layer = context.network.layer(name)
+            if part.layer.engine == "map":
+                wrong_table = _wrong_table(context, name, reader.table(part))
+                if wrong_table is not None:
+                    return wrong_table
+                continue
             weights = context.network.weights(name)
-            got = reader.dense(part, weights.shape, getattr(layer, "groups", 1), getattr(layer, "padding", (0, 0))[:2])
+            got = reader.dense(
+                part,
+                weights.shape,
+                getattr(layer, "groups", 1),
+                getattr(layer, "padding", (0, 0))[:2],
+                getattr(layer, "dilation", (1, 1)),
+            )
             wrong = np.argwhere(got != weights)
             if wrong.size:
                 place = tuple(int(number) for number in wrong[0])
@@ -62,6 +73,19 @@ class WeightStreamRung:
                     return Outcome(False, f"layer {name}, output {output}: bias {bias} is stored as {stored:#x}")
             entries += int(np.count_nonzero(weights))
         return Outcome(True, f"{entries:,} weights of {len(reader.layers)} layers", {"weights": entries})
+
+
+def _wrong_table(context: Context, name: str, stored: NDArray[np.int64]) -> Outcome | None:
+    """What is wrong with the table of a normalisation, or of a layer that has none."""
+    table = context.network.tensors.get(f"{name}.table", np.zeros(0, dtype=np.uint16)).astype(np.int64)
+    expected = np.pad(table, (0, max(0, stored.size - table.size)))
+    wrong = np.flatnonzero(expected[: stored.size] != stored)
+    if expected.size != stored.size:
+        return Outcome(False, f"layer {name}: the table has {table.size} entries, the stream {stored.size}")
+    if wrong.size:
+        at = int(wrong[0])
+        return Outcome(False, f"layer {name}, entry {at} of the table: expected {expected[at]}, got {stored[at]}")
+    return None
 
 
 class OnnxRung:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from golden import DescriptionBuilder, Network, Scale
 
-__all__ = ["convolution_networks", "fc_networks"]
+__all__ = ["convolution_networks", "fc_networks", "map_networks"]
 
 _DENSITIES = st.sampled_from([0.0, 0.05, 0.3, 0.7, 1.0])
 
@@ -135,3 +135,79 @@ def fc_networks(draw: st.DrawFn) -> Network:
         )  # fmt: skip
         inputs = outputs
     return builder.build()
+
+
+_Source = tuple[str, tuple[int, ...], str]
+"""A tensor's name, shape and type."""
+
+
+@st.composite
+def map_networks(draw: st.DrawFn) -> Network:
+    """Up to three layers without weights; among them, or behind them, a dilated convolution joined with its source."""
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    dtype = draw(st.sampled_from(["uint8", "int8"]))
+    shape = draw(st.integers(1, 5)), draw(st.integers(1, 7)), draw(st.integers(1, 7))
+    builder = DescriptionBuilder("random", shape, dtype, Scale(multiplier=1, shift=8))
+    source: _Source = ("input", shape, dtype)
+    count, place = draw(st.integers(1, 3)), draw(st.integers(0, 4))
+    for number in range(count):
+        if number == place:
+            source = _dilated_convolution(draw, random, builder, source)
+        source = _map_layer(draw, random, builder, f"map{number}", source)
+    if number + 1 == place:
+        _dilated_convolution(draw, random, builder, source)
+    return builder.build()
+
+
+def _last(builder: DescriptionBuilder) -> _Source:
+    name, tensor = list(builder.build().types.items())[-1]
+    return name, tensor.shape, tensor.dtype
+
+
+def _map_layer(
+    draw: st.DrawFn, random: np.random.Generator, builder: DescriptionBuilder, name: str, source: _Source
+) -> _Source:
+    """Pooling (any windows that golden takes), a change of scale, or a normalisation."""
+    output = draw(_TYPES).__dict__
+    scale = {"multiplier": draw(st.integers(1, 65535)), "shift": draw(st.integers(8, 24))}
+    kind = draw(st.sampled_from(["max_pool", "max_pool", "average_pool", "global", "clip", "lrn", "lrn"]))
+    if kind == "clip":
+        builder.clip(name, source=source[0], **scale, **output)
+    elif kind == "global":
+        builder.global_average_pool(name, source=source[0], **scale, **output)
+    elif kind == "lrn":
+        # Mostly so that the sums of squares reach all of the table and no factor saturates.
+        table = random.integers(0, 65536, draw(st.sampled_from([64, 60, 17, 1])))
+        shifts = {"index_shift": draw(st.sampled_from([11, 12, 0, 19])), "shift": draw(st.integers(13, 18))}
+        size = draw(st.sampled_from([1, 3, 5, 7]))
+        builder.lrn(name, source=source[0], size=size, table=table, **shifts, **output)
+    else:
+        padding = [draw(st.integers(0, 2)) for _ in range(4)]
+        kernel = [draw(st.integers(1, 5)), draw(st.integers(1, 5))]
+        for side, size in enumerate(source[1][1:]):
+            if kind == "max_pool":
+                kernel[side] = max(kernel[side], padding[side] + 1, padding[side + 2] + 1)
+            kernel[side] = min(kernel[side], size + padding[side] + padding[side + 2])
+        stride = (draw(st.integers(1, 4)), draw(st.integers(1, 4)))
+        options = {} if kind == "max_pool" else {**scale, **output}
+        getattr(builder, kind)(name, tuple(kernel), stride, tuple(padding), source=source[0], **options)
+    return _last(builder)
+
+
+def _dilated_convolution(
+    draw: st.DrawFn, random: np.random.Generator, builder: DescriptionBuilder, source: _Source
+) -> _Source:
+    """A convolution that keeps the map's size, its kernel's weights apart; then the concatenation with its source.
+
+    Or one that makes a wider map."""
+    name, (inputs, *_), dtype = source
+    wider = draw(st.sampled_from([0, 0, 1, 3]))
+    apart, outputs = (draw(st.integers(1, 7)), draw(st.integers(1, 7))), draw(st.integers(1, 3))
+    builder.conv(
+        "conv", _weights(draw, random, (outputs, inputs, 3, 3)), _bias(draw, random, outputs), source=name,
+        padding=(apart[0], apart[1] + wider), dilation=apart, **_requantise(draw, random, outputs),
+        minimum=-128 if dtype == "int8" else 0, maximum=100, output_dtype=dtype,
+    )  # fmt: skip
+    if name != "input" and not wider:
+        builder.concat("joined", ["conv", name])
+    return _last(builder)

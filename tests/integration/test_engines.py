@@ -1,4 +1,4 @@
-"""The convolver alone, the FC engine alone, and both in a network with branches, through the whole ladder."""
+"""Each engine alone, and several in networks with branches, LRN and concatenation, through the whole ladder."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,16 @@ from golden import Network
 from testbench.build import load_build
 from testbench.ladder import Context, Options, climb, rungs_of
 from testbench.weight_stream import WeightStreamReader
-from tests.generator.networks import branched_network, convolver_network, fc_network, shared_rows_network
+from tests.generator.networks import (
+    alexnet_like_network,
+    branched_network,
+    convolver_network,
+    fc_network,
+    fire_network,
+    map_network,
+    pooled_fc_network,
+    shared_rows_network,
+)
 from zeroskip.pipeliner import Pipeliner
 
 
@@ -23,6 +32,32 @@ def test_an_accelerator_passes_the_ladder(make: Callable[[], Network], tmp_path:
     steps = climb(context, rungs_of(options))
     assert not [f"{step.name}: {step.outcome.detail}" for step in steps if not step.outcome.passed]
     assert [step.name for step in steps] == [rung.name for rung in rungs_of(options)]
+
+
+@pytest.mark.parametrize(
+    ("make", "engines"),
+    [
+        (alexnet_like_network, "map convolver fc"),
+        (fire_network, "map convolver"),
+        (pooled_fc_network, "map fc"),
+        (map_network, "map"),
+    ],
+    ids=["alexnet_like", "fire", "pooled_fc", "maps"],
+)
+def test_the_map_engine_beside_any_other_is_exact_and_takes_the_predicted_cycles(
+    make: Callable[[], Network], engines: str, tmp_path: Path
+) -> None:
+    options = BuildOptions(pes=3, lanes=8, fc_pes=4, random_images=2, pipeliner=Pipeliner())
+    generate(make(), "zcu104", tmp_path / "build", options)
+    build = load_build(tmp_path / "build")
+    assert {layer.engine for layer in build.layers} == set(engines.split())
+    ladder = Options(mutations=False)
+    steps = climb(Context(build, ladder, tmp_path / "work"), rungs_of(ladder))
+    assert not [f"{step.name}: {step.outcome.detail}" for step in steps if not step.outcome.passed]
+    assert any("every PIPELINE loop reaches its II at 200 MHz" in step.outcome.detail for step in steps)
+    figures = {step.name: step.outcome.figures for step in steps}
+    predicted = build.manifest.predictions.layer_cycles
+    assert figures["RTL == golden, cycles == schedule"]["layer_cycles"] == [list(cycles) for cycles in predicted]
 
 
 def test_shared_rows_are_exact_and_take_the_predicted_cycles(tmp_path: Path) -> None:
