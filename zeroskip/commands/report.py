@@ -30,9 +30,10 @@ def report(
     ]
     print_table(f"{figures.network} on {figures.board}", columns, rows)
     for engine in figures.engines:
-        typer.echo(
-            f"{engine.engine}: {engine.cycles:,} cycles, {engine.utilisation:.1%} of its multipliers' cycles useful"
+        useful = (
+            "no weights" if engine.engine == "map" else f"{engine.utilisation:.1%} of its multipliers' cycles useful"
         )
+        typer.echo(f"{engine.engine}: {engine.cycles:,} cycles, {useful}")
     typer.echo(
         f"{figures.cycles:,} cycles an image, {figures.utilisation:.1%} of the multipliers' cycles useful; "
         f"{figures.frames_per_second:,.1f} images a second at {figures.clock_mhz:g} MHz (assumed, not synthesised)."
