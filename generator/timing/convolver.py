@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 from generator import layouts
 from generator.dataflow import Trace
+from generator.layers import Pool
 from generator.schedule import ConvolverPacket, ConvolverSchedule
 from generator.timing.traces import Traces, scatter
 
@@ -26,16 +30,15 @@ def convolver(traces: Traces, schedule: ConvolverSchedule) -> None:
     if schedule.layer.add:
         for place in range(schedule.output.channels):
             broadcast.step([features], [f"addends_{place % a.pes}"], channel_words)
-    post_channel = _post_channel(schedule, a.lanes)
+    patterns, post_channel = _post_channel(schedule, a.lanes)
     for i in range(a.pes):
         packets = schedule.packets[i :: a.pes]
         _decode(traces.of(f"decode_{i}"), i, packets, [words for _, words in schedule.rounds.sizes])
         _convolver_pe(traces.of(f"pe_{i}"), i, packets, map_words, schedule.layer.tiles(a.lanes), a.lanes)
         post = traces.of(f"post_{i}")
         post.step([f"post_layers_{i}"])
-        for emits, times in post_channel * len(packets):
-            reads, writes = emits
-            post.step([f"{s}_{i}" for s in reads], [f"{s}_{i}" for s in writes], times)
+        own = [(_numbered(reads, i), _numbered(writes, i)) for reads, writes in patterns]
+        post.extend([(own[pattern], times) for pattern, times in post_channel], len(packets))
     collect = traces.of("collect")
     collect.step(["collect_layer"])
     for packet in schedule.packets:
@@ -57,12 +60,13 @@ def idle_convolver(traces: Traces) -> None:
 
 def _decode(trace: Trace, i: int, packets: Sequence[ConvolverPacket], round_words: Sequence[int]) -> None:
     trace.step([f"decode_layers_{i}"], [f"pe_layers_{i}"])
+    word, entry = (f"pe_weights_{i}",), (f"entries_{i}",)
+    patterns = [(reads, writes) for reads in ((), word) for writes in ((), entry)]
     for packet, words in zip(packets, round_words, strict=False):
-        trace.step([f"pe_weights_{i}"], [f"channels_{i}", f"scales_{i}"])
-        for number, is_entry in enumerate(packet.is_entry):
-            reads = [f"pe_weights_{i}"] if number % layouts.UNITS_PER_WORD == 0 else []
-            trace.step(reads, [f"entries_{i}"] if is_entry else [])
-        trace.step([f"pe_weights_{i}"], times=words - 1 - len(packet.content))
+        trace.step(word, [f"channels_{i}", f"scales_{i}"])
+        begins_word = np.arange(packet.is_entry.size) % layouts.UNITS_PER_WORD == 0
+        trace.choose(patterns, 2 * begins_word + packet.is_entry)
+        trace.step(word, times=words - 1 - len(packet.content))
 
 
 def _convolver_pe(
@@ -74,30 +78,51 @@ def _convolver_pe(
     entries, sums = f"entries_{i}", f"tile_sums_{i}"
     for packet in packets:
         count = packet.entries
-        for number in range(count):
-            reads = [f"channels_{i}", entries] if number == 0 else [entries]
-            trace.step(reads, [sums] if number == count - 1 else [])
-        for _ in range(tiles - 1):
-            trace.step(times=count - 1)
-            trace.step(writes=[sums])
+        if count == 1:
+            trace.step([f"channels_{i}", entries], [sums])
+        else:
+            trace.step([f"channels_{i}", entries])
+            trace.step([entries], times=count - 2)
+            trace.step([entries], [sums])
+        tile = [(((), ()), count - 1)] if count > 1 else []
+        trace.extend([*tile, (((), (sums,)), 1)], tiles - 1)
 
 
-def _post_channel(schedule: ConvolverSchedule, lanes: int) -> list[tuple[tuple[list[str], list[str]], int]]:
-    """Steps of the post-processing of one output channel: ((streams read, streams written), times)."""
+def _numbered(streams: Sequence[str], i: int) -> tuple[str, ...]:
+    return tuple(f"{stream}_{i}" for stream in streams)
+
+
+def _post_channel(schedule: ConvolverSchedule, lanes: int) -> tuple[list[_Streams], list[tuple[int, int]]]:
+    """Steps of the post-processing of one output channel.
+
+    Returns:
+        Patterns (streams read, streams written), and runs of them: (number of the pattern, steps).
+    """
     layer = schedule.layer
-    pool, stride, pitch = layer.pool, layer.stride, layer.input.width
-    steps: list[tuple[tuple[list[str], list[str]], int]] = []
-    filled = 0
-    for position in range(layer.positions):
-        y, x = divmod(position, pitch)
-        on_grid = x < layer.virtual_width and x % stride == 0 and y % stride == 0
-        window_ends = pool.ends(y // stride, pool.top) and pool.ends(x // stride, pool.left)
-        reads = (["scales"] if position == 0 else []) + (["tile_sums"] if position % lanes == 0 else [])
-        if on_grid and window_ends:
-            reads += ["addends"] if layer.add and filled == 0 else []
-            filled += 1
-        writes = []
-        if filled == lanes or (position == layer.positions - 1 and filled):
-            writes, filled = ["pe_outputs"], 0
-        steps.append(((reads, writes), 1))
-    return steps
+    pool, stride, position = layer.pool, layer.stride, np.arange(layer.positions)
+    y, x = np.divmod(position, layer.input.width)
+    ends = _window_ends(pool, int(y[-1]) // stride + 1, pool.top)[y // stride]
+    ends &= _window_ends(pool, int(x.max()) // stride + 1, pool.left)[x // stride]
+    leaves = ends & (x < layer.virtual_width) & (x % stride == 0) & (y % stride == 0)
+    # Of each position: pixels that its output word holds before it.
+    before = (np.cumsum(leaves) - leaves) % lanes
+    sends = before + leaves == lanes
+    sends[-1] = before[-1] + leaves[-1] > 0
+    addend = leaves & (before == 0) & (layer.add is not None)
+    kind = (position == 0) + 2 * (position % lanes == 0) + 4 * addend + 8 * sends
+    starts = np.flatnonzero(np.diff(kind, prepend=-1))
+    lengths = np.diff(np.r_[starts, kind.size])
+    return _POST_PATTERNS, list(zip(kind[starts].tolist(), lengths.tolist(), strict=True))
+
+
+_Streams = tuple[tuple[str, ...], tuple[str, ...]]
+_POST_PATTERNS: list[_Streams] = [
+    (tuple(name for bit, name in enumerate(("scales", "tile_sums", "addends")) if number >> bit & 1),
+     ("pe_outputs",) if number & 8 else ())
+    for number in range(16)
+]  # fmt: skip
+
+
+def _window_ends(pool: Pool, length: int, before: int) -> npt.NDArray[np.bool_]:
+    """Whether a window ends in each of so many rows or columns, as `Pool.ends` says: bool [length]."""
+    return np.array([pool.ends(place, before) for place in range(length)], dtype=np.bool_)
