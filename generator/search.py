@@ -20,7 +20,20 @@ from generator.schedule import channel_order
 from golden import Network
 from golden.description import ConvLayer, LinearLayer
 
-__all__ = ["DDR_SHARE", "Candidate", "NoFitError", "Sizes", "Workload", "bound", "candidates", "dense", "workload"]
+__all__ = [
+    "DDR_SHARE",
+    "Candidate",
+    "NoFitError",
+    "Sizes",
+    "Workload",
+    "bound",
+    "candidates",
+    "dense",
+    "possible",
+    "seconds",
+    "sketch",
+    "workload",
+]
 
 Int = npt.NDArray[np.int64]
 
@@ -212,11 +225,16 @@ def _may_fit(each: Candidate, board: Board) -> bool:
     return each.pes * (each.lanes + 7) <= board.dsps and each.pes * (4240 + 412 * each.lanes) <= board.luts
 
 
+def seconds(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> float:
+    """The least seconds an image takes with the given sizes, none of them None, by the bound."""
+    return next(each.seconds for each in _ranked(work, board, clock_mhz, sizes))
+
+
 def _ranked(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> Iterator[Candidate]:
     lanes = np.array([sizes.lanes] if sizes.lanes else _LANES, dtype=np.int64)
     rate = DDR_SHARE * board.ddr_gb_per_s * 1e9
 
-    def seconds(layers: Sequence[Work], pes: int, fc_pes: int) -> npt.NDArray[np.float64]:
+    def least(layers: Sequence[Work], pes: int, fc_pes: int) -> npt.NDArray[np.float64]:
         total = np.zeros(lanes.size)
         for each in layers:
             cycles, moved = bound(each, pes, lanes, fc_pes)
@@ -225,16 +243,16 @@ def _ranked(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> Ite
 
     pes_choices = ([sizes.pes] if sizes.pes else _PES) if work.convolver else [0]
     fc_choices = ([sizes.fc_pes] if sizes.fc_pes else _FC_PES) if work.fc else [0]
-    convolver = {pes: seconds(work.convolver, pes, 1) for pes in pes_choices}
-    fc = {pes: seconds(work.fc, 1, pes) for pes in fc_choices}
+    convolver = {pes: least(work.convolver, pes, 1) for pes in pes_choices}
+    fc = {pes: least(work.fc, 1, pes) for pes in fc_choices}
     for pes, pes_seconds in convolver.items():
         for fc_pes, fc_seconds in fc.items():
             for number, lane_count in enumerate(lanes.tolist()):
-                if _possible(work, lane_count, fc_pes):
+                if possible(work, lane_count, fc_pes):
                     yield Candidate(pes, lane_count, fc_pes, float(pes_seconds[number] + fc_seconds[number]))
 
 
-def _possible(work: Workload, lanes: int, fc_pes: int) -> bool:
+def possible(work: Workload, lanes: int, fc_pes: int) -> bool:
     """Whether descriptors and packets can hold a configuration's numbers."""
     if fc_pes and lanes % fc_pes:
         return False
