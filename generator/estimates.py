@@ -197,7 +197,7 @@ def _assemble(
     counts: Sequence[tuple[int, int]],
 ) -> Estimate:
     """Puts the figures together; `counts` are cycles and useful multiplications of each layer."""
-    by_name = {each.name: each for each in dense(network, work).layers}
+    by_name = {each.name: dense(each) for each in work.layers}
     rate = DDR_SHARE * board.ddr_gb_per_s * 1e9
     layers = []
     for schedule, (cycles, macs) in zip(schedules, counts, strict=True):

@@ -7,7 +7,7 @@ figures are printed of the exact schedule (`generator.estimates`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -57,6 +57,7 @@ class ConvolverWork:
 
     Attributes:
         entries, units: int64 [channels]: weights, and weights with the kernels' heads.
+        kernels, weights: of an output channel, zeros included.
         inputs, pixels: input channels and pixels of each.
         outputs: pixels of an output channel, before pooling.
         positions: that a PE walks per output channel.
@@ -65,6 +66,8 @@ class ConvolverWork:
     name: str
     entries: Int
     units: Int
+    kernels: int
+    weights: int
     inputs: int
     pixels: int
     outputs: int
@@ -150,32 +153,25 @@ def _convolver_work(network: Network, layer: ConvLayer) -> ConvolverWork:
     units = entries + np.maximum(np.count_nonzero(kernels, axis=1), 1)
     positions = (out_height - 1) * stride * width + (out_width - 1) * stride + 1
     return ConvolverWork(
-        layer.name, entries, units, inputs, height * width, out_height * out_width, positions, out_width
+        name=layer.name,
+        entries=entries,
+        units=units,
+        kernels=weights.shape[1],
+        weights=int(np.prod(weights.shape[1:])),
+        inputs=inputs,
+        pixels=height * width,
+        outputs=out_height * out_width,
+        positions=positions,
+        width=out_width,
     )
 
 
-def dense(network: Network, work: Workload) -> Workload:
-    """The same network with no weight zero."""
-    layers: list[Work] = []
-    for each in work.layers:
-        shape = network.weights(each.name).shape
-        if isinstance(each, FcWork):
-            layers.append(FcWork(each.name, each.rows, each.columns, each.rows * each.columns, each.pixels))
-        else:
-            entries = np.full(shape[0], int(np.prod(shape[1:])))
-            layers.append(
-                ConvolverWork(
-                    each.name,
-                    entries,
-                    entries + shape[1],
-                    each.inputs,
-                    each.pixels,
-                    each.outputs,
-                    each.positions,
-                    each.width,
-                )  # fmt: skip
-            )
-    return Workload(tuple(layers))
+def dense(work: Work) -> Work:
+    """The same layer with no weight zero."""
+    if isinstance(work, FcWork):
+        return replace(work, nonzeros=work.rows * work.columns)
+    entries = np.full(work.entries.size, work.weights, dtype=np.int64)
+    return replace(work, entries=entries, units=entries + work.kernels)
 
 
 def bound(work: Work, pes: int, lanes: Int, fc_pes: int) -> tuple[Int, Int]:

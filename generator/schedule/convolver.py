@@ -79,36 +79,32 @@ def channel_order(entries: Int, pes: int) -> Int:
     return np.concatenate([r[::-1] if number % 2 else r for number, r in enumerate(rounds)])
 
 
-def _channel_units(kernels: npt.NDArray[np.int8], inputs: Int) -> tuple[list[int], list[bool]]:
-    """Units of one output channel.
+def _channel_units(kernels: npt.NDArray[np.int8], inputs: Int) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.bool_]]:
+    """Units of one output channel, and which of them are entries.
 
     Args:
         kernels: int8 [input channels of its group, rows, columns].
         inputs: int64 [input channels], position of each on the feature stream.
     """
-    units: list[int] = []
-    is_entry: list[bool] = []
-    position = 0
-    for channel in np.argsort(inputs, kind="stable"):
-        rows, columns = np.nonzero(kernels[channel])
-        if rows.size == 0:
-            continue
-        distance = int(inputs[channel]) - position
-        position = int(inputs[channel])
-        while distance > 255:
-            units.append(layouts.KERNEL_UNIT.pack(skip=255, count=0))
-            is_entry.append(False)
-            distance -= 255
-        units.append(layouts.KERNEL_UNIT.pack(skip=distance, count=rows.size))
-        is_entry.append(False)
-        for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
-            units.append(layouts.ENTRY_UNIT.pack(value=kernels[channel, row, column], row=row, column=column))
-            is_entry.append(True)
-    if not units:
+    order = np.argsort(inputs, kind="stable")
+    kernel, rows, columns = np.nonzero(kernels[order])
+    if not kernel.size:
         # A channel without weights still owes its biases: one entry of weight zero carries them.
-        units = [layouts.KERNEL_UNIT.pack(skip=0, count=1), layouts.ENTRY_UNIT.pack()]
-        is_entry = [False, True]
-    return units, is_entry
+        empty = [layouts.KERNEL_UNIT.pack(skip=0, count=1), layouts.ENTRY_UNIT.pack()]
+        return np.array(empty, dtype=np.uint16), np.array([False, True])
+    filled, counts = np.unique(kernel, return_counts=True)
+    distances = np.diff(inputs[order][filled], prepend=0)
+    longs = np.maximum(distances - 1, 0) // 255  # units that only skip 255 channels
+    head = longs + np.cumsum(longs + 1 + counts) - (longs + 1 + counts)
+    units = np.full(int((longs + 1 + counts).sum()), layouts.KERNEL_UNIT.pack(skip=255, count=0), dtype=np.int64)
+    is_entry = np.ones(units.size, dtype=np.bool_)
+    is_entry[head] = False
+    for number in np.flatnonzero(longs):
+        is_entry[head[number] - longs[number] : head[number]] = False
+    units[head] = layouts.KERNEL_UNIT.pack_many(skip=distances - 255 * longs, count=counts)
+    values = kernels[order[kernel], rows, columns].astype(np.int64)
+    units[is_entry] = layouts.ENTRY_UNIT.pack_many(value=values, row=rows, column=columns)
+    return units.astype(np.uint16), is_entry
 
 
 def schedule_convolver(layer: ConvolverLayer, pes: int, lanes: int) -> ConvolverSchedule:
@@ -125,7 +121,7 @@ def schedule_convolver(layer: ConvolverLayer, pes: int, lanes: int) -> Convolver
     coded = [
         _channel_units(layer.weights[c], position[c // per_group * in_group :][:in_group]) for c in range(channels)
     ]
-    order = channel_order(np.array([sum(is_entry) for _, is_entry in coded]), pes)
+    order = channel_order(np.array([int(is_entry.sum()) for _, is_entry in coded]), pes)
     output = FeatureLayout(tuple(int(c) for c in order), layer.pooled_height, layer.pooled_width, layer.output_signed)
     try:
         packets = tuple(_convolver_packet(layer, int(c), i % pes, *coded[c]) for i, c in enumerate(order))
@@ -137,16 +133,20 @@ def schedule_convolver(layer: ConvolverLayer, pes: int, lanes: int) -> Convolver
 
 
 def _convolver_packet(
-    layer: ConvolverLayer, channel: int, pe: int, units: list[int], is_entry: list[bool]
+    layer: ConvolverLayer,
+    channel: int,
+    pe: int,
+    units: npt.NDArray[np.uint16],
+    is_entry: npt.NDArray[np.bool_],
 ) -> ConvolverPacket:
     header = {
         "units": len(units),
-        "entries": sum(is_entry),
+        "entries": int(is_entry.sum()),
         "bias": int(layer.bias[channel]),
         "multiplier": int(layer.multiplier[channel]),
         "shift": int(layer.shift[channel]),
     }
-    return ConvolverPacket(pe, np.array(units, dtype=np.uint16), np.array(is_entry, dtype=np.bool_), header)
+    return ConvolverPacket(pe, units, is_entry, header)
 
 
 def _convolver_descriptor(layer: ConvolverLayer, rounds: Rounds, output: FeatureLayout, pes: int, lanes: int) -> int:
