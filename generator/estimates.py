@@ -19,13 +19,13 @@ from generator.build import BuildError, BuildOptions, fit_architecture, on_strea
 from generator.emit import TOP, emit_project
 from generator.layers import ConvolverLayer, EngineError
 from generator.plan import plan_network
-from generator.resources import Resources, placed, shortages
+from generator.resources import Resources, placed, shortages, word_pixels
 from generator.schedule import FcSchedule, Schedule
 from generator.search import DDR_SHARE, Candidate, NoFitError, Sizes, Workload, bound, candidates, dense, workload
 from generator.timing import predict
 from golden.names import INPUT_NAME
 
-__all__ = ["Estimate", "EstimateOptions", "LayerEstimate", "estimate"]
+__all__ = ["Estimate", "EstimateOptions", "LayerEstimate", "check_sizes", "estimate"]
 
 Stages = Mapping[str, tuple[int, int]]
 
@@ -109,7 +109,8 @@ def estimate(network: golden.Network, board_name: str, options: EstimateOptions 
     clock = board.clock_mhz if options.clock_mhz is None else options.clock_mhz
     if not 0 < clock < 10_000:
         raise BuildError(f"clock: must be positive and below 10,000 MHz, not {clock:g}")
-    sizes = _sizes(options)
+    sizes = Sizes(options.pes, options.lanes, options.fc_pes)
+    check_sizes(sizes)
     work = workload(network)
     schedules, architecture = _schedule(network, candidates(work, board, clock, sizes), board)
     with tempfile.TemporaryDirectory() as folder:
@@ -127,19 +128,29 @@ def estimate(network: golden.Network, board_name: str, options: EstimateOptions 
     )
 
 
-def _sizes(options: EstimateOptions) -> Sizes:
+def check_sizes(sizes: Sizes) -> None:
+    """Refuses sizes that no accelerator can have.
+
+    Raises:
+        BuildError: naming the field.
+    """
     for name in ("pes", "lanes", "fc_pes"):
-        value = getattr(options, name)
+        value = getattr(sizes, name)
         if value is not None and value < 1:
             raise BuildError(f"architecture: field '{name}': must be 1 or more, not {value}")
-    if options.lanes is not None and (options.lanes % 8 or not 8 <= options.lanes <= 128):
-        raise BuildError(f"architecture: field 'lanes': must be 8 to 128 and a multiple of 8, not {options.lanes}")
-    for name, value in (("pes", options.pes), ("fc_pes", options.fc_pes)):
-        if value is not None and value > 128:
-            raise BuildError(f"architecture: field '{name}': must be 128 at most, not {value}")
-    if options.lanes and options.fc_pes and options.lanes % options.fc_pes:
-        raise BuildError(f"architecture: field 'fc_pes': {options.fc_pes} must divide lanes ({options.lanes})")
-    return Sizes(options.pes, options.lanes, options.fc_pes)
+    smallest = {"lanes": 128, "pes": 1, "fc_pes": 1, "map_words": 2} | dict.fromkeys(_MEMORIES, 1)
+    given = {name: value for name, value in vars(sizes).items() if value is not None}
+    if sizes.lanes is None:
+        given.pop("fc_pes", None)  # what it must divide is not known
+    try:
+        Architecture.model_validate(smallest | given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"]) or "sizes"
+        raise BuildError(f"architecture: field '{name}': {first['msg']}") from error
+
+
+_MEMORIES = ("max_entries", "max_columns", "pointer_words", "entry_words", "fc_rows")
 
 
 def _schedule(
@@ -250,8 +261,9 @@ def _layer(
     dense_cycles: int,
 ) -> LayerEstimate:
     layer, lanes = schedule.layer, architecture.lanes
+    pixels = word_pixels(lanes)
     weight_bytes = (layouts.DESCRIPTOR_WORDS + len(schedule.rounds.words)) * layouts.WEIGHT_BITS // 8
-    input_bytes, output_bytes = schedule.feature_words(lanes) * lanes, schedule.output.words(lanes) * lanes
+    input_bytes, output_bytes = schedule.feature_words(lanes) * pixels, schedule.output.words(lanes) * pixels
     computing, moving = cycles / (clock * 1e6), (weight_bytes + input_bytes + output_bytes) / rate
     return LayerEstimate(
         name=layer.name,

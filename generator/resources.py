@@ -10,14 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from generator import layouts
 from generator.architecture import Architecture, process_network
 from generator.boards import Board
 
-__all__ = ["Memory", "Resources", "Shortage", "memories", "placed", "shortages", "used"]
+__all__ = ["Memory", "Resources", "Shortage", "memories", "pe_takes", "placed", "shortages", "used", "word_pixels"]
 
 # Shapes of a RAMB18E2 (words, bits; UG573) and of an URAM288.
 _HALF_BLOCKS = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
@@ -25,6 +28,9 @@ _ULTRA = (4096, 72)
 # From which size on an array is block RAM, without and with a recurrence through it: rtl/storage.py, docs/rtl.md.
 _LUT_WORDS, _FEW_BITS, _MANY_BITS = 64, 4096, 1 << 16
 _LIST_BITS = 42  # of an entry in a PE's list
+
+
+Number = TypeVar("Number", int, npt.NDArray[np.int64])
 
 
 class Resources(BaseModel):
@@ -78,9 +84,19 @@ class Shortage:
         )
 
 
+def word_pixels(lanes: Number) -> Number:
+    """Pixels of a feature word beside PEs of so many lanes. The one place that says that these are the same number."""
+    return lanes
+
+
+def pe_takes(lanes: int) -> tuple[int, int, int]:
+    """LUTs, flip-flops and DSP slices of one PE of the convolver, decoding and post-processing included."""
+    return 4240 + 412 * lanes, 2300 + 180 * lanes, lanes + 7
+
+
 def _arrays(a: Architecture) -> Iterator[tuple[Memory, bool]]:
     if a.pes:
-        pixels = 8 * a.lanes
+        pixels = 8 * word_pixels(a.lanes)
         yield Memory("feature maps", -(-a.map_words // 2), pixels, 2 * a.pes), False
         yield Memory("entries of a channel", a.max_entries, _LIST_BITS, a.pes), False
         yield Memory("rows of pooling", a.max_columns, 24, 2 * a.pes), True
@@ -116,7 +132,7 @@ def _fifos(a: Architecture) -> tuple[int, int]:
     """LUTs and registers of all streams: LUT RAM, two addresses and a count."""
     luts, flip_flops = 0, 0
     for stream in process_network(a).streams:
-        wide = {"FeatureWord<kLanes>": 8 * a.lanes, "AccumulatorWord<kLanes>": 32 * a.lanes}
+        wide = {"FeatureWord<kLanes>": 8 * word_pixels(a.lanes), "AccumulatorWord<kLanes>": 32 * a.lanes}
         bits = wide.get(stream.element) or _ELEMENT_BITS[stream.element]
         index, count = max((stream.depth - 1).bit_length(), 1), stream.depth.bit_length()
         luts += (_lut_ram(stream.depth, bits) + 2 * index + 2 * count + 4) * (stream.count or 1)
@@ -129,9 +145,10 @@ def used(a: Architecture) -> Resources:
     luts, flip_flops = _fifos(a)
     dsps = 0
     if a.pes:  # decode, PE and post-processing of each; scatter, broadcast, collect
-        luts += a.pes * (4240 + 412 * a.lanes) + 700 + 100 * a.pes + 4 * a.lanes * a.pes
-        flip_flops += a.pes * (2300 + 180 * a.lanes) + 600
-        dsps += a.pes * (a.lanes + 7)
+        pe_luts, pe_flip_flops, pe_dsps = pe_takes(a.lanes)
+        luts += a.pes * (pe_luts + 100 + 4 * a.lanes) + 700
+        flip_flops += a.pes * pe_flip_flops + 600
+        dsps += a.pes * pe_dsps
     if a.fc_pes:  # lookup and MAC of each; scatter, scan, gather
         luts += a.fc_pes * (1970 + 100 + 810) + 500 + 60 * a.lanes + 9 * a.lanes**2 // 20
         flip_flops += a.fc_pes * (840 + 160) + 1100 + 10 * a.lanes + a.lanes**2 // 5

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from generator import layouts
 from generator.architecture import Architecture
 from generator.boards import Board, board_names, load_board
-from generator.resources import shortages
+from generator.resources import pe_takes, shortages, word_pixels
 from generator.schedule import channel_order
 from golden import Network
 from golden.description import ConvLayer, LinearLayer
@@ -176,14 +176,15 @@ def dense(work: Work) -> Work:
 
 def bound(work: Work, pes: int, lanes: Int, fc_pes: int) -> tuple[Int, Int]:
     """Cycles and bytes moved that a layer takes about at least, for each number of lanes: int64 [n] each."""
+    pixels = word_pixels(lanes)
     if isinstance(work, FcWork):
-        words = -(-work.pixels // lanes) * (work.columns // work.pixels)
+        words = -(-work.pixels // pixels) * (work.columns // work.pixels)
         share = -(-work.nonzeros // fc_pes)
         rows = -(-work.rows // fc_pes)
-        packet = 1 + -(-words * lanes // layouts.POINTERS_PER_WORD) + -(-rows // 8) + -(-share // 16)
+        packet = 1 + -(-words * pixels // layouts.POINTERS_PER_WORD) + -(-rows // 8) + -(-share // 16)
         loaded = fc_pes * packet
-        cycles = loaded + np.maximum(int(ACTIVE_SHARE * share), words * lanes // 4) + rows
-        return cycles, 32 * loaded + lanes * (words + -(-work.rows // lanes))
+        cycles = loaded + np.maximum(int(ACTIVE_SHARE * share), words * pixels // 4) + rows
+        return cycles, 32 * loaded + pixels * (words + -(-work.rows // pixels))
     order = channel_order(work.entries, pes)
     filling = -order.size % pes
     entries = np.pad(work.entries[order], (0, filling)).reshape(-1, pes)
@@ -191,9 +192,9 @@ def bound(work: Work, pes: int, lanes: Int, fc_pes: int) -> tuple[Int, Int]:
     tiles = -(-work.positions // lanes)
     busy = np.maximum(entries * tiles[:, None, None], work.positions * (entries > 0)).sum(axis=1).max(axis=1)
     weights = int(((1 + -(-units.max(axis=1) // 16)) * (units > 0).sum(axis=1)).sum())
-    maps, outputs = work.inputs * -(-work.pixels // lanes), order.size * -(-work.outputs // lanes)
+    maps, outputs = work.inputs * -(-work.pixels // pixels), order.size * -(-work.outputs // pixels)
     cycles = maps + np.maximum(np.maximum(busy, weights), units.sum(axis=0).max())
-    return cycles, 32 * weights + lanes * (maps + outputs)
+    return cycles, 32 * weights + pixels * (maps + outputs)
 
 
 def candidates(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> list[Candidate]:
@@ -218,7 +219,8 @@ def candidates(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> 
 
 def _may_fit(each: Candidate, board: Board) -> bool:
     """A quick look at what a PE takes at least; `shortages` looks closer."""
-    return each.pes * (each.lanes + 7) <= board.dsps and each.pes * (4240 + 412 * each.lanes) <= board.luts
+    luts, _, dsps = pe_takes(each.lanes)
+    return each.pes * dsps <= board.dsps and each.pes * luts <= board.luts
 
 
 def seconds(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> float:
@@ -250,19 +252,21 @@ def _ranked(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> Ite
 
 def possible(work: Workload, lanes: int, fc_pes: int) -> bool:
     """Whether descriptors and packets can hold a configuration's numbers."""
-    if fc_pes and lanes % fc_pes:
+    pixels = word_pixels(lanes)
+    if fc_pes and pixels % fc_pes:
         return False
     for each in work.convolver:
-        if -(-each.positions // lanes) > _FIELD["tiles"] or -(-each.pixels // lanes) > _FIELD["plane_words"]:
+        plane, output = -(-each.pixels // pixels), -(-each.outputs // pixels)
+        if plane > _FIELD["plane_words"] or output > _FIELD["channel_words"] or each.inputs * plane > 65536:
             return False
-        if each.inputs * -(-each.pixels // lanes) > 65536:
+        if -(-each.positions // lanes) > _FIELD["tiles"] or each.entries.max() > 65535 or each.width > 1023:
             return False
-    return all(-(-each.nonzeros // fc_pes) < 16384 * 16 for each in work.fc)
+    return all(-(-each.nonzeros // fc_pes) < 16384 * 16 and each.rows <= 65535 * fc_pes for each in work.fc)
 
 
 def sketch(work: Workload, each: Candidate) -> Architecture:
     """The accelerator's sizes for a candidate, before anything is scheduled; memories of the FC engine may differ."""
-    maps = [layer.inputs * -(-layer.pixels // each.lanes) for layer in work.convolver]
+    maps = [layer.inputs * -(-layer.pixels // word_pixels(each.lanes)) for layer in work.convolver]
     share = [-(-layer.nonzeros // max(each.fc_pes, 1)) for layer in work.fc]
     return Architecture(
         lanes=each.lanes,

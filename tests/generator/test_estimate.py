@@ -140,9 +140,9 @@ def test_a_network_that_does_not_fit_names_what_is_short_and_the_next_board() ->
     [
         ({"clock_mhz": 0.0}, "clock: must be positive"),
         ({"lanes": -16}, "field 'lanes': must be 1 or more, not -16"),
-        ({"lanes": 12}, "field 'lanes': must be 8 to 128 and a multiple of 8, not 12"),
+        ({"lanes": 12}, "field 'lanes': Input should be a multiple of 8"),
         ({"pes": 0}, "field 'pes': must be 1 or more, not 0"),
-        ({"lanes": 16, "fc_pes": 3}, "field 'fc_pes': 3 must divide lanes"),
+        ({"lanes": 16, "fc_pes": 3}, r"fc_pes \(3\) must divide lanes"),
     ],
 )
 def test_wrong_sizes_are_named(options: dict[str, float], message: str) -> None:

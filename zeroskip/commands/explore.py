@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import golden
 from generator.boards import load_board
+from generator.estimates import check_sizes
 from generator.exploration import FC_PES, LANES, PES, Exploration, Outcome, Point, pareto, points
 from generator.search import Sizes, candidates, workload
 from testbench.regress import write_file
@@ -77,9 +78,10 @@ def _numbers(option: str, text: str | None, default: Sequence[float]) -> list[fl
 
 def _whole(option: str, text: str | None, default: Sequence[int]) -> list[int]:
     numbers = _numbers(option, text, default)
-    most, step = 128, 8 if option == "--lanes" else 1
-    if wrong := [number for number in numbers if number % step or number > most]:
-        raise InputError(f"{option}: must be {step} to {most}, a multiple of {step}, not {wrong[0]:g}.")
+    if wrong := [number for number in numbers if number % 1]:
+        raise InputError(f"{option}: must be whole numbers, not {wrong[0]:g}.")
+    for number in numbers:
+        check_sizes(Sizes(**{option.removeprefix("--").replace("-", "_"): int(number)}))
     return [int(number) for number in numbers]
 
 
