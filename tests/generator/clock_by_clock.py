@@ -12,6 +12,8 @@ from generator.dataflow import DeadlockError, Pattern, SimulationResult, Trace
 
 __all__ = ["simulate_every_clock"]
 
+Int = npt.NDArray[np.int64]
+
 
 @numba.njit(cache=True)
 def _is_ready(
@@ -19,8 +21,8 @@ def _is_ready(
     deltas: npt.NDArray[np.int8],
     stages: npt.NDArray[np.int32],
     stage: int,
-    held: npt.NDArray[np.int64],
-    depth: npt.NDArray[np.int64],
+    held: Int,
+    depth: Int,
 ) -> bool:
     """Whether every stream that a step reads in a stage holds a word, and every one that it writes has room."""
     for port in range(streams.size):
@@ -38,9 +40,9 @@ def _is_ready(
 @numba.njit(cache=True)
 def _commit(
     touched: npt.NDArray[np.int32],
-    change: npt.NDArray[np.int64],
-    held: npt.NDArray[np.int64],
-    high_water: npt.NDArray[np.int64],
+    change: Int,
+    held: Int,
+    high_water: Int,
 ) -> None:
     """Ends a clock: what it wrote and read becomes visible."""
     for stream in touched:
@@ -50,26 +52,17 @@ def _commit(
 
 
 @numba.njit(cache=True)
-def _advance(
-    run_start: npt.NDArray[np.int64],
+def _start(
+    run_start: Int,
     run_pattern: npt.NDArray[np.int32],
-    run_times: npt.NDArray[np.int64],
-    pattern_start: npt.NDArray[np.int64],
-    pattern_stream: npt.NDArray[np.int32],
-    pattern_delta: npt.NDArray[np.int8],
-    pattern_stage: npt.NDArray[np.int32],
-    slot_start: npt.NDArray[np.int64],
-    depth: npt.NDArray[np.int64],
-    mark_start: npt.NDArray[np.int64],
-    marks: npt.NDArray[np.int64],
-    mark_clock: npt.NDArray[np.int64],
-) -> tuple[int, npt.NDArray[np.int64], npt.NDArray[np.int64], bool]:
-    """Runs all traces; returns (clocks, high water per stream, pattern per stage of every process, dead-locked)."""
+    run_times: Int,
+    slot_start: Int,
+) -> tuple[Int, Int, Int, Int, Int, int]:
+    """Every process before its first step: run, steps left in it, steps done, pattern a stage; who lives, how many."""
     processes = run_start.size - 1
     run = run_start[:-1].copy()
     left = np.zeros(processes, dtype=np.int64)
     steps = np.zeros(processes, dtype=np.int64)
-    mark = mark_start[:-1].copy()
     slots = np.full(slot_start[-1], -1, dtype=np.int64)
     alive = np.empty(processes, dtype=np.int64)
     living = 0
@@ -79,6 +72,28 @@ def _advance(
             slots[slot_start[p]] = run_pattern[run[p]]
             alive[living] = p
             living += 1
+    return run, left, steps, slots, alive, living
+
+
+@numba.njit(cache=True)
+def _advance(
+    run_start: Int,
+    run_pattern: npt.NDArray[np.int32],
+    run_times: Int,
+    pattern_start: Int,
+    pattern_stream: npt.NDArray[np.int32],
+    pattern_delta: npt.NDArray[np.int8],
+    pattern_stage: npt.NDArray[np.int32],
+    slot_start: Int,
+    depth: Int,
+    mark_start: Int,
+    marks: Int,
+    mark_clock: Int,
+) -> tuple[int, Int, Int, bool]:
+    """Runs all traces; returns (clocks, high water per stream, pattern per stage of every process, dead-locked)."""
+    run, left, steps, slots, alive, living = _start(run_start, run_pattern, run_times, slot_start)
+    processes = run_start.size - 1
+    mark = mark_start[:-1].copy()
     held = np.zeros(depth.size, dtype=np.int64)
     change = np.zeros(depth.size, dtype=np.int64)
     high_water = np.zeros(depth.size, dtype=np.int64)

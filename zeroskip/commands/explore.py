@@ -125,7 +125,7 @@ def _print(result: Exploration, output: Path, kept: int) -> None:
     title = f"{result.network} on {result.board}: configurations that none beats in fps, DSP, memory and LUT at once"
     print_table(title, columns, rows)
     fitting = sum(each.status == "fits" for each in result.outcomes)
-    typer.echo(f"{fitting} of {len(result.outcomes) + result.missing} configurations fit; {kept} were kept.")
+    typer.echo(f"{fitting} of {len(result.outcomes)} configurations fit; {kept} were kept.")
     if report_missing():
         typer.echo(f"for a plot: {REPORT_EXTRA}")
     typer.echo(f"{output / 'pareto.html'}")
