@@ -25,7 +25,7 @@ class Architecture(BaseModel):
     fc_pes: int = Field(ge=0, le=128, description="PEs of the FC engine; 0 leaves the FC engine out")
     map_words: int = Field(ge=2, le=65536, description="feature words of the largest input map, a power of two")
     max_entries: int = Field(ge=1, le=65535, description="entries of the longest output channel")
-    mask_words: int = Field(default=1, ge=1, le=65535, description="words of a layer's masks of columns, or of rows")
+    mask_words: int = Field(default=2, ge=2, le=65535, description="words of a layer's masks of columns, or of rows")
     max_columns: int = Field(ge=1, le=1023, description="columns of the widest pooled map")
     pointer_words: int = Field(ge=1, le=65535, description="pointer words of the widest FC layer")
     entry_words: int = Field(ge=1, le=16384, description="entry words a PE holds of the largest FC layer")

@@ -38,7 +38,7 @@ from generator.schedule import Buffers, ConvolverSchedule, FcSchedule, MapSchedu
 from generator.timing import Prediction, predict
 from golden.names import INPUT_NAME
 
-__all__ = ["BuildError", "BuildOptions", "generate"]
+__all__ = ["BuildError", "BuildOptions", "fit_architecture", "generate", "on_stream", "stimuli", "useful_macs"]
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -117,7 +117,7 @@ def fit_architecture(schedules: Sequence[Schedule], options: BuildOptions) -> Ar
         fc_pes=options.fc_pes if fc else 0,
         map_words=_power_of_two(max((s.layer.input.words(lanes) for s in convolver), default=2)),
         max_entries=max((packet.entries for s in convolver for packet in s.packets), default=1),
-        mask_words=max((max(s.mask_words) for s in convolver), default=1),
+        mask_words=max((max(2, *s.mask_words) for s in convolver), default=2),
         max_columns=max((s.layer.pooled_width for s in convolver), default=1),
         pointer_words=max((packet.pointer_words for s in fc for packet in s.packets), default=1),
         entry_words=max((packet.entry_words for s in fc for packet in s.packets), default=1) or 1,
@@ -200,10 +200,15 @@ def _prepare(network: golden.Network, board_name: str, options: BuildOptions) ->
         _check_fit(architecture, given)
         architecture = given
     _check_board(architecture, board)
-    return _Build(network, board, clock, architecture, schedules, _images(network, options), options.image_source)
+    return _Build(network, board, clock, architecture, schedules, stimuli(network, options), options.image_source)
 
 
-def _images(network: golden.Network, options: BuildOptions) -> npt.NDArray[np.generic]:
+def stimuli(network: golden.Network, options: BuildOptions) -> npt.NDArray[np.generic]:
+    """The images that a build is made with: the options', or random ones.
+
+    Raises:
+        BuildError: the given ones are not what the network takes.
+    """
     source = network.description.input
     if options.images is None:
         low, high = (-128, 128) if source.dtype == "int8" else (0, 256)
@@ -217,7 +222,7 @@ def _images(network: golden.Network, options: BuildOptions) -> npt.NDArray[np.ge
     return options.images
 
 
-def _on_stream(values: npt.NDArray[np.generic], layout: FeatureLayout, lanes: int) -> Bytes:
+def on_stream(values: npt.NDArray[np.generic], layout: FeatureLayout, lanes: int) -> Bytes:
     """Maps [n, ...] as bytes in stream order, fillings zero: uint8 [n, words * lanes]."""
     positions = layout.positions(lanes)
     flat = values.reshape(len(values), -1).astype(np.int64).astype(np.uint8)
@@ -231,8 +236,8 @@ def _run_golden(build: _Build) -> None:
     lanes = build.architecture.lanes
     tensors = {INPUT_NAME: build.images} | dict(golden.run(build.network, build.images, keep="all"))
     for schedule in build.schedules:
-        maps = [_on_stream(tensors[name], layout, lanes) for name, layout in schedule.inputs]
-        output = _on_stream(tensors[schedule.layer.target], schedule.output, lanes)
+        maps = [on_stream(tensors[name], layout, lanes) for name, layout in schedule.inputs]
+        output = on_stream(tensors[schedule.layer.target], schedule.output, lanes)
         build.features.append((np.concatenate(maps, axis=1), output))
 
 
@@ -269,20 +274,25 @@ def _predictions(build: _Build, count: int, stages: Mapping[str, tuple[int, int]
     results: list[Prediction] = []
     macs: list[tuple[int, ...]] = []
     for image in range(min(count, len(build.images))):
-        on_stream = [features[image].astype(np.int64) for features, _ in build.features]
-        activations = {s.layer.name: on_stream[number] for number, s in enumerate(build.schedules)}
+        on_port = [features[image].astype(np.int64) for features, _ in build.features]
+        activations = {s.layer.name: on_port[number] for number, s in enumerate(build.schedules)}
         results.append(predict(build.architecture, build.schedules, activations, stages))
-        macs.append(tuple(_macs(s, on_stream[n], build.architecture.lanes) for n, s in enumerate(build.schedules)))
+        macs.append(tuple(useful_macs(s, on_port[n], build.architecture.lanes) for n, s in enumerate(build.schedules)))
     high_water = {name: max(r.high_water[name] for r in results) for name in (results[0].high_water if results else {})}
     return Predictions(layer_cycles=tuple(r.layer_cycles for r in results), macs=tuple(macs), high_water=high_water)
 
 
-def _macs(schedule: Schedule, on_stream: npt.NDArray[np.int64], lanes: int) -> int:
+def useful_macs(schedule: Schedule, on_port: npt.NDArray[np.int64], lanes: int) -> int:
+    """Multiplications of an image with weights that are not zero, on the FC engine with such activations.
+
+    Args:
+        on_port: the layer's input as it comes on the stream: int [words * lanes].
+    """
     if isinstance(schedule, ConvolverSchedule):
         return schedule.layer.macs
     if isinstance(schedule, MapSchedule):
         return 0
-    columns = schedule.layer.input.positions(lanes)[on_stream != 0]
+    columns = schedule.layer.input.positions(lanes)[on_port != 0]
     return int(np.count_nonzero(schedule.layer.weights[:, columns]))
 
 

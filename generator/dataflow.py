@@ -1,4 +1,4 @@
-"""Clock-by-clock simulation of a process network from the traces of its processes.
+"""Clocks of a process network from the traces of its processes.
 
 A process is a sequence of *steps*, one a clock. A step reads and writes streams, each at most once, and happens in the
 first clock in which all it reads hold a word and all it writes have room (docs/rtl.md gives the same contract for the
@@ -8,16 +8,20 @@ that cycle counts are exact without looking at a single weight's value.
 
 A pipelined process takes its steps through stages, one a clock, and touches each stream in the stream's own stage. A
 stage stands still while what it has to touch is not ready, or while the stage behind it stands still.
+
+`event_model` computes the clocks event by event; the tests hold its outcomes against a simulation of every clock.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
+
+from generator.event_model import Network, Outcome, run_network
 
 __all__ = ["DeadlockError", "Pattern", "SimulationResult", "Trace", "simulate"]
 
@@ -28,32 +32,89 @@ class DeadlockError(RuntimeError):
     """The network stands still before its traces end; names the waiting processes and what they wait for."""
 
 
+class Part(NamedTuple):
+    """A part of a trace: runs that are gone through `times` over.
+
+    Attributes:
+        patterns: int32 [runs], numbers in the trace's `patterns`.
+        lengths: int64 [runs], equal steps of each run.
+    """
+
+    patterns: npt.NDArray[np.int32]
+    lengths: npt.NDArray[np.int64]
+    times: int
+
+
 @dataclass
 class Trace:
-    """The steps of one process as runs of equal steps: (what a step reads and writes, how often in a row)."""
+    """The steps of one process as runs of equal steps: (what a step reads and writes, how often in a row).
+
+    Attributes:
+        patterns: what the process's steps read and write, in the order of their first use.
+        steps: clocks the process needs when nothing holds it up.
+    """
 
     process: str
-    runs: list[tuple[Pattern, int]] = field(default_factory=list)
+    patterns: dict[Pattern, int] = field(default_factory=dict)
+    steps: int = 0
+    _parts: list[Part] = field(default_factory=list)
+    _last: list[list[int]] = field(default_factory=list)  # runs behind the parts: pattern, length
 
     def step(self, reads: Iterable[str] = (), writes: Iterable[str] = (), times: int = 1) -> None:
         """Appends `times` equal steps; equal neighbours merge."""
         if times <= 0:
             return
-        pattern = (tuple(reads), tuple(writes))
-        if self.runs and self.runs[-1][0] == pattern:
-            self.runs[-1] = (pattern, self.runs[-1][1] + times)
+        pattern = self._number((tuple(reads), tuple(writes)))
+        if self._last and self._last[-1][0] == pattern:
+            self._last[-1][1] += times
         else:
-            self.runs.append((pattern, times))
+            self._last.append([pattern, times])
+        self.steps += times
 
     def extend(self, other: Sequence[tuple[Pattern, int]], times: int = 1) -> None:
         """Appends the runs `other`, `times` over."""
-        for _ in range(times):
-            self.runs.extend(other)
+        numbers = np.array([self._number(pattern) for pattern, _ in other], dtype=np.int32)
+        self._append(numbers, np.array([length for _, length in other], dtype=np.int64), times)
+
+    def choose(
+        self, patterns: Sequence[Pattern], which: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64] | None = None
+    ) -> None:
+        """Appends runs of `patterns[which]`, each of so many steps (0 leaves it out), one by default: int64 [runs]."""
+        table = np.array([self._number(pattern) for pattern in patterns], dtype=np.int32)
+        lengths = np.ones(which.size, dtype=np.int64) if lengths is None else lengths
+        self._append(table[which[lengths > 0]], lengths[lengths > 0], 1)
+
+    def _number(self, pattern: Pattern) -> int:
+        return self.patterns.setdefault(pattern, len(self.patterns))
+
+    def _append(self, patterns: npt.NDArray[np.int32], lengths: npt.NDArray[np.int64], times: int) -> None:
+        if patterns.size and times > 0:
+            self._close()
+            self._parts.append(Part(patterns, lengths, times))
+            self.steps += int(lengths.sum()) * times
+
+    def _close(self) -> None:
+        if self._last:
+            runs = np.array(self._last, dtype=np.int64)
+            self._parts.append(Part(runs[:, 0].astype(np.int32), runs[:, 1], 1))
+            self._last = []
 
     @property
-    def steps(self) -> int:
-        """Clocks the process needs when nothing holds it up."""
-        return sum(times for _, times in self.runs)
+    def parts(self) -> Sequence[Part]:
+        """The whole trace."""
+        self._close()
+        return self._parts
+
+    @property
+    def runs(self) -> list[tuple[Pattern, int]]:
+        """The runs one by one; for small traces."""
+        patterns = list(self.patterns)
+        return [
+            (patterns[pattern], int(length))
+            for part in self.parts
+            for _ in range(part.times)
+            for pattern, length in zip(part.patterns, part.lengths, strict=True)
+        ]
 
 
 @dataclass(frozen=True)
@@ -71,160 +132,76 @@ class SimulationResult:
     high_water: Mapping[str, int]
 
 
-@numba.njit(cache=True)
-def _is_ready(
-    streams: npt.NDArray[np.int32],
-    deltas: npt.NDArray[np.int8],
-    stages: npt.NDArray[np.int32],
-    stage: int,
-    held: npt.NDArray[np.int64],
-    depth: npt.NDArray[np.int64],
-) -> bool:
-    """Whether every stream that a step reads in a stage holds a word, and every one that it writes has room."""
-    for port in range(streams.size):
-        if stages[port] != stage:
-            continue
-        stream = streams[port]
-        if deltas[port] < 0:
-            if held[stream] == 0:
-                return False
-        elif held[stream] >= depth[stream]:
-            return False
-    return True
-
-
-@numba.njit(cache=True)
-def _commit(
-    touched: npt.NDArray[np.int32],
-    change: npt.NDArray[np.int64],
-    held: npt.NDArray[np.int64],
-    high_water: npt.NDArray[np.int64],
-) -> None:
-    """Ends a clock: what it wrote and read becomes visible."""
-    for stream in touched:
-        held[stream] += change[stream]
-        change[stream] = 0
-        high_water[stream] = max(high_water[stream], held[stream])
-
-
-@numba.njit(cache=True)
-def _advance(
-    run_start: npt.NDArray[np.int64],
-    run_pattern: npt.NDArray[np.int32],
-    run_times: npt.NDArray[np.int64],
-    pattern_start: npt.NDArray[np.int64],
-    pattern_stream: npt.NDArray[np.int32],
-    pattern_delta: npt.NDArray[np.int8],
-    pattern_stage: npt.NDArray[np.int32],
-    slot_start: npt.NDArray[np.int64],
-    depth: npt.NDArray[np.int64],
-    mark_start: npt.NDArray[np.int64],
-    marks: npt.NDArray[np.int64],
-    mark_clock: npt.NDArray[np.int64],
-) -> tuple[int, npt.NDArray[np.int64], npt.NDArray[np.int64], bool]:
-    """Runs all traces; returns (clocks, high water per stream, pattern per stage of every process, dead-locked)."""
-    processes = run_start.size - 1
-    run = run_start[:-1].copy()
-    left = np.zeros(processes, dtype=np.int64)
-    steps = np.zeros(processes, dtype=np.int64)
-    mark = mark_start[:-1].copy()
-    slots = np.full(slot_start[-1], -1, dtype=np.int64)
-    alive = np.empty(processes, dtype=np.int64)
-    living = 0
-    for p in range(processes):
-        if run[p] < run_start[p + 1]:
-            left[p] = run_times[run[p]]
-            slots[slot_start[p]] = run_pattern[run[p]]
-            alive[living] = p
-            living += 1
-    held = np.zeros(depth.size, dtype=np.int64)
-    change = np.zeros(depth.size, dtype=np.int64)
-    high_water = np.zeros(depth.size, dtype=np.int64)
-    touched = np.empty(processes * slots.size + 2 * pattern_stream.size + 2 * depth.size, dtype=np.int32)
-    clock = 0
-    while living > 0:
-        touches, still, fired = 0, 0, False
-        for k in range(living):
-            p = alive[k]
-            first, busy, moves = slot_start[p], False, True
-            for slot in range(slot_start[p + 1] - 1, first - 1, -1):
-                behind_moves, pattern = moves, slots[slot]
-                if moves and pattern >= 0:
-                    ports = slice(pattern_start[pattern], pattern_start[pattern + 1])
-                    moves = _is_ready(
-                        pattern_stream[ports], pattern_delta[ports], pattern_stage[ports], slot - first, held, depth
-                    )
-                    if moves:
-                        fired = True
-                        for port in range(pattern_start[pattern], pattern_start[pattern + 1]):
-                            if pattern_stage[port] == slot - first:
-                                change[pattern_stream[port]] += pattern_delta[port]
-                                touched[touches] = pattern_stream[port]
-                                touches += 1
-                if behind_moves and slot + 1 < slot_start[p + 1]:
-                    slots[slot + 1] = pattern if moves else -1
-                    busy = busy or slots[slot + 1] >= 0
-                elif slot + 1 < slot_start[p + 1]:
-                    busy = busy or slots[slot + 1] >= 0
-            if moves and slots[first] >= 0:
-                steps[p] += 1
-                left[p] -= 1
-                if mark[p] < mark_start[p + 1] and marks[mark[p]] == steps[p]:
-                    mark_clock[mark[p]] = clock
-                    mark[p] += 1
-                if left[p] == 0:
-                    run[p] += 1
-                    slots[first] = -1
-                    if run[p] < run_start[p + 1]:
-                        left[p] = run_times[run[p]]
-                        slots[first] = run_pattern[run[p]]
-            if busy or slots[first] >= 0:
-                alive[still] = p
-                still += 1
-        if not fired:
-            return clock, high_water, slots, True
-        living = still
-        _commit(touched[:touches], change, held, high_water)
-        clock += 1
-    return clock, high_water, slots, False
-
-
-def _is_busy(pattern: int) -> bool:
-    return pattern >= 0
-
-
 class _Tables:
-    """The traces as flat arrays for the compiled loop."""
+    """The traces as flat arrays; see :class:`generator.event_model.Network`."""
 
     def __init__(
         self, traces: Sequence[Trace], depths: Mapping[str, int], stages: Mapping[str, tuple[int, int]]
     ) -> None:
+        self.traces = traces
         self.streams = {name: number for number, name in enumerate(depths)}
-        patterns: dict[Pattern, int] = {}
-        run_pattern: list[int] = []
-        run_times: list[int] = []
-        starts, slots = [0], [0]
-        for trace in traces:
+        self.patterns: dict[Pattern, int] = {}
+        self.stages = stages
+        self.depth = np.array(list(depths.values()), dtype=np.int64)
+        self.process_stages: list[int] = []
+        self.writer, self.reader = (np.full(len(depths), -1, dtype=np.int64) for _ in range(2))
+        for number, trace in enumerate(traces):
             last = 0
-            for pattern, times in trace.runs:
+            for pattern in trace.patterns:
+                self.patterns.setdefault(pattern, len(self.patterns))
                 last = max(last, *_stages_of(pattern, stages), 0)
-                run_pattern.append(patterns.setdefault(pattern, len(patterns)))
-                run_times.append(times)
-            starts.append(len(run_pattern))
-            slots.append(slots[-1] + last + 1)
-        self.slot_start = np.array(slots, dtype=np.int64)
-        self.run_start = np.array(starts, dtype=np.int64)
-        self.run_pattern = np.array(run_pattern, dtype=np.int32)
-        self.run_times = np.array(run_times, dtype=np.int64)
-        ports = [
-            [(self.streams[s], -1) for s in reads] + [(self.streams[s], 1) for s in writes]
-            for reads, writes in patterns
+                self.reader[[self.streams[stream] for stream in pattern[0]]] = number
+                self.writer[[self.streams[stream] for stream in pattern[1]]] = number
+            self.process_stages.append(last + 1)
+
+    def _ports(self) -> list[list[tuple[int, int]]]:
+        """Per pattern (stage, stream or, when it is read, -1 - stream), by stages."""
+        numbers = [([-1 - self.streams[s] for s in r], [self.streams[s] for s in w]) for r, w in self.patterns]
+        return [
+            sorted(zip(_stages_of(pattern, self.stages), reads + writes, strict=True))
+            for pattern, (reads, writes) in zip(self.patterns, numbers, strict=True)
         ]
-        self.patterns = list(patterns)
-        self.pattern_start = np.cumsum([0] + [len(p) for p in ports]).astype(np.int64)
-        self.pattern_stream = np.array([s for p in ports for s, _ in p], dtype=np.int32)
-        self.pattern_delta = np.array([d for p in ports for _, d in p], dtype=np.int8)
-        self.pattern_stage = np.array([s for p in patterns for s in _stages_of(p, stages)], dtype=np.int32)
+
+    def network(self, marks: Sequence[Sequence[int]]) -> Network:
+        """All of it; `marks` per trace."""
+        parts = [part for trace in self.traces for part in trace.parts]
+        owners = [np.array([self.patterns[p] for p in trace.patterns], dtype=np.int32) for trace in self.traces]
+        runs = [owner[part.patterns] for owner, trace in zip(owners, self.traces, strict=True) for part in trace.parts]
+        ends = _starts([part.patterns.size for part in parts])
+        ports = self._ports()
+        return Network(
+            stages=np.array(self.process_stages, dtype=np.int64),
+            part_start=_starts([len(trace.parts) for trace in self.traces]),
+            part_first=ends[:-1],
+            part_last=ends[1:],
+            part_times=np.array([part.times for part in parts], dtype=np.int64),
+            run_pattern=np.concatenate([*runs, np.zeros(0, dtype=np.int32)]),
+            run_times=np.concatenate([*(part.lengths for part in parts), np.zeros(0, dtype=np.int64)]),
+            port_start=_starts([len(each) for each in ports]),
+            port_stream=np.array([stream for each in ports for _, stream in each], dtype=np.int32),
+            port_stage=np.array([stage for each in ports for stage, _ in each], dtype=np.int32),
+            depth=self.depth,
+            writer=self.writer,
+            reader=self.reader,
+            mark_start=_starts([len(each) for each in marks]),
+            marks=np.array([mark for each in marks for mark in each], dtype=np.int64),
+        )
+
+    def deadlock(self, outcome: Outcome) -> DeadlockError:
+        """Says who waits for what."""
+        patterns = list(self.patterns)
+        waiting = [
+            f"{trace.process} (reads {', '.join(reads) or 'nothing'}; writes {', '.join(writes) or 'nothing'})"
+            for trace, pattern in zip(self.traces, outcome.waiting, strict=True)
+            if pattern >= 0
+            for reads, writes in [patterns[pattern]]
+        ]
+        return DeadlockError(f"deadlock in clock {outcome.cycles}: waiting are " + "; ".join(waiting))
+
+
+def _starts(sizes: Sequence[int]) -> npt.NDArray[np.int64]:
+    """Where each of several neighbours begins, and where the last one ends: int64 [sizes + 1]."""
+    return np.cumsum([0, *sizes]).astype(np.int64)
 
 
 def _stages_of(pattern: Pattern, stages: Mapping[str, tuple[int, int]]) -> list[int]:
@@ -249,38 +226,17 @@ def simulate(
     Raises:
         DeadlockError: no process can go on although traces are left.
     """
-    tables = _Tables(traces, depths, stages or {})
     marks = marks or {}
-    mark_lists = [list(marks.get(trace.process, ())) for trace in traces]
-    mark_start = np.cumsum([0] + [len(m) for m in mark_lists]).astype(np.int64)
-    mark_steps = np.array([m for ms in mark_lists for m in ms], dtype=np.int64)
-    mark_clock = np.full(mark_steps.size, -1, dtype=np.int64)
-    cycles, high_water, slots, dead = _advance(
-        tables.run_start,
-        tables.run_pattern,
-        tables.run_times,
-        tables.pattern_start,
-        tables.pattern_stream,
-        tables.pattern_delta,
-        tables.pattern_stage,
-        tables.slot_start,
-        np.array(list(depths.values()), dtype=np.int64),
-        mark_start,
-        mark_steps,
-        mark_clock,
-    )
-    if dead:
-        waiting = [
-            f"{trace.process} (reads {', '.join(reads) or 'nothing'}; writes {', '.join(writes) or 'nothing'})"
-            for number, trace in enumerate(traces)
-            for pattern in [max(slots[tables.slot_start[number] : tables.slot_start[number + 1]][::-1], key=_is_busy)]
-            if pattern >= 0
-            for reads, writes in [tables.patterns[pattern]]
-        ]
-        raise DeadlockError(f"deadlock in clock {cycles}: waiting are " + "; ".join(waiting))
+    tables = _Tables(traces, depths, stages or {})
+    network = tables.network([list(marks.get(trace.process, ())) for trace in traces])
+    outcome = run_network(network)
+    if (outcome.waiting >= 0).any():
+        raise tables.deadlock(outcome)
     finished = {
-        trace.process: mark_clock[mark_start[number] : mark_start[number + 1]]
+        trace.process: outcome.mark_clock[network.mark_start[number] : network.mark_start[number + 1]]
         for number, trace in enumerate(traces)
-        if mark_lists[number]
+        if marks.get(trace.process)
     }
-    return SimulationResult(int(cycles), finished, dict(zip(depths, (int(h) for h in high_water), strict=True)))
+    return SimulationResult(
+        outcome.cycles, finished, dict(zip(depths, (int(h) for h in outcome.high_water), strict=True))
+    )

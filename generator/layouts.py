@@ -102,6 +102,20 @@ class Layout:
             word |= (value & ((1 << field.bits) - 1)) << field.low
         return word
 
+    def pack_many(self, **values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Packs arrays of one shape, a word for each element, as :meth:`pack` packs numbers: int64, of 62 bits at most.
+
+        Raises:
+            LayoutError: a value does not fit its field; names layout, field, value and bits.
+        """
+        words = np.zeros(next(iter(values.values())).shape, dtype=np.int64)
+        for field_name, array in values.items():
+            field = self.fields[field_name]
+            for value in (int(array.min(initial=0)), int(array.max(initial=0))):
+                self.pack(**{field_name: value})
+            words |= (array & ((1 << field.bits) - 1)) << field.low
+        return words
+
 
 DESCRIPTOR = Layout(
     "descriptor",

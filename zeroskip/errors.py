@@ -3,7 +3,7 @@
 import golden
 import rtl
 from compression.errors import CompressionError
-from generator import BoardError, BuildError, EngineError
+from generator import BoardError, BuildError, EngineError, NoFitError
 from rtl.synthesis import SynthesisError
 from testbench.build import BuildFileError
 from testbench.regress.coverage_points import CoverageError
@@ -24,6 +24,7 @@ BAD_INPUT = (
     CompressionError,
     CoverageError,
     EngineError,
+    NoFitError,
     OSError,
     SuiteError,
     SynthesisError,

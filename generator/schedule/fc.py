@@ -85,7 +85,7 @@ class _FcNonZeros:
         So the PEs of a set hold equally many entries, of every column and in all, but for one.
         """
         sets = self.rows % row_sets
-        order = np.argsort(sets, kind="stable")
+        order = np.argsort(sets.astype(np.uint16), kind="stable")  # short numbers are sorted sooner
         starts = np.cumsum(np.bincount(sets, minlength=row_sets)) - np.bincount(sets, minlength=row_sets)
         turn = np.empty_like(order)
         turn[order] = np.arange(order.size) - starts[sets[order]]
@@ -156,9 +156,10 @@ def schedule_fc(layer: FcLayer, pes: int, lanes: int, most_rows: int | None = No
     bias = np.zeros((rows_per_pe, pes), dtype=np.int32)
     bias[:, :row_sets] = np.pad(layer.bias, (0, rows_per_pe * row_sets - outputs)).reshape(rows_per_pe, row_sets)
     output = FeatureLayout((0,), 1, outputs, layer.output_signed)
-    owners = nonzeros.pes(pes, row_sets)
+    owners = nonzeros.pes(pes, row_sets).astype(np.uint16)
+    owned = np.split(np.argsort(owners, kind="stable"), np.cumsum(np.bincount(owners, minlength=pes))[:-1])
     try:
-        packets = tuple(_fc_packet(pe, nonzeros, owners == pe, row_sets, bias[:, pe]) for pe in range(pes))
+        packets = tuple(_fc_packet(pe, nonzeros, owned[pe], row_sets, bias[:, pe]) for pe in range(pes))
         rounds = deal(packets, pes)
         descriptor = layouts.DESCRIPTOR.pack(
             engine=1,
@@ -200,13 +201,11 @@ def _fc_entries(
     return entries, counts
 
 
-def _fc_packet(
-    pe: int, nonzeros: _FcNonZeros, owned: npt.NDArray[np.bool_], row_sets: int, bias: npt.NDArray[np.int32]
-) -> FcPacket:
+def _fc_packet(pe: int, nonzeros: _FcNonZeros, owned: Int, row_sets: int, bias: npt.NDArray[np.int32]) -> FcPacket:
     """The packet of one PE.
 
     Args:
-        owned: bool [n], which of the non-zeros are the PE's.
+        owned: int64 [n], numbers of the PE's non-zeros, increasing.
         bias: int32 [rows], what its sums start from.
     """
     rows = nonzeros.rows[owned] // row_sets
@@ -225,16 +224,20 @@ def _fc_packet(
 
 def _pointer_words(pointers: Int, pe: int) -> Words:
     """Column pointers (int64 [columns + 1]) as words: a base, and POINTERS_PER_WORD + 1 numbers that count from it."""
-    words = []
-    for start in range(0, pointers.size - 1, layouts.POINTERS_PER_WORD):
-        group = pointers[start : start + layouts.POINTERS_PER_WORD + 1]
-        base = int(group[0])
-        if group[-1] - base >= 1 << layouts.POINTER_BITS:
-            raise layouts.LayoutError(
-                f"PE {pe} would hold {group[-1] - base} entries of columns {start} to {start + group.size - 2}, more "
-                f"than {(1 << layouts.POINTER_BITS) - 1}: use more PEs"
-            )
-        value = base << (layouts.WEIGHT_BITS - layouts.BASE_BITS)
-        value += sum((int(each) - base) << (layouts.POINTER_BITS * number) for number, each in enumerate(group))
-        words.append(layouts.words_from_integer(value, 1))
-    return np.concatenate(words)
+    group = layouts.POINTERS_PER_WORD
+    words = -(-(pointers.size - 1) // group)
+    padded = np.pad(pointers, (0, words * group + 1 - pointers.size), mode="edge")
+    bases = padded[:-1:group]
+    offsets = padded[np.arange(words)[:, None] * group + np.arange(group + 1)] - bases[:, None]
+    for number in np.flatnonzero(offsets[:, -1] >= 1 << layouts.POINTER_BITS)[:1]:
+        last = min((number + 1) * group, pointers.size - 1) - 1
+        raise layouts.LayoutError(
+            f"PE {pe} would hold {offsets[number, -1]} entries of columns {number * group} to {last}, more "
+            f"than {(1 << layouts.POINTER_BITS) - 1}: use more PEs"
+        )
+    within = np.arange(words) * group
+    offsets[within[:, None] + np.arange(group + 1) > pointers.size - 1] = 0
+    bits = np.arange(layouts.POINTER_BITS)
+    pointer_bits = (offsets[:, :, None] >> bits & 1).reshape(words, -1)
+    base_bits = bases[:, None] >> np.arange(layouts.BASE_BITS) & 1
+    return np.packbits(np.concatenate([pointer_bits, base_bits], axis=1).astype(np.uint8), axis=1, bitorder="little")

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 from generator import layouts
 from generator.dataflow import Trace
+from generator.layers import Pool
 from generator.schedule import ConvolverPacket, ConvolverSchedule
 from generator.timing.traces import Traces, scatter
 
@@ -27,16 +31,15 @@ def convolver(traces: Traces, schedule: ConvolverSchedule) -> None:
         for place in range(schedule.output.channels):
             broadcast.step([features], [f"addends_{place % a.pes}"], channel_words)
     mask_words = schedule.rounds.mask_words
-    post_channel = _post_channel(schedule, a.lanes, a.tile)
+    patterns, post_channel = _post_channel(schedule, a.lanes, a.tile)
     for i in range(a.pes):
         packets = schedule.packets[i :: a.pes]
         _decode(traces.of(f"decode_{i}"), i, packets, schedule)
         _convolver_pe(traces.of(f"pe_{i}"), i, packets, (map_words, mask_words), schedule.layer.tiles(a.tile))
         post = traces.of(f"post_{i}")
         post.step([f"post_layers_{i}"])
-        for emits, times in post_channel * len(packets):
-            reads, writes = emits
-            post.step([f"{s}_{i}" for s in reads], [f"{s}_{i}" for s in writes], times)
+        own = [(_numbered(reads, i), _numbered(writes, i)) for reads, writes in patterns]
+        post.extend([(own[pattern], times) for pattern, times in post_channel], len(packets))
     collect = traces.of("collect")
     collect.step(["collect_layer"])
     for packet in schedule.packets:
@@ -58,14 +61,17 @@ def idle_convolver(traces: Traces) -> None:
 
 def _decode(trace: Trace, i: int, packets: Sequence[ConvolverPacket], schedule: ConvolverSchedule) -> None:
     trace.step([f"decode_layers_{i}"], [f"pe_layers_{i}"])
-    trace.step([f"pe_weights_{i}"], [f"masks_{i}"], schedule.rounds.mask_words)
+    word, entry = (f"pe_weights_{i}",), (f"entries_{i}",)
+    trace.step(word, [f"masks_{i}"], schedule.rounds.mask_words)
+    patterns = [(reads, writes) for reads in ((), word) for writes in ((), entry)]
     for packet, (_, words) in zip(packets, schedule.rounds.sizes, strict=False):
-        trace.step([f"pe_weights_{i}"], [f"channels_{i}", f"scales_{i}"])
-        for number, sends in enumerate(packet.sends):
-            reads = [f"pe_weights_{i}"] if number % layouts.UNITS_PER_WORD == 0 else []
-            trace.step(reads, [f"entries_{i}"] if sends else [])
-            trace.step(writes=[f"entries_{i}"], times=int(sends) - 1)
-        trace.step([f"pe_weights_{i}"], times=words - 1 - len(packet.content))
+        trace.step(word, [f"channels_{i}", f"scales_{i}"])
+        begins_word = np.arange(packet.sends.size) % layouts.UNITS_PER_WORD == 0
+        # A unit of several waiting entries goes on sending them.
+        kinds = np.stack([2 * begins_word + (packet.sends > 0), np.ones(packet.sends.size, dtype=np.int64)], axis=1)
+        lengths = np.stack([np.ones_like(packet.sends), np.maximum(packet.sends - 1, 0)], axis=1)
+        trace.choose(patterns, kinds.reshape(-1), lengths.reshape(-1))
+        trace.step(word, times=words - 1 - len(packet.content))
 
 
 def _convolver_pe(
@@ -86,35 +92,58 @@ def _convolver_pe(
         done += count
 
     for packet in packets:
-        sent = int(packet.sends.sum())
+        sent, others = int(packet.sends.sum()), tiles - 1
         if sent > 1:
             steps(1, [f"channels_{i}", entries])
             steps(sent - 2, [entries])
             steps(1, [entries], [sums])
         else:
             steps(1, [f"channels_{i}", entries], [sums])
-        for _ in range(tiles - 1):
+        while others and done < map_words:
             steps(packet.entries - 1)
             steps(1, (), [sums])
+            others -= 1
+        tile = [(((), ()), packet.entries - 1)] if packet.entries > 1 else []
+        trace.extend([*tile, (((), (sums,)), 1)], others)
+        done += others * packet.entries
     steps(map_words - done)
 
 
-def _post_channel(schedule: ConvolverSchedule, lanes: int, tile: int) -> list[tuple[tuple[list[str], list[str]], int]]:
-    """Steps of the post-processing of one output channel: ((streams read, streams written), times)."""
+def _numbered(streams: Sequence[str], i: int) -> tuple[str, ...]:
+    return tuple(f"{stream}_{i}" for stream in streams)
+
+
+def _post_channel(schedule: ConvolverSchedule, lanes: int, tile: int) -> tuple[list[_Streams], list[tuple[int, int]]]:
+    """Steps of the post-processing of one output channel.
+
+    Returns:
+        Patterns (streams read, streams written), and runs of them: (number of the pattern, steps).
+    """
     layer = schedule.layer
-    pool, stride, pitch = layer.pool, layer.stride, layer.input.width
-    steps: list[tuple[tuple[list[str], list[str]], int]] = []
-    filled = 0
-    for position in range(layer.positions):
-        y, x = divmod(position, pitch)
-        on_grid = x < layer.virtual_width and x % stride == 0 and y % stride == 0
-        window_ends = pool.ends(y // stride, pool.top) and pool.ends(x // stride, pool.left)
-        reads = (["scales"] if position == 0 else []) + (["tile_sums"] if position % tile == 0 else [])
-        if on_grid and window_ends:
-            reads += ["addends"] if layer.add and filled == 0 else []
-            filled += 1
-        writes = []
-        if filled == lanes or (position == layer.positions - 1 and filled):
-            writes, filled = ["pe_outputs"], 0
-        steps.append(((reads, writes), 1))
-    return steps
+    pool, stride, position = layer.pool, layer.stride, np.arange(layer.positions)
+    y, x = np.divmod(position, layer.input.width)
+    ends = _window_ends(pool, int(y[-1]) // stride + 1, pool.top)[y // stride]
+    ends &= _window_ends(pool, int(x.max()) // stride + 1, pool.left)[x // stride]
+    leaves = ends & (x < layer.virtual_width) & (x % stride == 0) & (y % stride == 0)
+    # Of each position: pixels that its output word holds before it.
+    before = (np.cumsum(leaves) - leaves) % lanes
+    sends = before + leaves == lanes
+    sends[-1] = before[-1] + leaves[-1] > 0
+    addend = leaves & (before == 0) & (layer.add is not None)
+    kind = (position == 0) + 2 * (position % tile == 0) + 4 * addend + 8 * sends
+    starts = np.flatnonzero(np.diff(kind, prepend=-1))
+    lengths = np.diff(np.r_[starts, kind.size])
+    return _POST_PATTERNS, list(zip(kind[starts].tolist(), lengths.tolist(), strict=True))
+
+
+_Streams = tuple[tuple[str, ...], tuple[str, ...]]
+_POST_PATTERNS: list[_Streams] = [
+    (tuple(name for bit, name in enumerate(("scales", "tile_sums", "addends")) if number >> bit & 1),
+     ("pe_outputs",) if number & 8 else ())
+    for number in range(16)
+]  # fmt: skip
+
+
+def _window_ends(pool: Pool, length: int, before: int) -> npt.NDArray[np.bool_]:
+    """Whether a window ends in each of so many rows or columns, as `Pool.ends` says: bool [length]."""
+    return np.array([pool.ends(place, before) for place in range(length)], dtype=np.bool_)

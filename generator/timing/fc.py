@@ -35,9 +35,11 @@ def fc_engine(traces: Traces, schedule: FcSchedule, activations: npt.NDArray[np.
     scan = traces.of("fc_scan")
     scan.step(["scan_layer"])
     active = activations.reshape(-1, a.lanes // 2, 2) != 0
-    for count in np.count_nonzero(active.any(axis=2), axis=1):
-        scan.step([features], tokens if count else [])
-        scan.step(writes=tokens, times=int(count) - 1)
+    counts = np.count_nonzero(active.any(axis=2), axis=1)
+    read, send = (features,), tuple(tokens)
+    which = np.stack([np.where(counts > 0, 1, 0), np.full(counts.size, 2)], axis=1)
+    lengths = np.stack([np.ones_like(counts), np.maximum(counts - 1, 0)], axis=1)
+    scan.choose([(read, ()), (read, send), ((), send)], which.reshape(-1), lengths.reshape(-1))
     scan.step(writes=tokens)
     active = active.reshape(-1, 2)
     sent = active.any(axis=1)
@@ -60,18 +62,16 @@ def _fc_lookup(trace: Trace, i: int, packet: FcPacket, words: int, commands: npt
     trace.step([f"lookup_weights_{i}"], times=packet.pointer_words)
     trace.step([f"lookup_weights_{i}"], [f"mac_weights_{i}"], packet.bias_words + packet.entry_words)
     trace.step([f"lookup_weights_{i}"], times=words - 1 - len(packet.content))
-    for count in commands:
-        trace.step([f"tokens_{i}"], [f"commands_{i}"] if count else [])
+    tokens, written = (f"tokens_{i}",), (f"commands_{i}",)
+    trace.choose([(tokens, ()), (tokens, written)], (commands > 0).astype(np.int64))
     trace.step([f"tokens_{i}"], [f"commands_{i}"])
 
 
 def _fc_mac(trace: Trace, i: int, packet: FcPacket, commands: npt.NDArray[np.int64], rows: int) -> None:
     trace.step([f"mac_layers_{i}", f"mac_weights_{i}"])
-    for row in range(rows):
-        trace.step([f"mac_weights_{i}"] if row % layouts.BIASES_PER_WORD == 0 else [])
+    begins_word = (np.arange(rows) % layouts.BIASES_PER_WORD == 0).astype(np.int64)
+    trace.choose([((), ()), ((f"mac_weights_{i}",), ())], begins_word)
     trace.step([f"mac_weights_{i}"], times=packet.entry_words)
-    for count in commands:
-        if count:
-            trace.step([f"commands_{i}"])
-            trace.step(times=int(count) - 1)
+    lengths = np.stack([commands > 0, np.maximum(commands - 1, 0)], axis=1).reshape(-1).astype(np.int64)
+    trace.choose([((f"commands_{i}",), ()), ((), ())], np.tile([0, 1], commands.size), lengths)
     trace.step([f"commands_{i}"])

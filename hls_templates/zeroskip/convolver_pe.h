@@ -149,17 +149,18 @@ void convolver_pe(hls::stream<Descriptor>& layers, hls::stream<Descriptor>& next
     const bool works = channels_left != 0;
     const bool first_entry = index == 0;
     EntryWord entry = 0;
+    bool waits = false;
     if (works) {
       if (new_channel) channel = channels.read();
       new_channel = false;
       if (tile == 0) {
         entry = entries.read();
+        waits = get<entry_word::waits>(entry) != 0;
         list[index] = entry;
       } else {
         entry = list[index];
       }
     }
-    const bool waits = tile == 0 && get<entry_word::waits>(entry) != 0;
 
     // The unaligned read, turned by whole banks and then by the pixels that lie before the first one in its bank.
     const ap_uint<entry_word::address::bits> first = get<entry_word::address>(entry) + tile_start;

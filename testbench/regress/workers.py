@@ -27,14 +27,14 @@ __all__ = ["Workers", "check_dask"]
 _PATIENCE = 120  # seconds; a machine that is busy with other things starts its workers late
 
 
-def check_dask() -> None:
-    """Refuses to begin without Dask.
+def check_dask(command: str = "zeroskip regress") -> None:
+    """Refuses to begin without Dask; `command` is what needs it.
 
     Raises:
         SuiteError: it is not installed.
     """
     if find_spec("distributed") is None:
-        raise SuiteError("zeroskip regress needs Dask, which is not installed: pip install 'zeroskip[regress]'.")
+        raise SuiteError(f"{command} needs Dask, which is not installed: pip install 'zeroskip[regress]'.")
 
 
 class Workers:

@@ -23,6 +23,7 @@ _ARCHITECTURE = Architecture(
     pes=2,
     fc_pes=2,
     map_words=128,
+    mask_words=64,
     max_entries=128,
     max_columns=24,
     pointer_words=1,

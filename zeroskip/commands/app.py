@@ -8,6 +8,8 @@ import typer
 from zeroskip import __version__
 from zeroskip.commands.compress import compress
 from zeroskip.commands.compress_report import compress_report
+from zeroskip.commands.estimate import estimate
+from zeroskip.commands.explore import explore
 from zeroskip.commands.generate import generate
 from zeroskip.commands.inspect import inspect
 from zeroskip.commands.regress import regress
@@ -29,7 +31,20 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (compress, compress_report, inspect, run, generate, verify, regress, synth, report, rtl):
+for command in (
+    compress,
+    compress_report,
+    inspect,
+    run,
+    estimate,
+    explore,
+    generate,
+    verify,
+    regress,
+    synth,
+    report,
+    rtl,
+):
     app.command()(command)
 
 

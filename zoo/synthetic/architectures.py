@@ -33,15 +33,17 @@ def unchanged(stage: int, channels: int) -> int:
     return channels
 
 
-def alexnet(widths: Widths = unchanged) -> Graph:
+def alexnet(widths: Widths = unchanged, lrn: bool = True) -> Graph:
     """Krizhevsky, Sutskever, Hinton (NIPS 2012) as Caffe's bvlc_alexnet has it: two groups in conv2, conv4 and conv5,
-    227x227 pixels, normalisation before the pooling of conv1 and conv2, 3x3 windows every second pixel."""
-    graph = Graph("alexnet", (3, 227, 227))
+    227x227 pixels, normalisation before the pooling of conv1 and conv2 (`lrn`), 3x3 windows every second pixel."""
+    graph = Graph("alexnet" if lrn else "alexnet-without-lrn", (3, 227, 227))
     graph.conv("conv1", widths(0, 96), 11, stride=4, padding=0)
-    graph.lrn("norm1")
+    if lrn:
+        graph.lrn("norm1")
     graph.pool("pool1", "max", 3, 2)
     graph.conv("conv2", widths(1, 256), 5, groups=2)
-    graph.lrn("norm2")
+    if lrn:
+        graph.lrn("norm2")
     graph.pool("pool2", "max", 3, 2)
     graph.conv("conv3", widths(2, 384), 3)
     graph.conv("conv4", widths(2, 384), 3, groups=2)

@@ -118,6 +118,12 @@ NETWORKS: dict[str, dict[str, Variant]] = {
             architectures.alexnet, _alexnet_paper(peak=True),
         ),
     },
+    "alexnet-without-lrn": {  # as the engines run it, which have no normalisation
+        **_dense(partial(architectures.alexnet, lrn=False)),
+        "han": Variant(
+            "Han et al. (NIPS 2015), table 4; no normalisation", partial(architectures.alexnet, lrn=False), ALEXNET_HAN
+        ),
+    },
     "vgg16": {**_dense(architectures.vgg16), **_sparse(architectures.vgg16, 80, 90)},
     "resnet50": {**_dense(architectures.resnet50), **_sparse(architectures.resnet50, 80, 90)},
     "vgg13bn": _budgets(architectures.vgg13bn, _LAYERWISE, {"paper": Budget(75.78, 87.05)}),

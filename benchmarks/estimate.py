@@ -1,0 +1,132 @@
+"""AlexNet's estimate: exact cycles on the configuration that the search chooses, and how long the estimate takes.
+
+    python -m benchmarks.estimate            prints the figures; exit code 1 when one differs from the kept ones
+    python -m benchmarks.estimate --update   writes them to estimate.json
+
+The network is AlexNet without normalisation, which no engine runs, with synthetic weights at Han's densities (NIPS
+2015) and channels that differ by 25 %. As a whole it is estimated on the U250: its FC layers' weights lie in the PEs
+and fit no smaller board. Its five convolutions alone are estimated on the ZCU104, too.
+
+Seconds are of this process, imports left out, once the accelerator's stages are kept and compiled loops are cached;
+they are printed and not compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from pydantic import BaseModel
+from rich.console import Console
+from rich.table import Table
+
+import golden
+from benchmarks.kept import keep_or_compare
+from generator import Estimate, EstimateOptions, estimate
+from zeroskip.pipeliner import KeptStages
+from zoo.synthetic import describe
+
+__all__ = ["EXPECTED", "EstimateFigures", "convolutions", "figures_of", "main"]
+
+EXPECTED = Path(__file__).parent / "estimate.json"
+BAR_SECONDS = 2.0
+"""What an estimate should take at most."""
+
+
+class EstimateFigures(BaseModel):
+    """An estimate: sizes that were chosen, exact cycles of each layer."""
+
+    network: str
+    board: str
+    pes: int
+    lanes: int
+    tile: int
+    fc_pes: int
+    layer_cycles: dict[str, int]
+    cycles: int
+    dense_cycles: int
+    frames_per_second: float
+    utilisation_percent: float
+    dsps: int
+    bram36: float
+    uram: int
+    luts: int
+
+
+def figures_of(found: Estimate) -> EstimateFigures:
+    """What is kept of an estimate."""
+    return EstimateFigures(
+        network=found.network,
+        board=found.board,
+        pes=found.architecture.pes,
+        lanes=found.architecture.lanes,
+        tile=found.architecture.tile,
+        fc_pes=found.architecture.fc_pes,
+        layer_cycles={layer.name: layer.cycles for layer in found.layers},
+        cycles=found.cycles,
+        dense_cycles=found.dense_cycles,
+        frames_per_second=round(found.fps, 2),
+        utilisation_percent=round(100 * found.utilisation, 2),
+        dsps=found.resources.dsps,
+        bram36=found.resources.bram36,
+        uram=found.resources.uram,
+        luts=found.resources.luts,
+    )
+
+
+def convolutions(network: golden.Network) -> golden.Network:
+    """The layers up to the last pooling alone."""
+    names = [layer.name for layer in network.layers]
+    kept = network.layers[: names.index("flatten")]
+    tensors = {name: each for name, each in network.tensors.items() if name.split(".")[0] in names[: len(kept)]}
+    name = f"{network.name}-convolutions"
+    update = {"name": name, "layers": kept, "outputs": (kept[-1].name,)}
+    return golden.Network.assemble(network.description.model_copy(update=update), tensors)
+
+
+def _timed(network: golden.Network, board: str) -> tuple[Estimate, float]:
+    options = EstimateOptions(pipeliner=KeptStages())
+    with tempfile.TemporaryDirectory() as folder:
+        golden.save(network, Path(folder) / "network.json")
+        estimate(network, board, options)  # compiles what is not kept yet
+        begun = time.perf_counter()
+        found = estimate(golden.load(Path(folder) / "network.json"), board, options)
+        return found, time.perf_counter() - begun
+
+
+def _print(found: Estimate, seconds: float) -> None:
+    figures = figures_of(found)
+    sizes = f"{figures.pes} PEs x {figures.tile} of {figures.lanes} lanes, {figures.fc_pes} FC PEs"
+    title = f"{found.network} on {found.board}: {sizes}"
+    table = Table("layer", "cycles", "utilisation %", "dense cycles >=", title=title)
+    for layer in found.layers:
+        row = (f"{layer.cycles:,}", f"{100 * layer.utilisation:.1f}", f"{layer.dense_cycles:,}")
+        table.add_row(layer.name, *row)
+    console = Console(width=150)
+    console.print(table)
+    console.print(
+        f"{found.cycles:,} cycles, {found.fps:,.1f} fps at {found.clock_mhz:g} MHz, "
+        f"utilisation {100 * found.utilisation:.1f} %; "
+        f"estimated in {seconds:.2f} s (the bar is {BAR_SECONDS:g} s)"
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Prints both estimates; returns 1 when a figure is not as expected."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--update", action="store_true", help=f"write the figures to {EXPECTED.name}")
+    update = parser.parse_args(arguments).update
+    network = describe("alexnet-without-lrn", "han", 0.25)
+    measured = []
+    for each, board in ((network, "u250"), (convolutions(network), "zcu104")):
+        found, seconds = _timed(each, board)
+        _print(found, seconds)
+        measured.append(figures_of(found))
+    return keep_or_compare(measured, EXPECTED, update)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

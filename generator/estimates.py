@@ -1,0 +1,292 @@
+"""`estimate`: what a network does on a board, to the clock, without making a build."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+import golden
+from generator import layouts
+from generator.architecture import Architecture
+from generator.boards import Board, load_board
+from generator.build import BuildError, BuildOptions, fit_architecture, on_stream, stimuli, useful_macs
+from generator.emit import TOP, emit_project
+from generator.layers import EngineError
+from generator.plan import plan_network
+from generator.resources import Resources, placed, shortages, word_pixels
+from generator.schedule import ConvolverSchedule, FcSchedule, MapSchedule, Schedule
+from generator.search import DDR_SHARE, Candidate, NoFitError, Sizes, Workload, bound, candidates, dense, workload
+from generator.timing import predict
+from golden.names import INPUT_NAME
+
+__all__ = ["Estimate", "EstimateOptions", "LayerEstimate", "check_sizes", "estimate"]
+
+Stages = Mapping[str, tuple[int, int]]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class LayerEstimate(_Frozen):
+    """A layer on its engine; bytes are those that cross the ports for one image."""
+
+    name: str
+    engine: str
+    cycles: int = Field(description="exact, nothing stalling")
+    seconds: float = Field(description="clocks, or where that is longer the bytes at the DDR's share")
+    fps: float = Field(description="of this layer alone")
+    ddr_bound: bool = Field(description="whether the DDR, not the clock, says how long it takes")
+    macs: int = Field(description="products of weights that are not zero, on the FC engine with such activations")
+    dense_macs: int
+    utilisation: float = Field(description="macs / (multipliers x cycles)")
+    weight_bytes: int
+    input_bytes: int
+    output_bytes: int
+    dense_cycles: int = Field(description="a lower bound on the cycles of the layer with no weight zero")
+
+
+class Estimate(_Frozen):
+    """A network on a board."""
+
+    network: str
+    board: str
+    clock_mhz: float
+    pipelined: bool = Field(description="whether cycles are those of hardware pipelined for the clock")
+    architecture: Architecture
+    chosen: bool = Field(description="whether the search chose one of the sizes")
+    resources: Resources = Field(description="estimated from sizes (generator/resources.py)")
+    available: Resources
+    layers: tuple[LayerEstimate, ...]
+    cycles: int
+    fps: float
+    utilisation: float = Field(description="macs / (multipliers x cycles), of all layers")
+    bytes_moved: int
+    dense_cycles: int
+    ddr_gb_per_s: float = Field(description="moved on average")
+    ddr_share_gb_per_s: float = Field(description="what the board is taken to give")
+
+
+@dataclass(frozen=True)
+class EstimateOptions:
+    """What the user may choose; sizes that are None are searched for.
+
+    Attributes:
+        clock_mhz: None takes the board's.
+        images: stimuli, of which the first counts; None draws one at random, the one that a build begins with.
+        image_source: what a message says of the images' origin.
+        pipeliner: as :class:`generator.BuildOptions` has it.
+    """
+
+    pes: int | None = None
+    tile: int | None = None
+    fc_pes: int | None = None
+    clock_mhz: float | None = None
+    images: npt.NDArray[np.generic] | None = None
+    image_source: str = "random, seed 0"
+    pipeliner: Callable[[Path, str, float], Stages] | None = None
+
+
+def estimate(network: golden.Network, board_name: str, options: EstimateOptions | None = None) -> Estimate:
+    """Cycles, throughput and resources of `network` on a board.
+
+    Sizes that are not given are those with the most images a second within the board's resources, by a bound on the
+    cycles; the figures are exact for the chosen ones: a build of equal sizes, clock and first image predicts the same.
+
+    Raises:
+        BuildError: a clock or a size that cannot be.
+        NoFitError: the board has no room for the network.
+        BoardError, EngineError: as :func:`generator.generate`.
+    """
+    options = options or EstimateOptions()
+    board = load_board(board_name)
+    clock = board.clock_mhz if options.clock_mhz is None else options.clock_mhz
+    if not 0 < clock < 10_000:
+        raise BuildError(f"clock: must be positive and below 10,000 MHz, not {clock:g}")
+    sizes = Sizes(options.pes, options.tile, options.fc_pes)
+    check_sizes(sizes)
+    work = workload(network)
+    schedules, architecture = _schedule(network, candidates(work, board, clock, sizes), board)
+    with tempfile.TemporaryDirectory() as folder:
+        stages = None
+        if options.pipeliner:
+            emit_project(Path(folder), architecture, board, clock)
+            stages = options.pipeliner(Path(folder) / "hls", TOP, clock)
+    activations = _activations(network, architecture, schedules, options)
+    cycles = predict(architecture, schedules, activations, stages).layer_cycles
+    # Of a convolution no multiplication depends on an activation.
+    nothing = np.zeros(0, dtype=np.int64)
+    macs = [useful_macs(each, activations.get(each.layer.name, nothing), architecture.lanes) for each in schedules]
+    return _assemble(
+        network, board, clock, options, work, schedules, architecture, list(zip(cycles, macs, strict=True))
+    )
+
+
+def check_sizes(sizes: Sizes) -> None:
+    """Refuses sizes that no accelerator can have.
+
+    Raises:
+        BuildError: naming the field.
+    """
+    for name in ("pes", "tile", "fc_pes"):
+        value = getattr(sizes, name)
+        if value is not None and value < 1:
+            raise BuildError(f"architecture: field '{name}': must be 1 or more, not {value}")
+    smallest = {"lanes": 128, "pes": 1, "fc_pes": 1, "map_words": 2} | dict.fromkeys(_MEMORIES, 1)
+    given = {name: value for name, value in vars(sizes).items() if value is not None}
+    if sizes.tile is not None:
+        given["lanes"] = min(128, int(word_pixels(sizes.tile)))
+    else:
+        given.pop("fc_pes", None)  # what it must divide is not known
+    try:
+        Architecture.model_validate(smallest | given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"]) or "sizes"
+        raise BuildError(f"architecture: field '{name}': {first['msg']}") from error
+
+
+_MEMORIES = ("max_entries", "max_columns", "pointer_words", "entry_words", "fc_rows")
+
+
+def _schedule(
+    network: golden.Network, ranked: Sequence[Candidate], board: Board
+) -> tuple[Sequence[Schedule], Architecture]:
+    """The first candidate that can be scheduled and then still fits."""
+    failure: Exception | None = None
+    for each in ranked:
+        try:
+            schedules = plan_network(
+                network, max(each.pes, 1), word_pixels(each.tile), max(each.fc_pes, 1), tile=each.tile
+            )
+            options = BuildOptions(pes=each.pes, lanes=word_pixels(each.tile), tile=each.tile, fc_pes=each.fc_pes)
+            architecture = fit_architecture(schedules, options)
+        except (EngineError, ValidationError) as error:
+            if isinstance(error, EngineError) and "cannot run it" not in str(error):
+                raise
+            failure = failure or error
+            continue
+        short = shortages(architecture, board)
+        if not short:
+            return schedules, architecture
+        names = ", ".join(map(str, short))
+        failure = failure or NoFitError(f"the network does not fit board '{board.name}' as scheduled: it is {names}")
+    assert failure is not None
+    if isinstance(failure, ValidationError):
+        first = failure.errors()[0]
+        raise BuildError(f"architecture: field '{first['loc'][0]}': {first['msg']}") from failure
+    raise failure
+
+
+def _activations(
+    network: golden.Network, architecture: Architecture, schedules: Sequence[Schedule], options: EstimateOptions
+) -> dict[str, npt.NDArray[np.int64]]:
+    """Of each FC layer, by its name, as they come on the stream: int64 [words * lanes]; golden runs for their sake."""
+    activations: dict[str, npt.NDArray[np.int64]] = {}
+    fc = [each for each in schedules if isinstance(each, FcSchedule)]
+    if fc:
+        build_options = BuildOptions(images=options.images, image_source=options.image_source, random_images=1)
+        images = stimuli(network, build_options)[:1]
+        tensors = {INPUT_NAME: images} | dict(golden.run(network, images, keep="all"))
+        for each in fc:
+            [(name, layout)] = each.inputs
+            on_port = on_stream(tensors[name], layout, architecture.lanes)
+            activations[each.layer.name] = on_port[0].astype(np.int64)
+    return activations
+
+
+def _assemble(
+    network: golden.Network,
+    board: Board,
+    clock: float,
+    options: EstimateOptions,
+    work: Workload,
+    schedules: Sequence[Schedule],
+    architecture: Architecture,
+    counts: Sequence[tuple[int, int]],
+) -> Estimate:
+    """Puts the figures together; `counts` are cycles and useful multiplications of each layer."""
+    by_name = {each.name: dense(each) for each in work.layers}
+    rate = DDR_SHARE * board.ddr_gb_per_s * 1e9
+    layers = []
+    for schedule, (cycles, macs) in zip(schedules, counts, strict=True):
+        lowest = cycles  # the map engine knows no weights
+        if not isinstance(schedule, MapSchedule):
+            tiles = np.array([architecture.tile])
+            sizes = max(architecture.pes, 1), tiles, max(architecture.fc_pes, 1)
+            lowest = int(bound(by_name[schedule.layer.name], *sizes)[0][0])
+        layers.append(_layer(schedule, cycles, macs, architecture, clock, rate, lowest))
+    seconds, moved = sum(layer.seconds for layer in layers), sum(_moved(layer) for layer in layers)
+    total = sum(layer.cycles for layer in layers)
+    offered = sum(
+        _multipliers(each, architecture) * layer.cycles for each, layer in zip(schedules, layers, strict=True)
+    )
+    return Estimate(
+        network=network.description.name,
+        board=board.name,
+        clock_mhz=clock,
+        pipelined=options.pipeliner is not None,
+        architecture=architecture,
+        chosen=None in (options.pes, options.tile, options.fc_pes),
+        resources=placed(architecture, board),
+        available=Resources(
+            luts=board.luts, flip_flops=board.flip_flops, dsps=board.dsps, bram36=board.bram36, uram=board.uram
+        ),
+        layers=tuple(layers),
+        cycles=total,
+        fps=1 / seconds,
+        utilisation=sum(layer.macs for layer in layers) / offered,
+        bytes_moved=moved,
+        dense_cycles=sum(layer.dense_cycles for layer in layers),
+        ddr_gb_per_s=moved / seconds / 1e9,
+        ddr_share_gb_per_s=rate / 1e9,
+    )
+
+
+def _multipliers(schedule: Schedule, architecture: Architecture) -> int:
+    if isinstance(schedule, MapSchedule):
+        return 0
+    return architecture.convolver_multipliers if isinstance(schedule, ConvolverSchedule) else architecture.fc_pes
+
+
+_ENGINES: dict[type[Schedule], str] = {ConvolverSchedule: "convolver", FcSchedule: "fc", MapSchedule: "map"}
+
+
+def _moved(layer: LayerEstimate) -> int:
+    return layer.weight_bytes + layer.input_bytes + layer.output_bytes
+
+
+def _layer(
+    schedule: Schedule,
+    cycles: int,
+    macs: int,
+    architecture: Architecture,
+    clock: float,
+    rate: float,
+    dense_cycles: int,
+) -> LayerEstimate:
+    layer, pixels = schedule.layer, architecture.lanes
+    weight_bytes = (layouts.DESCRIPTOR_WORDS + len(schedule.rounds.words)) * layouts.WEIGHT_BITS // 8
+    input_bytes, output_bytes = schedule.feature_words(pixels) * pixels, schedule.output.words(pixels) * pixels
+    computing, moving = cycles / (clock * 1e6), (weight_bytes + input_bytes + output_bytes) / rate
+    return LayerEstimate(
+        name=layer.name,
+        engine=_ENGINES[type(schedule)],
+        cycles=cycles,
+        seconds=max(computing, moving),
+        fps=1 / max(computing, moving),
+        ddr_bound=moving > computing,
+        macs=macs,
+        dense_macs=layer.dense_macs,
+        utilisation=macs / (max(_multipliers(schedule, architecture), 1) * cycles),
+        weight_bytes=weight_bytes,
+        input_bytes=input_bytes,
+        output_bytes=output_bytes,
+        dense_cycles=dense_cycles,
+    )

@@ -1,0 +1,202 @@
+"""What an accelerator takes of an FPGA, from its sizes alone and so without compiling it.
+
+DSP slices and memories follow from the kernels. LUTs and registers are straight lines in the sizes, fitted to what the
+compiler in rtl/ estimates of its own output (`rtl/resources.py`) at 200 MHz; a test holds both against each other. As
+that estimate, they are upper bounds of what a vendor's tool needs (docs/rtl.md). Nothing is known of the host's logic
+(DMA, shell), which no count includes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+
+from generator import layouts
+from generator.architecture import Architecture, process_network
+from generator.boards import Board
+
+__all__ = ["Memory", "Resources", "Shortage", "memories", "pe_takes", "placed", "shortages", "used", "word_pixels"]
+
+# Shapes of a RAMB18E2 (words, bits; UG573) and of an URAM288.
+_HALF_BLOCKS = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
+_ULTRA = (4096, 72)
+# From which size on an array is block RAM, without and with a recurrence through it: rtl/storage.py, docs/rtl.md.
+_LUT_WORDS, _FEW_BITS, _MANY_BITS = 64, 4096, 1 << 16
+_LIST_BITS = 39  # of an entry in a PE's list
+
+
+_MAP_ENGINE = (8151, 3500, 7)
+"""LUTs, flip-flops and DSP slices of the map engine that AlexNet needs, its memories included; others are smaller."""
+
+Number = TypeVar("Number", int, npt.NDArray[np.int64])
+
+
+class Resources(BaseModel):
+    """Primitives of UltraScale+."""
+
+    model_config = ConfigDict(frozen=True)
+
+    luts: int = Field(description="6-input LUTs, LUT RAM included")
+    flip_flops: int
+    dsps: int = Field(description="DSP48E2")
+    bram36: float = Field(description="RAMB36E2; a RAMB18E2 is half of one")
+    uram: int = Field(description="URAM288")
+
+
+@dataclass(frozen=True)
+class Memory:
+    """An array of the kernels, `copies` times in the accelerator."""
+
+    name: str
+    words: int
+    bits: int
+    copies: int
+
+    @property
+    def bram36(self) -> float:
+        """Blocks of one copy."""
+        return min(-(-self.bits // bits) * -(-self.words // words) for words, bits in _HALF_BLOCKS) / 2
+
+    @property
+    def uram(self) -> int:
+        """URAM288 of one copy."""
+        return -(-self.words // _ULTRA[0]) * -(-self.bits // _ULTRA[1])
+
+    def in_blocks(self, recurrent: bool) -> bool:
+        """Whether it is worth block RAM; `recurrent`: what is read is needed for what is written next."""
+        return self.words > _LUT_WORDS and self.words * self.bits > (_MANY_BITS if recurrent else _FEW_BITS)
+
+
+@dataclass(frozen=True)
+class Shortage:
+    """What a board lacks."""
+
+    resource: str
+    needed: float
+    there: float
+
+    def __str__(self) -> str:
+        """As in "812 DSP slices short (1,172 needed, 360 there)"."""
+        return (
+            f"{self.needed - self.there:,.10g} {self.resource} short ({self.needed:,.10g} needed, {self.there:,} there)"
+        )
+
+
+def word_pixels(tile: Number) -> Number:
+    """Pixels of a feature word beside PEs of so many multipliers: the next power of two, 8 at least."""
+    pixels = np.exp2(np.ceil(np.log2(np.maximum(tile, 8)))).astype(np.int64)
+    return int(pixels) if isinstance(tile, int) else pixels
+
+
+def pe_takes(tile: int) -> tuple[int, int, int]:
+    """LUTs, flip-flops and DSP slices of one PE of the convolver, decoding and post-processing included."""
+    return 4490 + 190 * tile + 115 * word_pixels(tile) // 2, 3170 + 112 * tile + 16 * word_pixels(tile), tile + 7
+
+
+def _map_banks(a: Architecture) -> Memory:
+    """Banks of feature maps: `hls_templates/zeroskip/convolver_pe.h`."""
+    row_words = 2 if a.tile == a.lanes else 1
+    bank = 1 << (row_words * a.lanes - a.tile + 1).bit_length() - 1
+    return Memory("feature maps", -(-a.map_words // row_words), 8 * bank, row_words * a.lanes // bank * a.pes)
+
+
+def _arrays(a: Architecture) -> Iterator[tuple[Memory, bool]]:
+    if a.pes:
+        yield _map_banks(a), False
+        yield Memory("entries of a channel", a.max_entries, _LIST_BITS, a.pes), False
+        yield Memory("masks", a.mask_words, layouts.WEIGHT_BITS, 2 * a.pes), False
+        yield Memory("rows of pooling", a.max_columns, 24, 2 * a.pes), True
+    if a.fc_pes:
+        yield Memory("column pointers", a.pointer_words, layouts.WEIGHT_BITS, a.fc_pes), False
+        yield Memory("FC entries", a.entry_words, layouts.WEIGHT_BITS, a.fc_pes), False
+        yield Memory("FC sums", a.fc_rows, 32, a.fc_pes), True
+
+
+def memories(a: Architecture) -> list[Memory]:
+    """Arrays that become block RAM or UltraRAM; smaller ones lie in LUTs."""
+    return [memory for memory, recurrent in _arrays(a) if memory.in_blocks(recurrent)]
+
+
+def _lut_ram(words: int, bits: int) -> int:
+    """LUTs of LUT RAM: 8 LUTs hold 32 words of 14 bits or 64 words of 7 (UG574)."""
+    return 8 * (-(-bits // 14) if words <= 32 else -(-words // 64) * -(-bits // 7))
+
+
+_ELEMENT_BITS = {
+    "WeightWord": layouts.WEIGHT_BITS,
+    "Descriptor": layouts.DESCRIPTOR.bits,
+    "ChannelWord": 48,
+    "ScaleWord": 22,
+    "EntryWord": 40,
+    "TokenWord": 34,
+    "CommandWord": 65,
+    "Accumulator": 32,
+}
+
+
+def _fifos(a: Architecture) -> tuple[int, int]:
+    """LUTs and registers of all streams: LUT RAM, two addresses and a count."""
+    luts, flip_flops = 0, 0
+    for stream in process_network(a).streams:
+        wide = {"FeatureWord<kLanes>": 8 * a.lanes, "AccumulatorWord<kTile>": 32 * a.tile}
+        bits = wide.get(stream.element) or _ELEMENT_BITS[stream.element]
+        index, count = max((stream.depth - 1).bit_length(), 1), stream.depth.bit_length()
+        luts += (_lut_ram(stream.depth, bits) + 2 * index + 2 * count + 4) * (stream.count or 1)
+        flip_flops += (2 * index + count) * (stream.count or 1)
+    return luts, flip_flops
+
+
+def used(a: Architecture) -> Resources:
+    """What the accelerator takes, all its memories in block RAM."""
+    luts, flip_flops = _fifos(a)
+    dsps = 0
+    if a.pes:  # decode, PE and post-processing of each; scatter, broadcast, collect
+        pe_luts, pe_flip_flops, pe_dsps = pe_takes(a.tile)
+        luts += a.pes * (pe_luts + 100 + 4 * a.lanes) + 700
+        flip_flops += a.pes * pe_flip_flops + 600
+        dsps += a.pes * pe_dsps
+    if a.fc_pes:  # lookup and MAC of each; scatter, scan, gather
+        luts += a.fc_pes * (1970 + 100 + 810) + 500 + 60 * a.lanes + 9 * a.lanes**2 // 20
+        flip_flops += a.fc_pes * (840 + 160) + 1100 + 10 * a.lanes + a.lanes**2 // 5
+        dsps += 3 * a.fc_pes
+    if a.map_columns:
+        map_luts, map_flip_flops, map_dsps = _MAP_ENGINE
+        luts, flip_flops, dsps = luts + map_luts, flip_flops + map_flip_flops, dsps + map_dsps
+    if a.pes and a.fc_pes:
+        luts += 370 + 6 * a.lanes
+        flip_flops += 200
+    small = [memory for memory, recurrent in _arrays(a) if not memory.in_blocks(recurrent)]
+    luts += sum(memory.copies * _lut_ram(memory.words, memory.bits) for memory in small)
+    blocks = sum(memory.copies * memory.bram36 for memory in memories(a))
+    return Resources(luts=luts, flip_flops=flip_flops, dsps=dsps, bram36=blocks, uram=0)
+
+
+def placed(a: Architecture, board: Board) -> Resources:
+    """What the accelerator takes of `board`: memories that block RAM has no room for lie in UltraRAM."""
+    found = used(a)
+    blocks, ultra = found.bram36, 0
+    for memory in sorted(memories(a), key=lambda each: each.uram / each.bram36):
+        over = blocks - board.bram36
+        if over <= 0:
+            break
+        moved = min(memory.copies, int(-(-over // memory.bram36)), (board.uram - ultra) // memory.uram)
+        blocks -= moved * memory.bram36
+        ultra += moved * memory.uram
+    return found.model_copy(update={"bram36": blocks, "uram": ultra})
+
+
+def shortages(a: Architecture, board: Board) -> list[Shortage]:
+    """What `board` lacks for the accelerator; empty when it fits."""
+    found = placed(a, board)
+    pairs = [
+        ("DSP slices", found.dsps, board.dsps),
+        (f"block RAMs (with {found.uram} UltraRAMs filled)", found.bram36, board.bram36),
+        ("LUTs", found.luts, board.luts),
+        ("flip-flops", found.flip_flops, board.flip_flops),
+    ]
+    return [Shortage(name, needed, there) for name, needed, there in pairs if needed > there]

@@ -1,0 +1,307 @@
+"""Which sizes of the engines give the most images a second on a board: ranks candidates by a bound on their cycles.
+
+The bound adds up what each process must do at least; filling of pipelines and waiting are left out. It only ranks:
+figures are printed of the exact schedule (`generator.estimates`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from generator import layouts
+from generator.architecture import Architecture
+from generator.boards import Board, board_names, load_board
+from generator.resources import pe_takes, shortages, word_pixels
+from generator.schedule import channel_order
+from golden import Network
+from golden.description import ConvLayer, LinearLayer
+
+__all__ = [
+    "DDR_SHARE",
+    "Candidate",
+    "NoFitError",
+    "Sizes",
+    "Workload",
+    "bound",
+    "candidates",
+    "dense",
+    "possible",
+    "seconds",
+    "sketch",
+    "workload",
+]
+
+Int = npt.NDArray[np.int64]
+
+DDR_SHARE = 0.8
+"""Of the DDR's bandwidth that is taken to be there."""
+ACTIVE_SHARE = 0.4
+"""Of the activations of an FC layer that are taken to be not zero while candidates are ranked."""
+_PES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128)
+# A tile that leaves some of a word's pixels over makes for wide banks: 13 of 16, 57 of 64.
+_TILES = (8, 13, 16, 24, 29, 32, 40, 48, 57, 64, 80, 96, 112, 121, 128)
+_FC_PES = (1, 2, 4, 8, 16, 32, 64)
+_FIELD = {name: (1 << layouts.DESCRIPTOR.fields[name].bits) - 1 for name in ("tiles", "plane_words", "channel_words")}
+
+
+class NoFitError(ValueError):
+    """A network fits a board in no configuration; one sentence: what is short, by how much, and which board fits."""
+
+
+@dataclass(frozen=True)
+class ConvolverWork:
+    """What a convolution asks for.
+
+    Attributes:
+        entries, units: int64 [channels]: weights, and weights with the kernels' heads.
+        kernels, weights: of an output channel, zeros included.
+        inputs, pixels: input channels and pixels of each.
+        outputs: pixels of an output channel, before pooling.
+        positions: that a PE walks per output channel.
+    """
+
+    name: str
+    entries: Int
+    units: Int
+    kernels: int
+    weights: int
+    inputs: int
+    pixels: int
+    outputs: int
+    positions: int
+    width: int
+
+
+@dataclass(frozen=True)
+class FcWork:
+    """What a fully-connected layer asks for: sizes, non-zero weights, pixels of each of the map's channels."""
+
+    name: str
+    rows: int
+    columns: int
+    nonzeros: int
+    pixels: int
+
+
+Work = ConvolverWork | FcWork
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A network's layers with weights."""
+
+    layers: tuple[Work, ...]
+
+    @property
+    def convolver(self) -> list[ConvolverWork]:
+        """The convolutions."""
+        return [each for each in self.layers if isinstance(each, ConvolverWork)]
+
+    @property
+    def fc(self) -> list[FcWork]:
+        """The fully-connected layers."""
+        return [each for each in self.layers if isinstance(each, FcWork)]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Sizes that a user gives; None is free."""
+
+    pes: int | None = None
+    tile: int | None = None
+    fc_pes: int | None = None
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Sizes of the engines, and the least seconds an image takes."""
+
+    pes: int
+    tile: int
+    fc_pes: int
+    seconds: float
+
+
+def workload(network: Network) -> Workload:
+    """What the network's layers ask of the engines."""
+    layers: list[Work] = []
+    for layer in network.layers:
+        if isinstance(layer, ConvLayer):
+            layers.append(_convolver_work(network, layer))
+        elif isinstance(layer, LinearLayer):
+            weights = network.weights(layer.name)
+            shape = network.shapes[layer.source]
+            before = network.layer(layer.source) if layer.source != "input" else None
+            if before is not None and before.type == "flatten":
+                shape = network.shapes[before.source_names[0]]
+            pixels = int(np.prod(shape[1:])) if len(shape) == 3 else weights.shape[1]
+            rows, columns = weights.shape
+            layers.append(FcWork(layer.name, rows, columns, int(np.count_nonzero(weights)), pixels))
+    return Workload(tuple(layers))
+
+
+def _convolver_work(network: Network, layer: ConvLayer) -> ConvolverWork:
+    weights = network.weights(layer.name)
+    kernels = np.count_nonzero(weights.reshape(*weights.shape[:2], -1), axis=2)
+    inputs, height, width = network.shapes[layer.source]
+    _, out_height, out_width = network.shapes[layer.name]
+    stride = layer.stride[0]
+    entries = np.maximum(kernels.sum(axis=1), 1)
+    units = entries + np.maximum(np.count_nonzero(kernels, axis=1), 1)
+    positions = (out_height - 1) * stride * width + (out_width - 1) * stride + 1
+    return ConvolverWork(
+        name=layer.name,
+        entries=entries,
+        units=units,
+        kernels=weights.shape[1],
+        weights=int(np.prod(weights.shape[1:])),
+        inputs=inputs,
+        pixels=height * width,
+        outputs=out_height * out_width,
+        positions=positions,
+        width=out_width,
+    )
+
+
+def dense(work: Work) -> Work:
+    """The same layer with no weight zero."""
+    if isinstance(work, FcWork):
+        return replace(work, nonzeros=work.rows * work.columns)
+    entries = np.full(work.entries.size, work.weights, dtype=np.int64)
+    return replace(work, entries=entries, units=entries + work.kernels)
+
+
+def bound(work: Work, pes: int, tiles: Int, fc_pes: int) -> tuple[Int, Int]:
+    """Cycles and bytes moved that a layer takes about at least, for each number of multipliers: int64 [n] each."""
+    pixels = word_pixels(tiles)
+    if isinstance(work, FcWork):
+        words = -(-work.pixels // pixels) * (work.columns // work.pixels)
+        share = -(-work.nonzeros // fc_pes)
+        rows = -(-work.rows // fc_pes)
+        packet = 1 + -(-words * pixels // layouts.POINTERS_PER_WORD) + -(-rows // 8) + -(-share // 16)
+        loaded = fc_pes * packet
+        cycles = loaded + np.maximum(int(ACTIVE_SHARE * share), words * pixels // 4) + rows
+        return cycles, 32 * loaded + pixels * (words + -(-work.rows // pixels))
+    order = channel_order(work.entries, pes)
+    filling = -order.size % pes
+    entries = np.pad(work.entries[order], (0, filling)).reshape(-1, pes)
+    units = np.pad(work.units[order], (0, filling)).reshape(-1, pes)
+    turns = -(-work.positions // tiles)
+    busy = np.maximum(entries * turns[:, None, None], work.positions * (entries > 0)).sum(axis=1).max(axis=1)
+    weights = int(((1 + -(-units.max(axis=1) // 16)) * (units > 0).sum(axis=1)).sum())
+    maps, outputs = work.inputs * -(-work.pixels // pixels), order.size * -(-work.outputs // pixels)
+    cycles = maps + np.maximum(np.maximum(busy, weights), units.sum(axis=0).max())
+    return cycles, 32 * weights + pixels * (maps + outputs)
+
+
+def candidates(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> list[Candidate]:
+    """Configurations that fit `board` as far as sizes tell, the fastest first.
+
+    Raises:
+        NoFitError: there is none.
+    """
+    # A configuration that is slower than one that fits is not looked at again.
+    ranked = sorted(_ranked(work, board, clock_mhz, sizes), key=lambda each: (each.seconds, each.pes * each.tile))
+    fitting = [each for each in ranked if _may_fit(each, board)]
+    found = []
+    for each in fitting:
+        if not shortages(sketch(work, each), board):
+            found.append(each)
+        if len(found) == 12:
+            break
+    if not found:
+        raise NoFitError(_no_fit(work, board, clock_mhz, sizes, ranked))
+    return found
+
+
+def _may_fit(each: Candidate, board: Board) -> bool:
+    """A quick look at what a PE takes at least; `shortages` looks closer."""
+    luts, _, dsps = pe_takes(each.tile)
+    return each.pes * dsps <= board.dsps and each.pes * luts <= board.luts
+
+
+def seconds(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> float:
+    """The least seconds an image takes with the given sizes, none of them None, by the bound."""
+    return next(each.seconds for each in _ranked(work, board, clock_mhz, sizes))
+
+
+def _ranked(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> Iterator[Candidate]:
+    tiles = np.array([sizes.tile] if sizes.tile else _TILES, dtype=np.int64)
+    rate = DDR_SHARE * board.ddr_gb_per_s * 1e9
+
+    def least(layers: Sequence[Work], pes: int, fc_pes: int) -> npt.NDArray[np.float64]:
+        total = np.zeros(tiles.size)
+        for each in layers:
+            cycles, moved = bound(each, pes, tiles, fc_pes)
+            total += np.maximum(cycles / (clock_mhz * 1e6), moved / rate)
+        return total
+
+    pes_choices = ([sizes.pes] if sizes.pes else _PES) if work.convolver else [0]
+    fc_choices = ([sizes.fc_pes] if sizes.fc_pes else _FC_PES) if work.fc else [0]
+    convolver = {pes: least(work.convolver, pes, 1) for pes in pes_choices}
+    fc = {pes: least(work.fc, 1, pes) for pes in fc_choices}
+    for pes, pes_seconds in convolver.items():
+        for fc_pes, fc_seconds in fc.items():
+            for number, tile in enumerate(tiles.tolist()):
+                if possible(work, tile, fc_pes):
+                    yield Candidate(pes, tile, fc_pes, float(pes_seconds[number] + fc_seconds[number]))
+
+
+def possible(work: Workload, tile: int, fc_pes: int) -> bool:
+    """Whether descriptors and packets can hold a configuration's numbers."""
+    pixels = word_pixels(tile)
+    if fc_pes and pixels % fc_pes:
+        return False
+    for each in work.convolver:
+        plane, output = -(-each.pixels // pixels), -(-each.outputs // pixels)
+        if plane > _FIELD["plane_words"] or output > _FIELD["channel_words"] or each.inputs * plane > 65536:
+            return False
+        if -(-each.positions // tile) > _FIELD["tiles"] or each.entries.max() > 65535 or each.width > 1023:
+            return False
+    return all(-(-each.nonzeros // fc_pes) < 16384 * 16 and each.rows <= 65535 * fc_pes for each in work.fc)
+
+
+def sketch(work: Workload, each: Candidate) -> Architecture:
+    """The accelerator's sizes for a candidate, before anything is scheduled; memories of the FC engine may differ."""
+    maps = [layer.inputs * -(-layer.pixels // word_pixels(each.tile)) for layer in work.convolver]
+    share = [-(-layer.nonzeros // max(each.fc_pes, 1)) for layer in work.fc]
+    return Architecture(
+        lanes=int(word_pixels(each.tile)),
+        tile=each.tile,
+        pes=each.pes,
+        fc_pes=each.fc_pes,
+        map_words=1 << max(max(maps, default=2) - 1, 1).bit_length(),
+        max_entries=max((int(layer.entries.max()) for layer in work.convolver), default=1),
+        max_columns=max((layer.width for layer in work.convolver), default=1),
+        pointer_words=max((-(-layer.columns // layouts.POINTERS_PER_WORD) for layer in work.fc), default=1),
+        entry_words=max((-(-entries // 16) for entries in share), default=1) or 1,
+        fc_rows=max((-(-layer.rows // max(each.fc_pes, 1)) for layer in work.fc), default=1),
+    )
+
+
+def _no_fit(work: Workload, board: Board, clock_mhz: float, sizes: Sizes, ranked: Sequence[Candidate]) -> str:
+    if not ranked:
+        return "no configuration of the engines holds the network: its maps or FC layers are too large for the engines"
+    lacking = [(shortages(sketch(work, each), board), each) for each in ranked]
+    worst, nearest = min(lacking, key=lambda pair: max(short.needed / short.there for short in pair[0]))
+    names = ", ".join(str(short) for short in worst)
+    text = f"the network fits board '{board.name}' in no configuration: with {_named(nearest)} it is {names}"
+    return f"{text}; {_other_board(work, board, clock_mhz, sizes)}"
+
+
+def _named(each: Candidate) -> str:
+    parts = [f"{each.pes} PE{'s' * (each.pes > 1)} of {each.tile} multipliers"] if each.pes else []
+    return " and ".join([*parts, *([f"{each.fc_pes} FC PE{'s' * (each.fc_pes > 1)}"] if each.fc_pes else [])])
+
+
+def _other_board(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> str:
+    others = sorted((load_board(name) for name in board_names() if name != board.name), key=lambda each: each.luts)
+    for other in others:
+        ranked = _ranked(work, other, clock_mhz, sizes)
+        if any(_may_fit(each, other) and not shortages(sketch(work, each), other) for each in ranked):
+            return f"the nearest board that it fits is '{other.name}'"
+    return "it fits none of the boards that are known"

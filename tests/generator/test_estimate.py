@@ -1,0 +1,159 @@
+"""The estimate: cycles of the build that it stands for, resources of the compiler, sizes that fit."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import generator
+import rtl
+from generator.architecture import Architecture
+from generator.boards import BoardError, board_names, load_board
+from generator.emit import TOP, emit_project
+from generator.resources import placed, shortages, used
+from generator.search import Sizes, candidates, sketch, workload
+from golden import Network
+from tests.generator.networks import branched_network, convolver_network, fc_network, shared_rows_network
+from zeroskip.pipeliner import KeptStages, Pipeliner
+
+_NETWORKS = {
+    "branched": branched_network,
+    "convolver": convolver_network,
+    "fc": fc_network,
+    "rows": shared_rows_network,
+}
+
+
+@pytest.mark.parametrize("name", _NETWORKS)
+def test_an_estimate_has_the_cycles_of_a_build(name: str, tmp_path: Path) -> None:
+    network = _NETWORKS[name]()
+    options = generator.EstimateOptions(pes=3, tile=16, fc_pes=4, pipeliner=KeptStages(tmp_path / "stages"))
+    found = generator.estimate(network, "zcu104", options)
+    manifest = generator.generate(
+        network, "zcu104", tmp_path / "build",
+        generator.BuildOptions(pes=3, lanes=16, fc_pes=4, pipeliner=Pipeliner()),
+    )  # fmt: skip
+    assert tuple(layer.cycles for layer in found.layers) == manifest.predictions.layer_cycles[0]
+    assert tuple(layer.macs for layer in found.layers) == manifest.predictions.macs[0]
+    assert found.architecture == manifest.architecture
+    assert not found.chosen and 0 < found.utilisation < 1
+
+
+def test_stages_are_kept_and_are_those_of_a_fresh_compilation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = convolver_network()
+    options = generator.EstimateOptions(tile=8, pipeliner=KeptStages(tmp_path / "stages"))
+    first = generator.estimate(network, "zcu104", options)
+    [kept] = (tmp_path / "stages").iterdir()
+    emit_project(tmp_path / "cpp", first.architecture, load_board("zcu104"), 200.0)
+    fresh = Pipeliner()(tmp_path / "cpp" / "hls", TOP, 200.0)
+    assert {name: tuple(stages) for name, stages in json.loads(kept.read_text()).items()} == dict(fresh)
+
+    def compiled(*_: object) -> None:
+        raise AssertionError("compiled again")
+
+    monkeypatch.setattr(rtl, "compile_with_report", compiled)
+    assert generator.estimate(network, "zcu104", options) == first
+    kept.write_text("broken")
+    with pytest.raises(AssertionError, match="compiled again"):
+        generator.estimate(network, "zcu104", options)
+
+
+_BASE = Architecture(
+    lanes=16, pes=2, fc_pes=2, map_words=1024, max_entries=512, max_columns=32, pointer_words=64, entry_words=512,
+    fc_rows=64,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {},
+        {"lanes": 32, "tile": 32, "pes": 1, "fc_pes": 8},
+        {"pes": 12, "map_words": 8192, "max_entries": 4096},
+        {"fc_pes": 0, "lanes": 64, "tile": 57, "max_columns": 256},
+        {"pes": 0, "entry_words": 8192, "fc_rows": 1024, "pointer_words": 1024, "lanes": 32, "tile": 32},
+    ],
+)
+def test_resources_are_those_that_the_compiler_estimates(sizes: dict[str, int], tmp_path: Path) -> None:
+    """DSP slices exactly, memories within a block a copy, LUTs and registers within a tenth."""
+    architecture = Architecture.model_validate(_BASE.model_dump() | sizes)
+    emit_project(tmp_path, architecture, load_board("zcu104"), 200.0)
+    pipeliner = Pipeliner()
+    pipeliner(tmp_path / "hls", TOP, 200.0)
+    theirs, ours = pipeliner.reports[0].resources, used(architecture)
+    assert ours.dsps == theirs.dsp
+    assert ours.bram36 == pytest.approx(theirs.bram, abs=0.5 * (architecture.pes + architecture.fc_pes))
+    assert ours.luts == pytest.approx(theirs.lut, rel=0.1)
+    assert ours.flip_flops == pytest.approx(theirs.ff, rel=0.1)
+
+
+def test_memories_that_block_ram_has_no_room_for_lie_in_ultra_ram() -> None:
+    large = _BASE.model_copy(update={"entry_words": 16384, "fc_pes": 4, "map_words": 16384})
+    assert used(large).bram36 > 312
+    found = placed(large, load_board("zcu104"))
+    assert found.bram36 <= 312 and 0 < found.uram <= 96
+    assert not shortages(large, load_board("zcu104"))
+    assert [short.resource.split(" (")[0] for short in shortages(large, load_board("ultra96"))] == ["block RAMs"]
+
+
+@pytest.mark.parametrize("board", board_names())
+@pytest.mark.parametrize("name", _NETWORKS)
+def test_what_the_search_chooses_fits(name: str, board: str) -> None:
+    found = generator.estimate(_NETWORKS[name](), board)
+    assert found.chosen and not shortages(found.architecture, load_board(board))
+
+
+def test_the_bound_ranks_as_the_exact_cycles_do() -> None:
+    """The best by the bound is within a tenth of the best of twelve by the exact cycles."""
+    network = branched_network()
+    ranked = candidates(workload(network), load_board("ultra96"), 200.0, Sizes())
+    exact = [
+        generator.estimate(network, "ultra96", generator.EstimateOptions(each.pes, each.tile, each.fc_pes)).fps
+        for each in ranked
+    ]
+    assert exact[0] >= 0.9 * max(exact)
+    assert sketch(workload(network), ranked[0]).tile == ranked[0].tile
+
+
+def _large_fc() -> Network:
+    from golden import DescriptionBuilder, Scale
+
+    random = np.random.default_rng(0)
+    builder = DescriptionBuilder("large", (1, 32, 128), "uint8", Scale(multiplier=1, shift=8)).flatten("vector")
+    weights = random.integers(1, 100, (2048, 4096)).astype(np.int8)
+    bias = np.zeros(2048, dtype=np.int32)
+    return builder.linear("fc", weights, bias, shift=10, minimum=0, maximum=255, output_dtype="uint8").build()
+
+
+def test_a_network_that_does_not_fit_names_what_is_short_and_the_next_board() -> None:
+    with pytest.raises(
+        generator.NoFitError,
+        match=r"fits board 'ultra96' in no configuration: with \d+ FC PEs it is [\d.,]+ block RAMs .* short \(.*\); "
+        "the nearest board that it fits is 'u250'",
+    ):
+        generator.estimate(_large_fc(), "ultra96")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"clock_mhz": 0.0}, "clock: must be positive"),
+        ({"tile": -16}, "field 'tile': must be 1 or more, not -16"),
+        ({"tile": 200}, "field 'tile': Input should be less than or equal to 128"),
+        ({"pes": 0}, "field 'pes': must be 1 or more, not 0"),
+        ({"tile": 16, "fc_pes": 3}, r"fc_pes \(3\) must divide lanes"),
+    ],
+)
+def test_wrong_sizes_are_named(options: dict[str, float], message: str) -> None:
+    with pytest.raises(generator.BuildError, match=message):
+        generator.estimate(branched_network(), "zcu104", generator.EstimateOptions(**options))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("field", ["luts", "uram", "ddr_gb_per_s", "clock_mhz", "source"])
+def test_a_board_file_without_a_field_is_named(field: str, tmp_path: Path) -> None:
+    content = load_board("kv260").model_dump()
+    del content[field]
+    (tmp_path / "mine.json").write_text(json.dumps(content))
+    with pytest.raises(BoardError, match=f"field '{field}': Field required"):
+        load_board(str(tmp_path / "mine.json"))

@@ -1,0 +1,73 @@
+"""`zeroskip estimate`: a network's cycles, throughput and resources on a board."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import generator
+import golden
+from generator.estimates import Estimate
+from zeroskip.arrays import load_images
+from zeroskip.console import JsonOption, print_json, print_table, working
+from zeroskip.pipeliner import KeptStages
+
+__all__ = ["estimate"]
+
+
+def estimate(
+    description: Annotated[Path, typer.Argument(metavar="DESC", help="Model description (JSON).")],
+    board: Annotated[str, typer.Option(help="Board name, or a board file (.json).")],
+    clock: Annotated[float | None, typer.Option(help="MHz; the board's by default.")] = None,
+    pes: Annotated[int | None, typer.Option(help="PEs of the convolver; searched for by default.")] = None,
+    tile: Annotated[int | None, typer.Option(help="Multipliers of a PE; searched for by default.")] = None,
+    fc_pes: Annotated[int | None, typer.Option(help="PEs of the FC engine; searched for by default.")] = None,
+    images: Annotated[Path | None, typer.Option(help="Stimuli (.npy), of which the first counts.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what a network does on a board: exact cycles of every layer, images a second, bytes moved, resources.
+
+    Sizes that are not given are those with the most images a second within the board's resources.
+    """
+    network = golden.load(description)
+    options = generator.EstimateOptions(pes, tile, fc_pes, clock, pipeliner=KeptStages())
+    if images is not None:
+        options = replace(options, images=load_images(images, network), image_source=images.name)
+    with working(f"estimating {network.name}"):
+        found = generator.estimate(network, board, options)
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+    else:
+        _print(found)
+
+
+def _print(found: Estimate) -> None:
+    columns = ["layer", "engine", "cycles", "fps", "utilisation %", "weights KB", "in KB", "out KB", "dense cycles >="]
+    rows = [
+        [
+            layer.name, layer.engine, layer.cycles, layer.fps, 100 * layer.utilisation, layer.weight_bytes / 1000,
+            layer.input_bytes / 1000, layer.output_bytes / 1000, layer.dense_cycles,
+        ]
+        for layer in found.layers
+    ]  # fmt: skip
+    a = found.architecture
+    parts = [f"{a.pes} PEs x {a.tile} of {a.lanes} lanes"] if a.pes else []
+    parts += [f"{a.fc_pes} FC PEs"] if a.fc_pes else []
+    how = "chosen" if found.chosen else "as given"
+    print_table(f"{found.network} on {found.board}, {found.clock_mhz:g} MHz: {', '.join(parts)} ({how})", columns, rows)
+    names = {"luts": "LUT", "flip_flops": "FF", "dsps": "DSP", "bram36": "block RAM", "uram": "UltraRAM"}
+    shares = [[name, getattr(found.resources, key), getattr(found.available, key)] for key, name in names.items()]
+    table = [[name, used, there, f"{100 * used / there:.1f}" if there else ""] for name, used, there in shares]
+    print_table("resources, estimated", ["resource", "used", "there", "%"], table)
+    slow = [layer.name for layer in found.layers if layer.ddr_bound]
+    typer.echo(
+        f"{found.cycles:,} cycles an image, {found.utilisation:.1%} of the multipliers' cycles useful; "
+        f"{found.fps:,.1f} images a second. No weight zero: {found.dense_cycles:,} cycles or more, "
+        f"{found.dense_cycles / found.cycles:.2f} times as many."
+    )
+    typer.echo(
+        f"{found.bytes_moved / 1e6:,.2f} MB an image, {found.ddr_gb_per_s:.2f} GB/s of the "
+        f"{found.ddr_share_gb_per_s:.2f} that the DDR is taken to give"
+        + (f"; it bounds {', '.join(slow)}." if slow else ".")
+    )
