@@ -19,6 +19,7 @@ from generator.resources import pe_takes, shortages, word_pixels
 from generator.schedule import channel_order
 from golden import Network
 from golden.description import ConvLayer, LinearLayer
+from golden.names import INPUT_NAME
 
 __all__ = [
     "DDR_SHARE",
@@ -152,7 +153,10 @@ def _convolver_work(network: Network, layer: ConvLayer) -> ConvolverWork:
     stride = layer.stride[0]
     entries = np.maximum(kernels.sum(axis=1), 1)
     units = entries + np.maximum(np.count_nonzero(kernels, axis=1), 1)
-    positions = (out_height - 1) * stride * width + (out_width - 1) * stride + 1
+    if layer.source == INPUT_NAME:  # it comes in phases
+        positions = (out_height - 1) * -(-width // stride) + out_width
+    else:
+        positions = (out_height - 1) * stride * width + (out_width - 1) * stride + 1
     return ConvolverWork(
         name=layer.name,
         entries=entries,
