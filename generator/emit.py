@@ -25,6 +25,8 @@ __all__ = ["TOP", "emit_project", "templates_folder", "version"]
 TOP = "zeroskip_top"
 """Name of the top function, and so of the top module."""
 
+_BENCHES = ["csim/vectors.h", "csim/test_bench.cpp", "csim/interleaved.cpp"]
+
 
 @dataclass(frozen=True)
 class _Size:
@@ -65,7 +67,9 @@ def _sizes(architecture: Architecture) -> list[_Size]:
     names = ["lanes"]
     if architecture.pes:
         names += ["pes", "map_words", "max_entries", "max_columns"]
-    if architecture.fc_pes:
+    if architecture.fc_slots:
+        names += ["pointer_words", "fc_rows", "fc_slots", "fc_value_bits", "fc_gap_bits"]
+    elif architecture.fc_pes:
         names += ["fc_pes", "pointer_words", "entry_words", "fc_rows"]
     return [
         _Size("k" + name.title().replace("_", ""), getattr(architecture, name), meanings[name].split(";")[0])
@@ -86,6 +90,7 @@ def emit_project(folder: Path, architecture: Architecture, board: Board, clock_m
         "headers": network.headers,
         "streams": network.streams,
         "processes": network.processes,
+        "streamed": architecture.fc_slots > 0,
         "layouts": layouts.LAYOUTS,
         "weight_bits": layouts.WEIGHT_BITS,
         "weight_bytes": layouts.WEIGHT_BITS // 8,
@@ -103,9 +108,7 @@ def emit_project(folder: Path, architecture: Architecture, board: Board, clock_m
         "hls/layouts.h",
         "hls/top.h",
         "hls/top.cpp",
-        "csim/vectors.h",
-        "csim/test_bench.cpp",
-        "csim/interleaved.cpp",
+        *(["csim/stream_bench.cpp"] if architecture.fc_slots else _BENCHES),
         "tcl/run_hls.tcl",
         "tcl/hls_config.cfg",
     ):
