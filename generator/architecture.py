@@ -7,9 +7,11 @@ cannot drift apart.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from generator import layouts
 
 __all__ = ["Architecture", "Process", "ProcessNetwork", "Stream", "process_network"]
 
@@ -45,6 +47,12 @@ class Architecture(BaseModel):
     token_depth: int = Field(
         default=16, ge=1, description="pairs of activations that wait before a PE of the FC engine (EIE: 8 single ones)"
     )
+    fc_slots: int = Field(
+        default=0, ge=0, le=128, description="entries of a column word that is fetched; 0: weights lie in the PEs"
+    )
+    fc_value_bits: Literal[4, 5, 8] = Field(default=4, description="of a fetched entry; 8: plain weights, no codebook")
+    fc_gap_bits: int = Field(default=5, ge=1, le=8, description="of a fetched entry")
+    fetch_depth: int = Field(default=64, ge=1, description="requests for columns that wait for their words")
 
     @model_validator(mode="before")
     @classmethod
@@ -63,12 +71,25 @@ class Architecture(BaseModel):
             raise ValueError(f"tile ({self.tile}) must be no greater than lanes ({self.lanes})")
         if self.fc_pes and self.lanes % self.fc_pes:
             raise ValueError(f"fc_pes ({self.fc_pes}) must divide lanes ({self.lanes})")
+        if self.fc_slots and (self.pes or self.fc_pes != 1):
+            raise ValueError("the streamed FC engine (fc_slots) stands alone, with fc_pes 1 and pes 0")
+        if self.fc_slots and self.fc_rows % layouts.BIASES_PER_WORD:
+            raise ValueError(
+                f"fc_rows must be a multiple of {layouts.BIASES_PER_WORD} with fc_slots, not {self.fc_rows}"
+            )
+        if self.column_bits % 8:
+            raise ValueError(f"a column word must be whole bytes: fc_slots x entry bits is {self.column_bits}")
         return self
 
     @property
     def others(self) -> str:
         """What streams beside the map engine are named after: the one engine with weights, or "main" for both."""
         return ("main" if self.pes else "fc") if self.fc_pes else "convolver"
+
+    @property
+    def column_bits(self) -> int:
+        """Bits of a column word; 0 without the streamed FC engine."""
+        return self.fc_slots * (self.fc_value_bits + self.fc_gap_bits)
 
     @property
     def convolver_multipliers(self) -> int:
@@ -112,10 +133,11 @@ class ProcessNetwork:
     streams: tuple[Stream, ...]
     processes: tuple[Process, ...]
     headers: tuple[str, ...]
+    ports: tuple[str, ...] = ("features_in", "weights_in", "features_out")
 
     def depths(self) -> dict[str, int]:
-        """Depth of every single stream, the three ports' register slices (two words each) included."""
-        ports = dict.fromkeys(("features_in", "weights_in", "features_out"), 2)
+        """Depth of every single stream, the ports' register slices (two words each) included."""
+        ports = dict.fromkeys(self.ports, 2)
         return ports | {member: stream.depth for stream in self.streams for member in stream.members}
 
 
@@ -213,9 +235,52 @@ def _map_engine(weights: str, features: str, outputs: str) -> ProcessNetwork:
     return ProcessNetwork((), (process,), ("map_engine.h",))
 
 
+def _fc_stream(a: Architecture) -> ProcessNetwork:
+    streams = (
+        Stream("scan_layer", "Descriptor", 2),
+        Stream("gather_layer", "Descriptor", 2),
+        Stream("lookup_layers", "Descriptor", 2, 1),
+        Stream("mac_layers", "Descriptor", 2, 1),
+        Stream("unpack_layer", "Descriptor", 2),
+        Stream("lookup_weights", "WeightWord", 2, 1),
+        Stream("mac_weights", "WeightWord", 2, 1),
+        Stream("biases", "WeightWord", 2),
+        Stream("tokens", "TokenWord", a.token_depth, 1),
+        Stream("commands", "CommandWord", 4, 1),
+        Stream("asked_for", "CommandWord", a.fetch_depth),
+        Stream("slot_entries", "SlotWord", 2, a.fc_slots),
+        Stream("slot_sums", "WeightWord", 2, a.fc_slots),
+    )
+    lookup = ("lookup_layers", "mac_layers", "lookup_weights", "mac_weights", "tokens", "commands")
+    unpack = ("unpack_layer", "mac_weights[0]", "biases", "asked_for", "columns_in", "slot_entries")
+    gather = ("gather_layer", "biases", "slot_sums", "features_out")
+    processes = (
+        Process(
+            "fc_scatter",
+            "scatter<kEngineFc, 1>",
+            ("weights_in", "scan_layer", "gather_layer", "lookup_layers", "lookup_weights"),
+        ),
+        Process("fc_scan", "fc_scan<kLanes, 1>", ("scan_layer", "features_in", "tokens")),
+        Process("fc_lookup_0", "fc_lookup<kPointerWords>", tuple(f"{s}[0]" for s in lookup)),
+        Process(
+            "fc_request", "fc_request", ("mac_layers[0]", "unpack_layer", "commands[0]", "asked_for", "requests_out")
+        ),
+        Process("fc_unpack", "fc_unpack<kFcSlots, kFcValueBits, kFcGapBits>", unpack),
+        *(
+            Process(f"fc_accumulate_{i}", "fc_accumulate<kFcRows>", (f"slot_entries[{i}]", f"slot_sums[{i}]"))
+            for i in range(a.fc_slots)
+        ),
+        Process("fc_add_slots", "fc_add_slots<kLanes, kFcSlots, kFcRows>", gather),
+    )
+    ports = ("features_in", "weights_in", "columns_in", "requests_out", "features_out")
+    return ProcessNetwork(streams, processes, ("scatter.h", "fc_stream.h"), ports)
+
+
 def process_network(architecture: Architecture) -> ProcessNetwork:
     """The processes and streams of an accelerator; with more than one engine, routing is around them."""
     ports = ("weights_in", "features_in", "features_out")
+    if architecture.fc_slots:
+        return _fc_stream(architecture)
     if not architecture.map_columns:
         return _engines_with_weights(architecture, *ports)
     if not architecture.pes and not architecture.fc_pes:

@@ -25,6 +25,8 @@ __all__ = ["TOP", "emit_project", "templates_folder", "version"]
 TOP = "zeroskip_top"
 """Name of the top function, and so of the top module."""
 
+_BENCHES = ["csim/vectors.h", "csim/test_bench.cpp", "csim/interleaved.cpp"]
+
 
 @dataclass(frozen=True)
 class _Size:
@@ -65,7 +67,9 @@ def _sizes(architecture: Architecture) -> list[_Size]:
     names = ["lanes"]
     if architecture.pes:
         names += ["tile", "pes", "map_words", "max_entries", "mask_words", "max_columns"]
-    if architecture.fc_pes:
+    if architecture.fc_slots:
+        names += ["pointer_words", "fc_rows", "fc_slots", "fc_value_bits", "fc_gap_bits"]
+    elif architecture.fc_pes:
         names += ["fc_pes", "pointer_words", "entry_words", "fc_rows"]
     if architecture.map_columns:
         names += ["map_columns", "map_overlap", "normalised_positions", "normalised_channels", "table_words"]
@@ -88,6 +92,7 @@ def emit_project(folder: Path, architecture: Architecture, board: Board, clock_m
         "headers": network.headers,
         "streams": network.streams,
         "processes": network.processes,
+        "streamed": architecture.fc_slots > 0,
         "layouts": (*layouts.LAYOUTS, *((layouts.MAP_DESCRIPTOR,) if architecture.map_columns else ())),
         "weight_bits": layouts.WEIGHT_BITS,
         "weight_bytes": layouts.WEIGHT_BITS // 8,
@@ -105,9 +110,7 @@ def emit_project(folder: Path, architecture: Architecture, board: Board, clock_m
         "hls/layouts.h",
         "hls/top.h",
         "hls/top.cpp",
-        "csim/vectors.h",
-        "csim/test_bench.cpp",
-        "csim/interleaved.cpp",
+        *(["csim/stream_bench.cpp"] if architecture.fc_slots else _BENCHES),
         "tcl/run_hls.tcl",
         "tcl/hls_config.cfg",
     ):

@@ -252,6 +252,16 @@ COMMAND_LAYOUTS = (
         "the entries that one PE holds of two neighbouring columns; the last `odds` of them are the odd column's",
         {"end": 1, "even": 9, "odd": 9, "first": BASE_BITS, "count": POINTER_BITS, "odds": POINTER_BITS},
     ),
+    Layout(
+        "slot_word",
+        "an unpacked entry of a column word; with `end`, `row` is the layer's number of rows",
+        {"end": 1, "row": 16, "weight": 8, "activation": 9},
+    ),
+    Layout(
+        "request_word",
+        "column words that are asked for: number of the first one of the layer, and how many",
+        {"first": BASE_BITS, "count": POINTER_BITS},
+    ),
 )
 """Words that only travel between processes."""
 

@@ -12,7 +12,7 @@ from generator import layouts
 from generator.layers import EngineError, FcLayer, FeatureLayout
 from generator.schedule.rounds import Int, Rounds, Words, deal
 
-__all__ = ["FcPacket", "FcSchedule", "schedule_fc"]
+__all__ = ["FcPacket", "FcSchedule", "fc_nonzeros", "pack_pointers", "schedule_fc"]
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,8 @@ class _FcNonZeros:
         return sets + row_sets * (turn % members)
 
 
-def _fc_nonzeros(layer: FcLayer, lanes: int) -> _FcNonZeros:
+def fc_nonzeros(layer: FcLayer, lanes: int) -> _FcNonZeros:
+    """The layer's non-zero weights in the order of its feature words of `lanes` lanes."""
     positions = layer.input.positions(lanes)
     stream = np.empty(layer.weights.shape[1], dtype=np.int64)
     stream[positions[positions >= 0]] = np.flatnonzero(positions >= 0)
@@ -149,7 +150,7 @@ def schedule_fc(layer: FcLayer, pes: int, lanes: int, most_rows: int | None = No
         EngineError: a number exceeds its field; names the layer.
     """
     outputs = layer.weights.shape[0]
-    nonzeros = _fc_nonzeros(layer, lanes)
+    nonzeros = fc_nonzeros(layer, lanes)
     row_sets = _fc_row_sets(nonzeros, outputs, pes, layer.input.signed, most_rows)
     rows_per_pe = -(-outputs // row_sets)
     # The biases of a set stand in its first PE; the others' sums start at zero.
@@ -214,7 +215,7 @@ def _fc_packet(pe: int, nonzeros: _FcNonZeros, owned: Int, row_sets: int, bias: 
         raise layouts.LayoutError(
             f"PE {pe} would hold {entries.size} entries, more than {(1 << layouts.BASE_BITS) - 1}: use more PEs"
         )
-    pointer_words = _pointer_words(np.concatenate([[0], np.cumsum(counts)]), pe)
+    pointer_words = pack_pointers(np.concatenate([[0], np.cumsum(counts)]), pe)
     entry_words = layouts.words_from_lanes(entries, 2)
     bias_words = layouts.words_from_lanes(np.ascontiguousarray(bias).view(np.uint32), 4)
     content = np.concatenate([pointer_words, bias_words, entry_words])
@@ -222,7 +223,7 @@ def _fc_packet(pe: int, nonzeros: _FcNonZeros, owned: Int, row_sets: int, bias: 
     return FcPacket(pe, counts, entries, len(pointer_words), len(entry_words), len(bias_words), content, header)
 
 
-def _pointer_words(pointers: Int, pe: int) -> Words:
+def pack_pointers(pointers: Int, pe: int) -> Words:
     """Column pointers (int64 [columns + 1]) as words: a base, and POINTERS_PER_WORD + 1 numbers that count from it."""
     group = layouts.POINTERS_PER_WORD
     words = -(-(pointers.size - 1) // group)

@@ -30,6 +30,8 @@ using ScaleWord = ap_uint<scale_word::kBits>;
 using EntryWord = ap_uint<entry_word::kBits>;
 using TokenWord = ap_uint<token_word::kBits>;
 using CommandWord = ap_uint<command_word::kBits>;
+using SlotWord = ap_uint<slot_word::kBits>;
+using RequestWord = ap_uint<request_word::kBits>;
 using Accumulator = ap_int<32>;
 // A pixel with its sign made explicit: 0..255 and -128..127 both fit.
 using Pixel = ap_int<9>;

@@ -1,0 +1,171 @@
+"""The streamed FC engine's schedule: columns packed into words that lie in DDR, and the packet that finds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from generator import layouts
+from generator.layers import EngineError, FcLayer, FeatureLayout
+from generator.schedule.fc import FcPacket, fc_nonzeros, pack_pointers
+from generator.schedule.rounds import Int, Rounds, Words, deal
+
+__all__ = ["ColumnFormat", "FcStreamSchedule", "schedule_fc_stream"]
+
+
+@dataclass(frozen=True)
+class ColumnFormat:
+    """A column word: `slots` entries of a value and a gap, lowest bits first.
+
+    Attributes:
+        value_bits: 4 or 5: numbers of a codebook, whose number 0 is weight 0; 8: weights.
+        gap_bits: rows between an entry and the one before it in its column.
+    """
+
+    slots: int
+    value_bits: int
+    gap_bits: int
+
+    @property
+    def word_bits(self) -> int:
+        """Bits of a column word."""
+        return self.slots * (self.value_bits + self.gap_bits)
+
+
+@dataclass(frozen=True)
+class FcStreamSchedule:
+    """A layer on the streamed FC engine.
+
+    Attributes:
+        packet: the layer's only one; its `counts` are column words.
+        columns: uint8 [words, bytes], all columns as they lie in DDR.
+        entries: of all columns, those that bridge long gaps included, those that fill words up not.
+    """
+
+    layer: FcLayer
+    descriptor: int
+    packet: FcPacket
+    rounds: Rounds
+    output: FeatureLayout
+    columns: Words
+    entries: int
+
+    @property
+    def rows(self) -> int:
+        """Outputs of the layer."""
+        return int(self.layer.weights.shape[0])
+
+    @property
+    def sum_words(self) -> int:
+        """Words in which a slot hands its sums over."""
+        return -(-self.rows // layouts.BIASES_PER_WORD)
+
+    def weight_words(self) -> Words:
+        """The layer on weights_in: descriptor and packet."""
+        return np.concatenate(
+            [layouts.words_from_integer(self.descriptor, layouts.DESCRIPTOR_WORDS), self.rounds.words]
+        )
+
+    def requests(self, activations: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
+        """(first word, words) of each request, for activations as they come on the stream: int [columns]."""
+        starts = np.concatenate([[0], np.cumsum(self.packet.counts)])
+        even, odd = (activations.reshape(-1, 2) != 0).T
+        first = np.where(even, starts[:-1:2], starts[1::2])
+        past = np.where(odd, starts[2::2], starts[1::2])
+        return [(int(f), int(p - f)) for f, p in zip(first, past, strict=True) if p > f]
+
+    def fetched(self, activations: npt.NDArray[np.int64]) -> Words:
+        """The column words that the requests fetch, in order: uint8 [words, bytes]."""
+        parts = [self.columns[first : first + count] for first, count in self.requests(activations)]
+        return np.concatenate(parts) if parts else self.columns[:0]
+
+
+def _codebook(layer: FcLayer, value_bits: int) -> npt.NDArray[np.int8]:
+    """Weights by number, number 0 being weight 0: int8 [2**value_bits]; of no use where `value_bits` is 8."""
+    book = np.zeros(1 << value_bits, dtype=np.int8)
+    if value_bits == 8:
+        return np.arange(256, dtype=np.uint8).view(np.int8)
+    values = np.unique(layer.weights[layer.weights != 0])
+    if values.size >= book.size:
+        raise layouts.LayoutError(
+            f"it has {values.size} different weights, and entries of {value_bits} bits tell {book.size - 1} apart"
+        )
+    book[1 : 1 + values.size] = values
+    return book
+
+
+def _entries(
+    column_of: Int, row_of: Int, numbers: npt.NDArray[np.int64], form: ColumnFormat
+) -> tuple[npt.NDArray[np.int64], Int]:
+    """Entries int64 [n], column after column, and the column of each; weight 0 bridges a gap that is too long."""
+    longest = 1 << form.gap_bits
+    first = np.diff(column_of, prepend=-1) != 0
+    gaps = row_of - np.where(first, -1, np.r_[0, row_of[:-1]][: row_of.size]) - 1
+    bridges = gaps // longest
+    ends = np.cumsum(bridges + 1)
+    entries = np.full(int(ends[-1]) if ends.size else 0, (longest - 1) << form.value_bits, dtype=np.int64)
+    entries[ends - 1] = numbers | (gaps % longest) << form.value_bits
+    return entries, np.repeat(column_of, bridges + 1)
+
+
+def _packed(entries: npt.NDArray[np.int64], column_of: Int, columns: int, form: ColumnFormat) -> tuple[Words, Int]:
+    """Column words uint8 [words, bytes], each column filled up with zeros, and the words of each column."""
+    lengths = np.bincount(column_of, minlength=columns)
+    counts = -(-lengths // form.slots)
+    starts = (np.cumsum(counts) - counts) * form.slots
+    place = starts[column_of] + np.arange(entries.size) - (np.cumsum(lengths) - lengths)[column_of]
+    slots = np.zeros(int(counts.sum()) * form.slots, dtype=np.int64)
+    slots[place] = entries
+    bits = (slots[:, None] >> np.arange(form.value_bits + form.gap_bits) & 1).astype(np.uint8)
+    return np.packbits(bits.reshape(-1, form.word_bits), axis=1, bitorder="little"), counts
+
+
+def schedule_fc_stream(layer: FcLayer, form: ColumnFormat, lanes: int) -> FcStreamSchedule:
+    """Packs `layer` for the streamed engine behind feature words of `lanes` lanes.
+
+    Raises:
+        EngineError: a number exceeds its field, or the weights are too many for the codebook; names the layer.
+    """
+    try:
+        return _schedule(layer, form, lanes)
+    except layouts.LayoutError as error:
+        raise EngineError(f"layer '{layer.name}': the streamed FC engine cannot run it, {error}") from error
+
+
+def _schedule(layer: FcLayer, form: ColumnFormat, lanes: int) -> FcStreamSchedule:
+    nonzeros = fc_nonzeros(layer, lanes)
+    book = _codebook(layer, form.value_bits)
+    number_of = np.zeros(256, dtype=np.int64)
+    number_of[book.view(np.uint8)[::-1]] = np.arange(book.size)[::-1]
+    numbers = number_of[nonzeros.values.view(np.uint8)]
+    entries, column_of = _entries(nonzeros.columns, nonzeros.rows, numbers, form)
+    columns, counts = _packed(entries, column_of, nonzeros.column_count, form)
+    if len(columns) >= 1 << layouts.BASE_BITS:
+        raise layouts.LayoutError(f"it has {len(columns)} column words, more than {(1 << layouts.BASE_BITS) - 1}")
+    pointers = pack_pointers(np.concatenate([[0], np.cumsum(counts)]), 0)
+    book_words = layouts.words_from_lanes(book.view(np.uint8)[:32], 1)
+    bias_words = layouts.words_from_lanes(np.ascontiguousarray(layer.bias, dtype=np.int32).view(np.uint32), 4)
+    content = np.concatenate([pointers, book_words, bias_words])
+    header = {"pointer_words": len(pointers), "entry_words": len(book_words)}
+    none = np.zeros(0, dtype=np.uint16)
+    packet = FcPacket(0, counts, none, len(pointers), len(book_words), len(bias_words), content, header)
+    rounds = deal([packet], 1)
+    outputs = layer.weights.shape[0]
+    output = FeatureLayout((0,), 1, outputs, layer.output_signed)
+    descriptor = layouts.DESCRIPTOR.pack(
+        engine=1,
+        words=len(rounds.words),
+        rounds=1,
+        feature_words=layer.input.words(lanes),
+        output_words=output.words(lanes),
+        input_signed=int(layer.input.signed),
+        minimum=layer.minimum,
+        maximum=layer.maximum,
+        multiplier=layer.multiplier,
+        shift=layer.shift,
+        rows=outputs,
+        row_sets=1,
+    )
+    return FcStreamSchedule(layer, descriptor, packet, rounds, output, columns, int(entries.size))

@@ -1,0 +1,278 @@
+// The streamed fully-connected engine: weights stay in DDR, and only the columns of activations that are not zero come.
+//
+// A column is a whole number of *column words* of `Slots` entries. An entry is {value, gap}, lowest bits first: value a
+// number of the layer's codebook (the weight itself where ValueBits is 8), gap the rows between it and the entry before
+// it in the column, or the column's top. Weight 0 is no weight: with the largest gap it bridges a longer one, and it
+// fills up a column's last word. Every slot of a word has an accumulator of its own with a sum for every row, so that a
+// word is done in a cycle wherever its rows lie, and no slot waits for another; the last process adds the slots' sums.
+//
+// fc_scan and fc_lookup (fc_engine.h, one PE) stand before it; the pointers that fc_lookup holds count column words,
+// not entries. Packet of a layer: header word, pointer words, a codebook word (number i's weight in byte i), bias
+// words.
+//
+// For each pair of columns a request goes out on requests_out; its words must come on columns_in, in that order. A
+// mover that reads DDR does this: it knows addresses and latency, the engine does not.
+#pragma once
+
+#include "fc_engine.h"
+
+namespace zeroskip {
+
+template <int Slots, int ValueBits, int GapBits>
+using ColumnWord = ap_uint<Slots*(ValueBits + GapBits)>;
+
+// Asks for the words of each command's columns, ahead of their use.
+//
+// One command per cycle; the last one, which ends the vector, asks for nothing.
+inline void fc_request(hls::stream<Descriptor>& layers, hls::stream<Descriptor>& next_layers,
+                       hls::stream<CommandWord>& commands, hls::stream<CommandWord>& asked_for,
+                       hls::stream<RequestWord>& requests) {
+#pragma HLS INLINE off
+  const Descriptor layer = layers.read();
+  next_layers.write(layer);
+  bool end = get<descriptor::rows>(layer) == 0;
+  while (!end) {
+#pragma HLS PIPELINE II = 1
+    const CommandWord command = commands.read();
+    end = get<command_word::end>(command) != 0;
+    RequestWord request = 0;
+    put<request_word::first>(request, get<command_word::first>(command));
+    put<request_word::count>(request, get<command_word::count>(command));
+    asked_for.write(command);
+    if (!end) requests.write(request);
+  }
+}
+
+// Turns column words into an entry {row, weight, activation} for every slot's accumulator: rows are sums of gaps over
+// the word's slots, and the words before it in its column.
+//
+// Cycles: one per word of the packet from the codebook on, one per column word, one for the end.
+//
+// \tparam Slots       entries of a column word.
+// \tparam ValueBits   of an entry: 4 or 5, numbers of a codebook, or 8.
+// \tparam GapBits     of an entry, 1..8.
+// \tparam EntryDepth  depth of the streams, deduced.
+template <int Slots, int ValueBits, int GapBits, int EntryDepth>
+void fc_unpack(hls::stream<Descriptor>& layers, hls::stream<WeightWord>& weights, hls::stream<WeightWord>& biases,
+               hls::stream<CommandWord>& asked_for, hls::stream<ColumnWord<Slots, ValueBits, GapBits>>& columns,
+               hls::stream<SlotWord, EntryDepth> (&entries)[Slots]) {
+#pragma HLS INLINE off
+  static_assert(ValueBits == 4 || ValueBits == 5 || ValueBits == 8, "a codebook of 16 or 32 weights, or plain weights");
+  constexpr int kBits = ValueBits + GapBits;
+  using Row = ap_uint<slot_word::row::bits>;
+  const Descriptor layer = layers.read();
+  const Row rows = get<descriptor::rows>(layer);
+  const bool idle = rows == 0;
+  if (!idle) weights.read();  // the header
+  const ap_uint<14> words = idle ? ap_uint<14>(0) : ap_uint<14>((rows + kBiasesPerWord - 1) / kBiasesPerWord + 1);
+  WeightWord codebook = 0;
+  for (ap_uint<14> word = 0; word < words; ++word) {
+#pragma HLS PIPELINE II = 1
+    const WeightWord value = weights.read();
+    if (word == 0) {
+      codebook = value;
+    } else {
+      biases.write(value);
+    }
+  }
+
+  CommandWord command = 0;
+  ap_uint<kPointerBits> left = 0;
+  Row rows_before = 0;  // the column's, up to the last entry of the word before
+  bool end = false;
+  while (!end) {
+#pragma HLS PIPELINE II = 1
+    bool new_column = left == get<command_word::odds>(command);
+    if (idle) {
+      end = true;
+    } else if (left == 0) {
+      command = asked_for.read();
+      end = get<command_word::end>(command) != 0;
+      left = get<command_word::count>(command);
+      new_column = true;
+    }
+    ColumnWord<Slots, ValueBits, GapBits> word = 0;
+    const bool odd = left <= get<command_word::odds>(command);
+    const ap_uint<9> activation = odd ? get<command_word::odd>(command) : get<command_word::even>(command);
+    if (!end) {
+      word = columns.read();
+      --left;
+    }
+    Row sums[Slots];
+    for (int slot = 0; slot < Slots; ++slot) {
+#pragma HLS UNROLL
+      sums[slot] = Row(ap_uint<GapBits>(lane_of<kBits>(word, slot) >> ValueBits)) + 1;
+    }
+    // Invariant: sums[slot] is the sum of the slots from the start of its block of `block` slots up to it.
+    for (int block = 1; block < Slots; block *= 2) {
+#pragma HLS UNROLL
+      for (int slot = 0; slot < Slots; ++slot) {
+#pragma HLS UNROLL
+        if ((slot / block) % 2 == 1) sums[slot] = Row(sums[slot] + sums[slot / block * block - 1]);
+      }
+    }
+    const Row base = new_column ? Row(0) : rows_before;
+    rows_before = Row(base + sums[Slots - 1]);
+    for (int slot = 0; slot < Slots; ++slot) {
+#pragma HLS UNROLL
+      const ap_uint<ValueBits> number = ap_uint<ValueBits>(lane_of<kBits>(word, slot));
+      const ap_uint<8> weight = ValueBits == 8 ? ap_uint<8>(number) : ap_uint<8>(codebook >> (ap_uint<8>(number) * 8));
+      SlotWord entry = 0;
+      put<slot_word::end>(entry, end);
+      put<slot_word::row>(entry, end ? rows : Row(base + sums[slot] - 1));
+      put<slot_word::weight>(entry, number == 0 ? ap_uint<8>(0) : weight);
+      put<slot_word::activation>(entry, activation);
+      entries[slot].write(entry);
+    }
+  }
+}
+
+// Multiplies and accumulates the entries of one slot, then hands over its sums, kBiasesPerWord rows a word.
+//
+// Cycles: one per word of sums that there is room for (set to zero) and two more, one per entry and two for the end,
+// one per word of the layer's sums. Without a layer nothing is handed over, and the end takes one.
+//
+// One loop does it all, so that the promise below holds for all of it: an iteration reads no sum that one of the two
+// before it wrote. Entries of one row (in two columns) that come so close pass the sum on in registers; behind the last
+// word that is set to zero, and before the first word handed over, two iterations leave the memory alone.
+//
+// \tparam MaxRows  rows of the largest layer, a multiple of kBiasesPerWord.
+template <int MaxRows>
+void fc_accumulate(hls::stream<SlotWord>& entries, hls::stream<WeightWord>& slot_sums) {
+#pragma HLS INLINE off
+  static_assert(MaxRows % kBiasesPerWord == 0, "sums are handed over in whole words");
+  constexpr int kWords = MaxRows / kBiasesPerWord;
+  using Row = ap_uint<slot_word::row::bits>;
+  Accumulator sums[kBiasesPerWord][kWords];
+#pragma HLS ARRAY_PARTITION variable = sums dim = 1 complete
+#pragma HLS BIND_STORAGE variable = sums type = ram_2p impl = bram
+  Row word = 0;
+  Row words = 0;
+  bool clearing = true;
+  bool waiting = false;
+  bool handing = false;
+  bool done = false;
+  Row last_rows[2] = {0, 0};
+  Accumulator last_sums[2] = {0, 0};
+  bool is_last[2] = {false, false};
+  while (!done) {
+#pragma HLS PIPELINE II = 1
+#pragma HLS DEPENDENCE variable = sums inter distance = 3 true
+    SlotWord entry = 0;
+    if (!clearing && !waiting && !handing) entry = entries.read();
+    const bool end = get<slot_word::end>(entry) != 0;
+    const Row row = get<slot_word::row>(entry);
+    const ap_int<8> weight = get_signed<slot_word::weight>(entry);
+    const Pixel activation = get_signed<slot_word::activation>(entry);
+    const bool is_weight = weight != 0;
+    const bool is_newest = is_last[0] && row == last_rows[0];
+    const bool is_second = is_last[1] && row == last_rows[1];
+    const Row address = clearing || handing ? word : Row(row / kBiasesPerWord);
+    WeightWord handed = 0;
+    Accumulator held[kBiasesPerWord];
+    for (int lane = 0; lane < kBiasesPerWord; ++lane) {
+#pragma HLS UNROLL
+      held[lane] = 0;
+      if (handing || (is_weight && !is_newest && !is_second && row % kBiasesPerWord == lane)) {
+        held[lane] = sums[lane][address];
+      }
+      handed.range(32 * lane + 31, 32 * lane) = ap_uint<32>(held[lane]);
+    }
+    // One of them alone is not 0; a tree is shorter than a row of choices.
+    for (int distance = 1; distance < kBiasesPerWord; distance *= 2) {
+#pragma HLS UNROLL
+      for (int lane = 0; lane + distance < kBiasesPerWord; lane += 2 * distance) {
+#pragma HLS UNROLL
+        held[lane] |= held[lane + distance];
+      }
+    }
+    const Accumulator before = is_newest ? last_sums[0] : is_second ? last_sums[1] : held[0];
+    const Accumulator sum = Accumulator(before + weight * activation);
+    for (int lane = 0; lane < kBiasesPerWord; ++lane) {
+#pragma HLS UNROLL
+      if ((clearing && word < kWords) || (is_weight && row % kBiasesPerWord == lane)) {
+        sums[lane][address] = clearing ? Accumulator(0) : sum;
+      }
+    }
+    last_rows[1] = last_rows[0];
+    last_sums[1] = last_sums[0];
+    is_last[1] = is_last[0];
+    last_rows[0] = row;
+    last_sums[0] = sum;
+    is_last[0] = is_weight;
+    if (handing) slot_sums.write(handed);
+    ++word;
+    if (end) words = Row((row + kBiasesPerWord - 1) / kBiasesPerWord);
+    done = (end && words == 0) || (handing && word == words);
+    if (clearing && word == kWords + 2) clearing = false;
+    handing = handing || waiting;
+    if (waiting) word = 0;
+    waiting = end;
+  }
+}
+
+// Adds up the slots' sums and the biases, requantises kBiasesPerWord rows a cycle, and packs them into feature words.
+//
+// Cycles: one per bias word, one per word of sums.
+//
+// \tparam Lanes     pixels in a feature word, a multiple of kBiasesPerWord.
+// \tparam Slots     entries of a column word.
+// \tparam MaxRows   rows of the largest layer, a multiple of kBiasesPerWord.
+// \tparam SumDepth  depth of the streams, deduced.
+template <int Lanes, int Slots, int MaxRows, int SumDepth>
+void fc_add_slots(hls::stream<Descriptor>& layers, hls::stream<WeightWord>& bias_words,
+                  hls::stream<WeightWord, SumDepth> (&slot_sums)[Slots], hls::stream<FeatureWord<Lanes>>& outputs) {
+#pragma HLS INLINE off
+  static_assert(Lanes % kBiasesPerWord == 0, "a feature word is filled by whole groups of rows");
+  const Descriptor layer = layers.read();
+  const ap_uint<16> rows = get<descriptor::rows>(layer);
+  const ap_uint<16> words = ap_uint<16>((rows + kBiasesPerWord - 1) / kBiasesPerWord);
+  const ap_uint<16> multiplier = get<descriptor::multiplier>(layer);
+  const ap_uint<6> shift = get<descriptor::shift>(layer);
+  const ap_int<9> minimum = get_signed<descriptor::minimum>(layer);
+  const ap_int<9> maximum = get_signed<descriptor::maximum>(layer);
+  WeightWord biases[MaxRows / kBiasesPerWord];
+  for (ap_uint<16> word = 0; word < words; ++word) {
+#pragma HLS PIPELINE II = 1
+    biases[word] = bias_words.read();
+  }
+  FeatureWord<Lanes> packed = 0;
+  ap_uint<8> filled = 0;
+  for (ap_uint<16> word = 0; word < words; ++word) {
+#pragma HLS PIPELINE II = 1
+    WeightWord handed[Slots];
+    for (int slot = 0; slot < Slots; ++slot) {
+#pragma HLS UNROLL
+      handed[slot] = slot_sums[slot].read();
+    }
+    const WeightWord bias = biases[word];
+    ap_uint<8 * kBiasesPerWord> group = 0;
+    for (int lane = 0; lane < kBiasesPerWord; ++lane) {
+#pragma HLS UNROLL
+      Accumulator sums[Slots];
+      for (int slot = 0; slot < Slots; ++slot) {
+#pragma HLS UNROLL
+        sums[slot] = Accumulator(lane_of<32>(handed[slot], lane));
+      }
+      // Invariant: sums[i] holds the slots i to i + distance - 1 where i is a multiple of it.
+      for (int distance = 1; distance < Slots; distance *= 2) {
+#pragma HLS UNROLL
+        for (int slot = 0; slot + distance < Slots; slot += 2 * distance) {
+#pragma HLS UNROLL
+          sums[slot] = Accumulator(sums[slot] + sums[slot + distance]);
+        }
+      }
+      const Accumulator sum = Accumulator(sums[0] + Accumulator(lane_of<32>(bias, lane)));
+      group.range(8 * lane + 7, 8 * lane) = requantise(sum, multiplier, shift, minimum, maximum);
+    }
+    packed |= FeatureWord<Lanes>(group) << (filled * 8);
+    filled += kBiasesPerWord;
+    if (filled == Lanes || word + 1 == words) {
+      outputs.write(packed);
+      packed = 0;
+      filled = 0;
+    }
+  }
+}
+
+}  // namespace zeroskip
