@@ -246,6 +246,11 @@ class WeightStreamReader:
                 output = row * row_sets + packet.number % row_sets
                 yield Entry(output, column, 0, 0, value, unit, packet.number)
 
+    def first_kernel(self, packet: Packet) -> Place:
+        """The first kernel unit of a convolver's packet that has entries; waiting ones and skips may lie before it."""
+        units = (self._unit(packet.content, number) for number in range(packet.fields["units"]))
+        return next(unit for unit in units if self.read(self.place("kernel_unit", "count", unit.word, unit.low)))
+
     def column_end(self, packet: Packet, column: int) -> Place:
         """Where an FC packet says at which entry a column ends."""
         word, number = divmod(column, self._format.pointers_per_word)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from testbench.build import Build
 from testbench.ladder.targets import Mutant, Targets
-from testbench.weight_stream import Place, WeightStreamReader
+from testbench.weight_stream import WeightStreamReader
 
 __all__ = ["CodeMutant", "Mutant", "code_mutants", "weight_mutants"]
 
@@ -59,7 +59,7 @@ def _kernel_channel(t: Targets) -> Mutant | None:
     packet = t.packet()
     if packet is None:
         return None
-    place = t.field("kernel_unit", "skip", Place(packet.content[0], 0, 16))
+    place = t.field("kernel_unit", "skip", t.reader.first_kernel(packet))
     return t.changed("input channel", place, lambda skip: skip - 1 if skip else 1)
 
 
@@ -68,7 +68,7 @@ def _kernel_count(t: Targets) -> Mutant | None:
     packet = t.packet()
     if packet is None:
         return None
-    place = t.field("kernel_unit", "count", Place(packet.content[0], 0, 16))
+    place = t.field("kernel_unit", "count", t.reader.first_kernel(packet))
     return t.changed("entries of a kernel", place, lambda count: count - 1) if t.reader.read(place) else None
 
 
