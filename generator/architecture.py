@@ -156,7 +156,7 @@ def _convolver(a: Architecture, weights: str, features: str, outputs: str) -> Pr
         Stream("channels", "ChannelWord", 2, n),
         Stream("scales", "ScaleWord", 4, n),
         Stream("entries", "EntryWord", a.entry_depth, n),
-        Stream("tile_sums", "AccumulatorWord<kTile>", 2, n),
+        Stream("tile_sums", "AccumulatorWord<kTile>", layouts.TILE_SUMS, n),
         Stream("pe_outputs", feature, a.output_depth, n),
     )
     head = (

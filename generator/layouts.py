@@ -27,6 +27,7 @@ __all__ = [
     "PACKET",
     "POINTERS_PER_WORD",
     "POINTER_BITS",
+    "TILE_SUMS",
     "UNITS_PER_WORD",
     "UNIT_BITS",
     "WEIGHT_BITS",
@@ -52,6 +53,8 @@ BASE_BITS = WEIGHT_BITS - (POINTERS_PER_WORD + 1) * POINTER_BITS
 """Bits of a pointer word's first entry, above its pointers; bounds the entries that a PE of the FC engine holds."""
 ADDRESS_BITS = 23
 """Bits of a pixel's address in a map: 65,536 words of 128 pixels."""
+TILE_SUMS = 2
+"""Tiles whose sums wait behind a PE: the depth of that stream."""
 DESCRIPTOR_WORDS = 2
 
 

@@ -273,7 +273,8 @@ def schedule_convolver(
     try:
         packets, meanwhile = _packets(layer, order, pes, loading)
         waiting = _waiting(packets, meanwhile, pes, output.channel_words(lanes))
-        if waiting.weights > buffers.weights or waiting.outputs > buffers.outputs:
+        stuck = layer.add is not None and _early_tiles(packets, pes, loading) > layouts.TILE_SUMS
+        if stuck or waiting.weights > buffers.weights or waiting.outputs > buffers.outputs:
             packets, _ = _packets(layer, order, pes, replace(loading, first=True))
             waiting = Buffers(2, 2)
         rounds = deal(packets, pes, np.concatenate(words))
@@ -305,6 +306,22 @@ def _waiting(packets: Sequence[ConvolverPacket], meanwhile: int, pes: int, chann
     starts = range(0, rounds * pes, pes)
     words = sum(1 + max(len(packet.content) for packet in packets[start : start + pes]) for start in starts)
     return Buffers(words, rounds * channel_words)
+
+
+def _early_tiles(packets: Sequence[ConvolverPacket], pes: int, loading: _Loading) -> int:
+    """The most tiles that a PE ends before its map is loaded.
+
+    A map that is added comes behind the input map, so that until then nobody takes the tiles' sums away.
+    """
+    most = 0
+    for pe in range(pes):
+        begun, early = 0, 0
+        for packet in packets[pe::pes]:
+            ends = begun + int(packet.sends.sum()) - 1 + packet.entries * np.arange(loading.tiles)
+            early += int(np.count_nonzero(ends < loading.map_words))
+            begun = int(ends[-1]) + 1
+        most = max(most, early)
+    return most
 
 
 def _convolver_packet(layer: ConvolverLayer, channel: int, pe: int, loading: _Loading, begun: int) -> ConvolverPacket:

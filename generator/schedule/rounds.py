@@ -21,10 +21,12 @@ class Packet(Protocol):
     """What a PE gets of a layer at a time: its content (uint8 [words, WEIGHT_BITS / 8]) and its header's fields."""
 
     @property
-    def content(self) -> Words: ...  # noqa: D102
+    def content(self) -> Words:
+        """uint8 [words, WEIGHT_BITS / 8]."""
 
     @property
-    def header(self) -> Mapping[str, int]: ...  # noqa: D102
+    def header(self) -> Mapping[str, int]:
+        """Fields of the header word, `words` and `round_words` apart."""
 
 
 @dataclass(frozen=True)

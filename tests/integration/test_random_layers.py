@@ -30,8 +30,9 @@ _ARCHITECTURE = Architecture(
     pointer_words=80,
     entry_words=1024,
     fc_rows=280,
-    weight_depth=2,
-    output_depth=2,
+    # With so much room some layers are computed while their maps come in, and some behind that.
+    weight_depth=16,
+    output_depth=8,
     token_depth=2,
 )
 _SETTINGS = settings(
