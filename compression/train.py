@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from compression.distillation import Teacher, distance
+from compression.distillation import Teacher
 from compression.prune import Masks, apply_masks
 from compression.settings import Precision, Settings
+from compression.step import RecordedStep, Step
 
 __all__ = [
     "Augmentation",
@@ -155,26 +156,38 @@ def train(
         DivergenceError: the loss or a parameter is no longer finite.
     """
     generator = torch.Generator().manual_seed(schedule.seed)
-    optimiser = torch.optim.SGD(
-        model.parameters(), lr=schedule.learning_rate, momentum=0.9, nesterov=True, weight_decay=schedule.weight_decay
-    )
-    if resume is not None:
-        generator.set_state(resume.generator)
-        optimiser.load_state_dict(resume.optimiser)
     model.train()
     device = _device(model)
     images = _near(images, device)
     masks = {name: mask.to(device) for name, mask in (masks or {}).items()}
     apply_masks(model, masks)
     with _channels_last(model):
+        step = _stepper(model, schedule, masks, teacher)
+        if resume is not None:
+            generator.set_state(resume.generator)
+            step.load(resume.optimiser)
         for epoch in range(resume.epochs if resume else 0, schedule.epochs):
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(schedule.seed + epoch)  # for layers with random numbers of their own, as Dropout
-                loss = _epoch(model, optimiser, images, schedule, epoch, generator, masks, teacher)
+                loss = _epoch(step, images, schedule, epoch, generator, device)
             if not (math.isfinite(loss) and all(bool(each.isfinite().all()) for each in model.parameters())):
                 raise DivergenceError(f"training left the finite numbers in epoch {epoch + 1}")
             report(Epoch(epoch + 1, loss))
-            keep(Snapshot(epoch + 1, optimiser.state_dict(), generator.get_state()))
+            keep(Snapshot(epoch + 1, step.optimiser.state_dict(), generator.get_state()))
+
+
+def _stepper(model: nn.Module, schedule: Schedule, masks: Masks, teacher: Teacher | None) -> Step:
+    settings: dict[str, Any] = {
+        "weight_decay": schedule.weight_decay,
+        "smoothing": schedule.smoothing,
+        "precision": schedule.precision,
+        "masks": masks,
+        "teacher": teacher,
+        "distillation": schedule.distillation,
+    }
+    if _device(model).type == "cuda":
+        return RecordedStep(model, schedule.batch, **settings)
+    return Step(model, **settings)
 
 
 def _near(images: LabelledImages, device: torch.device) -> LabelledImages:
@@ -198,30 +211,23 @@ def _channels_last(model: nn.Module) -> Iterator[None]:
 
 
 def _epoch(
-    model: nn.Module,
-    optimiser: torch.optim.Optimizer,
+    step: Step,
     images: LabelledImages,
     schedule: Schedule,
     epoch: int,
     generator: torch.Generator,
-    masks: Masks,
-    teacher: Teacher | None,
+    device: torch.device,
 ) -> float:
     """One pass over the images; returns the mean loss, and stops early when it is not finite."""
     count = min(len(images), schedule.epoch_images or len(images))
     steps = math.ceil(count / schedule.batch)
-    total = torch.zeros((), dtype=torch.float64, device=_device(model))
-    for step, (numbers, pixels) in enumerate(_batches(images, schedule, generator)):
-        for group in optimiser.param_groups:
-            group["lr"] = schedule.rate((epoch * steps + step + 1) / (schedule.epochs * steps + 1))
-        wanted = None
-        pixels = pixels.to(_device(model), memory_format=torch.channels_last)
-        if teacher is not None and schedule.distillation:
-            wanted = teacher.scores(pixels, numbers)
-        total += _step(model, optimiser, pixels, images.labels[numbers], schedule, wanted) * len(numbers)
-        if step % _LOOK == 0 and not math.isfinite(total):
+    total = torch.zeros((), dtype=torch.float64, device=device)
+    for done, (numbers, pixels) in enumerate(_batches(images, schedule, generator)):
+        rate = schedule.rate((epoch * steps + done + 1) / (schedule.epochs * steps + 1))
+        pixels = pixels.to(device, memory_format=torch.channels_last)
+        total += step(pixels, numbers, images.labels[numbers].to(device), rate) * len(numbers)
+        if done % _LOOK == 0 and not math.isfinite(total):
             break
-        apply_masks(model, masks)
     return float(total) / count
 
 
@@ -239,26 +245,6 @@ def count_correct(model: nn.Module, images: LabelledImages, batch: int = 100) ->
 
 def _device(model: nn.Module) -> torch.device:
     return next(model.parameters()).device
-
-
-def _step(
-    model: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    pixels: torch.Tensor,
-    labels: torch.Tensor,
-    schedule: Schedule,
-    wanted: torch.Tensor | None,
-) -> torch.Tensor:
-    """One step of the optimiser, and the mean loss before it; ``wanted`` are a teacher's scores."""
-    with torch.autocast(pixels.device.type, torch.bfloat16, enabled=schedule.precision == "bfloat16"):
-        scores = model(pixels).float()
-    loss = nn.functional.cross_entropy(scores, labels.to(scores.device), label_smoothing=schedule.smoothing)
-    if wanted is not None:
-        loss = loss + schedule.distillation * (distance(scores, wanted) - loss)
-    optimiser.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimiser.step()
-    return loss.detach().double()
 
 
 def _batches(

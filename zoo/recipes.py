@@ -66,7 +66,11 @@ _VGG_SMALL = "--shift 3 --flip --precision bfloat16 --weight-decay 3e-4 --bias-c
 _VGG_SMALL_CUT = (
     f"{_VGG_SMALL} --method feature-map --penalty 0.3 --theta-step 0.025 --epochs 16 --max-loss 6 --learning-rate 0.06"
 )
-_VGG_SMALL_IKR = "--shift 3 --flip --precision bfloat16 --weight-decay 2e-4 --bias-correction --calibration 8000"
+_VGG_SMALL_IKR = (
+    "--shift 3 --flip --precision bfloat16 --batch 256 --learning-rate 0.12 --weight-decay 2e-4 --distillation 0.5"
+    " --bias-correction --calibration 8000 --max-loss 30 --method ikr --patterns 16 --keep conv1"
+)
+_ONLY_CONV2 = "--keep conv3 --keep conv4 --keep conv5 --keep conv6"
 _LENET5 = "--batch 128 --learning-rate 0.05 --distillation 0.8"
 _LENET5_FILTERS = "--keep conv1 --keep conv2"
 _LENET5_TEACHER = "vgg-small-grey"
@@ -149,12 +153,19 @@ RECIPES = {
         (
             # Trained on a GPU, with PyTorch 2.11: a CPU gives other roundings.
             Run(
-                f"{_VGG_SMALL_IKR} --method ikr --kernel-values 6 --kernels-kept 0.18 --patterns 16 --keep conv1"
-                " --keep conv3 --keep conv4 --keep conv5 --keep conv6 --epochs 2 --max-loss 20 --learning-rate 0.06"
+                f"{_VGG_SMALL_IKR} {_ONLY_CONV2} --kernel-values 6 --kernels-kept 0.4 --epochs 3 --final-epochs 0",
+                teacher="resnet20",
             ),
             Run(
-                f"{_VGG_SMALL_IKR} --distillation 0.5 --method ikr --kernel-values 2 --kernels-kept 0.55 --patterns 16"
-                " --keep conv1 --keep conv2 --epochs 2 --max-loss 20 --learning-rate 0.06 --final-epochs 80",
+                f"{_VGG_SMALL_IKR} --keep conv2 --kernel-values 4 --kernels-kept 0.6 --epochs 2 --final-epochs 12",
+                teacher="resnet20",
+            ),
+            Run(
+                f"{_VGG_SMALL_IKR} {_ONLY_CONV2} --kernel-values 6 --kernels-kept 0.18 --epochs 4 --final-epochs 0",
+                teacher="resnet20",
+            ),
+            Run(
+                f"{_VGG_SMALL_IKR} --keep conv2 --kernel-values 2 --kernels-kept 0.55 --epochs 2 --final-epochs 120",
                 teacher="resnet20",
             ),
         ),
