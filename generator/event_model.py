@@ -20,11 +20,13 @@ read. Window and rings are powers of two.
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 import numpy.typing as npt
+from numba import carray  # type: ignore[attr-defined]
 
 __all__ = ["Network", "Outcome", "run_network"]
 
@@ -352,6 +354,43 @@ def _run(
         _see(stream[number], ring, True)
 
 
+_ARRAYS = 12
+
+
+@numba.cfunc("void(CPointer(voidptr), CPointer(int64))", cache=True)
+def _run_in_memory(addresses: Any, shapes: Any) -> None:
+    """`_run` on arrays that are known by their addresses and shapes ([arrays, 3], 0 where there are fewer axes).
+
+    Calls between compiled functions count references to array objects, which takes three quarters of the time; what
+    has an address only is not counted.
+    """
+    at, n = carray(addresses, _ARRAYS), carray(shapes, (_ARRAYS, 3))
+    _run(
+        carray(at[0], n[0, 0], _PROCESS),
+        carray(at[1], n[1, 0], _STREAM),
+        carray(at[2], (n[2, 0], n[2, 1]), _STEP),
+        carray(at[3], (n[3, 0], n[3, 1], n[3, 2]), np.int64),
+        carray(at[4], n[4, 0], _PART),
+        carray(at[5], n[5, 0], _RUN),
+        carray(at[6], n[6, 0], np.int64),
+        carray(at[7], n[7, 0], _PORT),
+        carray(at[8], (n[8, 0], n[8, 1]), np.int64),
+        carray(at[9], n[9, 0], np.int64),
+        carray(at[10], n[10, 0], np.int64),
+        carray(at[11], n[11, 0], np.int64),
+    )
+
+
+def _run_on(*arrays: Records) -> None:
+    """`_run` on its arguments."""
+    assert all(each.flags.c_contiguous for each in arrays)
+    shapes = np.zeros((_ARRAYS, 3), dtype=np.int64)
+    for number, each in enumerate(arrays):
+        shapes[number, : each.ndim] = each.shape
+    addresses = (ctypes.c_void_p * _ARRAYS)(*(each.ctypes.data for each in arrays))
+    _run_in_memory.ctypes(addresses, shapes.ctypes.data_as(ctypes.POINTER(ctypes.c_int64)))
+
+
 def _records(kind: np.dtype[Any], shape: int | tuple[int, ...], **columns: Int | Int32 | int) -> Records:
     table = np.zeros(shape, dtype=kind)
     for name, values in columns.items():
@@ -375,7 +414,7 @@ def run_network(net: Network) -> Outcome:
     step = _records(_STEP, (processes, window))
     time = np.zeros((processes, window, stages), dtype=np.int64)
     mark_clock = np.full(net.marks.size, -1, dtype=np.int64)
-    _run(
+    _run_on(
         process, stream, step, time,
         _records(_PART, net.part_first.size, first=net.part_first, last=net.part_last, times=net.part_times),
         _records(_RUN, net.run_times.size, pattern=net.run_pattern, length=net.run_times),

@@ -157,8 +157,8 @@ def accumulator_bounds(
     """
     lowest, highest = TYPE_RANGE[dtype]
     rows = weights.reshape(weights.shape[0], -1)
-    positive = np.where(rows > 0, rows, 0).sum(axis=1, dtype=np.int64)
-    negative = np.where(rows < 0, rows, 0).sum(axis=1, dtype=np.int64)
+    positive = np.maximum(rows, 0).sum(axis=1, dtype=np.int64)
+    negative = np.minimum(rows, 0).sum(axis=1, dtype=np.int64)
     wide = bias.astype(np.int64)
     least = np.minimum(wide, 0) + positive * lowest + negative * highest
     greatest = np.maximum(wide, 0) + positive * highest + negative * lowest

@@ -90,6 +90,7 @@ class Network:
     types: Mapping[str, TensorType]
     _by_name: Mapping[str, Layer] = field(repr=False)
     _taps: dict[str, Taps] = field(repr=False, default_factory=dict)
+    _weights: dict[str, NDArray[np.int8]] = field(repr=False, default_factory=dict)
 
     @classmethod
     def assemble(cls, description: Description, tensors: Mapping[str, NDArray[Any]]) -> Network:
@@ -159,8 +160,12 @@ class Network:
         return Encoded(self._weighted(name).weights, self.tensors[f"{name}.weights"])
 
     def weights(self, name: str) -> NDArray[np.int8]:
-        """A layer's weights, decoded: int8, (output, input per group, kh, kw) or (output, input)."""
-        return decode(self.encoded(name))
+        """A layer's weights, decoded once, read-only: int8, (output, input per group, kh, kw) or (output, input)."""
+        if name not in self._weights:
+            weights = decode(self.encoded(name))
+            weights.setflags(write=False)
+            self._weights[name] = weights
+        return self._weights[name]
 
     def bias(self, name: str) -> NDArray[np.int32]:
         """A layer's bias: int32 (output channels,), in units of the accumulator."""

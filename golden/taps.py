@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 __all__ = ["Geometry", "Taps", "arrange", "taps_of_weights", "taps_of_window"]
@@ -88,17 +89,39 @@ class Taps:
     values: NDArray[np.int32]
 
 
-def _starts(output: NDArray[np.int64], channels: int) -> NDArray[np.int64]:
-    return np.concatenate(([0], np.cumsum(np.bincount(output, minlength=channels)))).astype(np.int64)
+def _starts(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
 
 
 def taps_of_weights(weights: NDArray[np.int8], geometry: Geometry, groups: int) -> Taps:
     """Taps of a convolution; ``weights`` is int8 (output channels, input channels / groups, kh, kw)."""
-    output, inner, row, column = np.nonzero(weights)
-    group = output // (weights.shape[0] // groups)
-    offsets = geometry.offset(group * weights.shape[1] + inner, row, column)
-    values = weights[output, inner, row, column].astype(np.int32)
-    return Taps(geometry, _starts(output, weights.shape[0]), offsets, values)
+    channel, row, column = np.indices((geometry.shape[0], *weights.shape[2:]), np.int64).reshape(3, -1)
+    offsets = geometry.offset(channel, row, column).reshape(groups, -1)
+    return Taps(geometry, *_nonzeros(weights.reshape(len(weights), -1), offsets))
+
+
+@njit(cache=True, nogil=True)
+def _nonzeros(
+    weights: NDArray[np.int8], offsets: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]:
+    """Starts, offsets and values as ``Taps`` has them.
+
+    Args:
+        weights: (output channels, weights of each).
+        offsets: (groups, weights of an output channel), where each weight reads.
+    """
+    starts = np.zeros(weights.shape[0] + 1, np.int64)
+    count = np.count_nonzero(weights)
+    places, values = np.empty(count, np.int64), np.empty(count, np.int32)
+    tap = 0
+    for output in range(weights.shape[0]):
+        own = offsets[output // (weights.shape[0] // offsets.shape[0])]
+        for number in range(weights.shape[1]):
+            if weights[output, number] != 0:
+                places[tap], values[tap] = own[number], weights[output, number]
+                tap += 1
+        starts[output + 1] = tap
+    return starts, places, values
 
 
 def taps_of_window(kernel: tuple[int, int], geometry: Geometry) -> Taps:
@@ -106,7 +129,7 @@ def taps_of_window(kernel: tuple[int, int], geometry: Geometry) -> Taps:
     channel, row, column = np.indices((geometry.shape[0], *kernel), np.int64).reshape(3, -1)
     return Taps(
         geometry,
-        _starts(channel, geometry.shape[0]),
+        _starts(np.full(geometry.shape[0], kernel[0] * kernel[1])),
         geometry.offset(channel, row, column),
         np.ones(channel.size, np.int32),
     )

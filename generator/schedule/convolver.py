@@ -12,6 +12,7 @@ import numpy.typing as npt
 from generator import layouts
 from generator.layers import ConvolverLayer, EngineError, FeatureLayout
 from generator.schedule.rounds import Int, Rounds, Words, deal
+from generator.schedule.units import Loading, Masks, layer_units
 
 __all__ = [
     "Buffers",
@@ -22,14 +23,6 @@ __all__ = [
     "schedule_convolver",
     "tile_masks",
 ]
-
-
-Masks = tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]
-
-CHASE = 16
-"""Steps of a PE between a map word's loading and its first use at least: more than the stages of its pipeline."""
-MOST_WAITS = 254
-"""Waiting entries of one unit; 255 is a skip."""
 
 
 @dataclass(frozen=True)
@@ -116,119 +109,6 @@ def channel_order(entries: Int, pes: int, groups: int = 1) -> Int:
     return np.concatenate([r[::-1] if number % 2 else r for number, r in enumerate(rounds)])
 
 
-@dataclass(frozen=True)
-class _Loading:
-    """How a map comes into a PE, a word in each of its steps, while the PE computes its first tile.
-
-    Attributes:
-        needs: int64 [rows, columns], the last word of a plane that a weight of a kernel meets in the first tile;
-            negative if it meets none.
-        plane_words, map_words: words of an input channel, and of all.
-        tiles: of an output channel.
-        first: the map is loaded before anything is computed.
-    """
-
-    needs: Int
-    plane_words: int
-    map_words: int
-    tiles: int
-    first: bool = False
-
-    @staticmethod
-    def of(layer: ConvolverLayer, lanes: int, masks: Masks) -> _Loading:
-        """Of a layer; `masks` as :func:`tile_masks` gives them."""
-        met = masks[0][0][None, :, :] & masks[1][0][:, None, :]
-        last = np.where(met.any(axis=2), met.shape[2] - 1 - met[:, :, ::-1].argmax(axis=2), -(1 << 20))
-        row, column = np.ogrid[: met.shape[0], : met.shape[1]]
-        pixel = (row - layer.pad_top) * layer.input.width + column - layer.pad_left + last
-        return _Loading(pixel // lanes, layer.input.channel_words(lanes), layer.input.words(lanes), len(masks[0]))
-
-    def waits(self, before: int, position: int, entries: tuple[Int, Int], is_last: bool) -> int:
-        """Steps to wait in front of a kernel in the first tile.
-
-        Args:
-            before: steps of the PE before it.
-            position: of its input channel.
-            entries: row and column of each entry.
-            is_last: the kernel is the channel's last one; with its last entry the tile ends, and all input channels up
-                to this one have to be there for the others.
-        """
-        if self.first:
-            return max(0, self.map_words + CHASE - before)
-        words = position * self.plane_words + self.needs[entries]
-        if is_last:
-            words[-1] = (position + 1) * self.plane_words - 1
-        return max(0, int((words + CHASE - np.arange(words.size)).max()) - before)
-
-
-class _Units:
-    """Units of one output channel, in order.
-
-    Attributes:
-        units: their bits.
-        sends: how many entries each one sends to the PE.
-        is_entry: whether that is a weight.
-    """
-
-    def __init__(self) -> None:
-        self.units: list[int] = []
-        self.sends: list[int] = []
-        self.is_entry: list[bool] = []
-
-    def kernel(self, skip: int, count: int) -> None:
-        """The next `count` units are of the channel `skip` further on."""
-        while skip > 255:
-            self._add(layouts.KERNEL_UNIT.pack(skip=255, count=0), 0)
-            skip -= 255
-        self._add(layouts.KERNEL_UNIT.pack(skip=skip, count=count), 0)
-
-    def entry(self, value: int, row: int, column: int) -> None:
-        """A weight."""
-        self._add(layouts.ENTRY_UNIT.pack(value=value, row=row, column=column), 1, True)
-
-    def wait(self, steps: int) -> None:
-        """As many waiting entries."""
-        for start in range(0, steps, MOST_WAITS):
-            count = min(MOST_WAITS, steps - start)
-            self._add(layouts.KERNEL_UNIT.pack(skip=count, count=0), count)
-
-    def _add(self, unit: int, sends: int, is_entry: bool = False) -> None:
-        self.units.append(unit)
-        self.sends.append(sends)
-        self.is_entry.append(is_entry)
-
-
-def _channel_units(
-    kernels: npt.NDArray[np.int8], inputs: Int, loading: _Loading, begun: int, dilation: tuple[int, int]
-) -> _Units:
-    """Units of one output channel; an entry's row and column are pixels, dilation included.
-
-    Args:
-        kernels: int8 [input channels of its group, rows, columns].
-        inputs: int64 [input channels], position of each on the feature stream.
-        loading: of the map.
-        begun: steps of the PE before the channel.
-        dilation: (rows, columns) from one weight of a kernel to the next.
-    """
-    result = _Units()
-    channels = [int(c) for c in np.argsort(inputs, kind="stable") if kernels[c].any()]
-    # A channel without weights still owes its biases: one entry of weight zero carries them.
-    entries = {c: np.nonzero(kernels[c]) for c in channels} or {0: (np.zeros(1, np.int64), np.zeros(1, np.int64))}
-    position = 0
-    for channel, found in entries.items():
-        rows, columns = found[0] * dilation[0], found[1] * dilation[1]
-        place = int(inputs[channel]) if channels else 0
-        if begun < loading.map_words + CHASE:
-            is_last = not channels or channel == channels[-1]
-            result.wait(loading.waits(begun + sum(result.sends), place, (rows, columns), is_last))
-        result.kernel(place - position, rows.size)
-        position = place
-        values = kernels[channel][found].tolist()
-        for value, row, column in zip(values, rows.tolist(), columns.tolist(), strict=True):
-            result.entry(value, row, column)
-    return result
-
-
 def tile_masks(layer: ConvolverLayer, tile: int) -> Masks:
     """Where the weights of a kernel's columns, and of its rows, meet pixels of the map.
 
@@ -269,13 +149,13 @@ def schedule_convolver(
     masks = tile_masks(layer, tile)
     words = [mask_stream(each) for each in masks]
     mask_words = (len(words[0]), len(words[1]))
-    loading = _Loading.of(layer, lanes, masks)
+    loading = Loading.of(layer, lanes, masks)
     try:
         packets, meanwhile = _packets(layer, order, pes, loading)
         waiting = _waiting(packets, meanwhile, pes, output.channel_words(lanes))
         stuck = layer.add is not None and _early_tiles(packets, pes, loading) > layouts.TILE_SUMS
         if stuck or waiting.weights > buffers.weights or waiting.outputs > buffers.outputs:
-            packets, _ = _packets(layer, order, pes, replace(loading, first=True))
+            packets, _ = _packets(layer, order, pes, loading._replace(first=True))
             waiting = Buffers(2, 2)
         rounds = deal(packets, pes, np.concatenate(words))
         descriptor = _convolver_descriptor(layer, rounds, output, (pes, lanes, tile), mask_words)
@@ -284,16 +164,21 @@ def schedule_convolver(
     return ConvolverSchedule(layer, descriptor, tuple(packets), rounds, output, mask_words, waiting)
 
 
-def _packets(layer: ConvolverLayer, order: Int, pes: int, loading: _Loading) -> tuple[list[ConvolverPacket], int]:
+def _packets(layer: ConvolverLayer, order: Int, pes: int, loading: Loading) -> tuple[list[ConvolverPacket], int]:
     """The packets in order, and how many of them, from the first on, are begun while the map is loaded."""
+    found = layer_units(layer, order, pes, loading)
     packets: list[ConvolverPacket] = []
-    steps, meanwhile = [0] * pes, 0
-    for place, channel in enumerate(order):
-        pe = place % pes
-        meanwhile = place + 1 if steps[pe] < loading.map_words else meanwhile
-        packets.append(_convolver_packet(layer, int(channel), pe, loading, steps[pe]))
-        steps[pe] += int(packets[-1].sends.sum()) + (loading.tiles - 1) * packets[-1].entries
-    return packets, meanwhile
+    for place, (channel, begin, end) in enumerate(zip(order, np.r_[0, found.ends], found.ends, strict=False)):
+        is_entry = found.is_entry[begin:end]
+        header = {
+            "units": int(end - begin),
+            "entries": int(np.count_nonzero(is_entry)),
+            "bias": int(layer.bias[channel]),
+            "multiplier": int(layer.multiplier[channel]),
+            "shift": int(layer.shift[channel]),
+        }
+        packets.append(ConvolverPacket(place % pes, found.units[begin:end], found.sends[begin:end], is_entry, header))
+    return packets, int(np.flatnonzero(found.begun < loading.map_words).max()) + 1
 
 
 def _waiting(packets: Sequence[ConvolverPacket], meanwhile: int, pes: int, channel_words: int) -> Buffers:
@@ -308,7 +193,7 @@ def _waiting(packets: Sequence[ConvolverPacket], meanwhile: int, pes: int, chann
     return Buffers(words, rounds * channel_words)
 
 
-def _early_tiles(packets: Sequence[ConvolverPacket], pes: int, loading: _Loading) -> int:
+def _early_tiles(packets: Sequence[ConvolverPacket], pes: int, loading: Loading) -> int:
     """The most tiles that a PE ends before its map is loaded.
 
     A map that is added comes behind the input map, so that until then nobody takes the tiles' sums away.
@@ -322,24 +207,6 @@ def _early_tiles(packets: Sequence[ConvolverPacket], pes: int, loading: _Loading
             begun = int(ends[-1]) + 1
         most = max(most, early)
     return most
-
-
-def _convolver_packet(layer: ConvolverLayer, channel: int, pe: int, loading: _Loading, begun: int) -> ConvolverPacket:
-    """The packet of an output channel, on a PE that has done `begun` steps before."""
-    position = np.empty(layer.input.channels, dtype=np.int64)
-    position[np.asarray(layer.input.order)] = np.arange(layer.input.channels)
-    group = channel // (layer.weights.shape[0] // layer.groups)
-    inputs = position[group * layer.weights.shape[1] :][: layer.weights.shape[1]]
-    units = _channel_units(layer.weights[channel], inputs, loading, begun, layer.dilation)
-    header = {
-        "units": len(units.units),
-        "entries": sum(units.is_entry),
-        "bias": int(layer.bias[channel]),
-        "multiplier": int(layer.multiplier[channel]),
-        "shift": int(layer.shift[channel]),
-    }
-    bits, sends = np.array(units.units, dtype=np.uint16), np.array(units.sends, dtype=np.int64)
-    return ConvolverPacket(pe, bits, sends, np.array(units.is_entry, dtype=np.bool_), header)
 
 
 def _convolver_descriptor(

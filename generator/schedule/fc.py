@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -79,18 +80,25 @@ class _FcNonZeros:
     values: npt.NDArray[np.int8]
     column_count: int
 
-    def pes(self, pes: int, row_sets: int) -> Int:
+    def pes(self, pes: int, row_sets: int) -> npt.NDArray[np.uint16]:
         """The PE of each non-zero: the entries of a row set are dealt out in turn to the set's PEs.
 
         So the PEs of a set hold equally many entries, of every column and in all, but for one.
         """
-        sets = self.rows % row_sets
-        order = np.argsort(sets.astype(np.uint16), kind="stable")  # short numbers are sorted sooner
-        starts = np.cumsum(np.bincount(sets, minlength=row_sets)) - np.bincount(sets, minlength=row_sets)
-        turn = np.empty_like(order)
-        turn[order] = np.arange(order.size) - starts[sets[order]]
-        members = pes // row_sets
-        return sets + row_sets * (turn % members)
+        return _deal_entries(self.rows, pes, row_sets)
+
+
+@numba.njit(cache=True)
+def _deal_entries(rows: Int, pes: int, row_sets: int) -> npt.NDArray[np.uint16]:
+    owners = np.empty(rows.size, dtype=np.uint16)
+    following = np.arange(row_sets)  # of each set the PE whose turn it is
+    for number in range(rows.size):
+        row_set = rows[number] % row_sets
+        owners[number] = following[row_set]
+        following[row_set] += row_sets
+        if following[row_set] >= pes:
+            following[row_set] = row_set
+    return owners
 
 
 def fc_nonzeros(layer: FcLayer, lanes: int) -> _FcNonZeros:
@@ -98,10 +106,28 @@ def fc_nonzeros(layer: FcLayer, lanes: int) -> _FcNonZeros:
     positions = layer.input.positions(lanes)
     stream = np.empty(layer.weights.shape[1], dtype=np.int64)
     stream[positions[positions >= 0]] = np.flatnonzero(positions >= 0)
-    order = np.argsort(stream)
-    place, rows = np.nonzero(layer.weights[:, order].T)
-    values = layer.weights[rows, order[place]]
-    return _FcNonZeros(stream[order[place]], rows, values, positions.size)
+    return _FcNonZeros(*_by_columns(layer.weights, stream, positions.size), positions.size)
+
+
+@numba.njit(cache=True)
+def _by_columns(weights: npt.NDArray[np.int8], stream: Int, column_count: int) -> tuple[Int, Int, npt.NDArray[np.int8]]:
+    """Columns, rows and values of the non-zeros, by columns; `stream` (int64 [columns]) is where each one comes."""
+    counts = np.zeros(stream.size, dtype=np.int64)
+    for row in range(weights.shape[0]):
+        for column in range(stream.size):
+            counts[column] += weights[row, column] != 0
+    by_place = np.zeros(column_count, dtype=np.int64)
+    by_place[stream] = counts
+    following = (np.cumsum(by_place) - by_place)[stream]
+    columns, rows = np.repeat(np.arange(column_count), by_place), np.empty(by_place.sum(), dtype=np.int64)
+    values = np.empty(rows.size, dtype=np.int8)
+    for row in range(weights.shape[0]):
+        for column in range(stream.size):
+            if weights[row, column] != 0:
+                place = following[column]
+                rows[place], values[place] = row, weights[row, column]
+                following[column] = place + 1
+    return columns, rows, values
 
 
 ACTIVE_SHARE = 0.4
@@ -157,10 +183,13 @@ def schedule_fc(layer: FcLayer, pes: int, lanes: int, most_rows: int | None = No
     bias = np.zeros((rows_per_pe, pes), dtype=np.int32)
     bias[:, :row_sets] = np.pad(layer.bias, (0, rows_per_pe * row_sets - outputs)).reshape(rows_per_pe, row_sets)
     output = FeatureLayout((0,), 1, outputs, layer.output_signed)
-    owners = nonzeros.pes(pes, row_sets).astype(np.uint16)
-    owned = np.split(np.argsort(owners, kind="stable"), np.cumsum(np.bincount(owners, minlength=pes))[:-1])
+    owners = nonzeros.pes(pes, row_sets)
+    entries, counts = _fc_entries(
+        nonzeros.columns, nonzeros.rows // row_sets, nonzeros.values, owners, (pes, nonzeros.column_count)
+    )
+    own = np.split(entries, np.cumsum(counts.sum(axis=1))[:-1])
     try:
-        packets = tuple(_fc_packet(pe, nonzeros, owned[pe], row_sets, bias[:, pe]) for pe in range(pes))
+        packets = tuple(_fc_packet(pe, own[pe], counts[pe], bias[:, pe]) for pe in range(pes))
         rounds = deal(packets, pes)
         descriptor = layouts.DESCRIPTOR.pack(
             engine=1,
@@ -181,36 +210,42 @@ def schedule_fc(layer: FcLayer, pes: int, lanes: int, most_rows: int | None = No
     return FcSchedule(layer, descriptor, packets, rounds, output, row_sets, rows_per_pe)
 
 
+@numba.njit(cache=True)
 def _fc_entries(
-    column_of: Int, row_of: Int, values: npt.NDArray[np.int8], column_count: int
+    columns: Int, rows: Int, values: npt.NDArray[np.int8], owners: npt.NDArray[np.uint16], shape: tuple[int, int]
 ) -> tuple[npt.NDArray[np.uint16], Int]:
-    """CSC entries of a PE: entries uint16 [n] and entries per column int64 [column_count].
+    """CSC entries, PE after PE: uint16 [n], and entries per PE and column: int64 [pes, columns], which is `shape`.
 
     A gap beyond 255 gets padding entries of weight zero, each standing for 256 rows (EIE's rule, Han et al., ISCA 2016,
     section III).
 
     Args:
-        column_of, row_of, values: the PE's non-zeros, column after column, rows (of its row set) increasing.
+        columns, rows, values: the non-zeros, column after column, rows (of their row set) increasing.
+        owners: the PE of each.
     """
-    first = np.diff(column_of, prepend=-1) != 0
-    gaps = row_of - np.where(first, -1, np.r_[0, row_of[:-1]][: row_of.size]) - 1
-    paddings = gaps // 256
-    ends = np.cumsum(paddings + 1)
-    entries = np.full(int(ends[-1]) if ends.size else 0, 255 << 8, dtype=np.uint16)
-    entries[ends - 1] = values.view(np.uint8).astype(np.uint16) | ((gaps % 256).astype(np.uint16) << 8)
-    counts = np.bincount(column_of, weights=paddings + 1, minlength=column_count).astype(np.int64)
+    counts, gaps = np.zeros(shape, dtype=np.int64), np.empty(columns.size, dtype=np.int64)
+    column_of, row_of = np.full(shape[0], -1), np.zeros(shape[0], dtype=np.int64)  # of each PE's last one
+    for number, pe in enumerate(owners):
+        column, row = columns[number], rows[number]
+        gaps[number] = row - row_of[pe] - 1 if column == column_of[pe] else row
+        counts[pe, column] += (gaps[number] >> 8) + 1
+        column_of[pe], row_of[pe] = column, row
+    ends = np.cumsum(counts.sum(axis=1))
+    entries = np.full(counts.sum(), 255 << 8, dtype=np.uint16)
+    place = ends - counts.sum(axis=1)
+    for number, pe in enumerate(owners):
+        place[pe] += (gaps[number] >> 8) + 1
+        entries[place[pe] - 1] = np.uint8(values[number]) | (gaps[number] & 255) << 8
     return entries, counts
 
 
-def _fc_packet(pe: int, nonzeros: _FcNonZeros, owned: Int, row_sets: int, bias: npt.NDArray[np.int32]) -> FcPacket:
+def _fc_packet(pe: int, entries: npt.NDArray[np.uint16], counts: Int, bias: npt.NDArray[np.int32]) -> FcPacket:
     """The packet of one PE.
 
     Args:
-        owned: int64 [n], numbers of the PE's non-zeros, increasing.
+        entries, counts: as `FcPacket` has them.
         bias: int32 [rows], what its sums start from.
     """
-    rows = nonzeros.rows[owned] // row_sets
-    entries, counts = _fc_entries(nonzeros.columns[owned], rows, nonzeros.values[owned], nonzeros.column_count)
     if entries.size >= 1 << layouts.BASE_BITS:
         raise layouts.LayoutError(
             f"PE {pe} would hold {entries.size} entries, more than {(1 << layouts.BASE_BITS) - 1}: use more PEs"

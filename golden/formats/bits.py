@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from golden.errors import DescriptionError
@@ -48,17 +49,18 @@ def pack_fields(values: NDArray[Any], width: int) -> Bits:
     return np.concatenate(chunks) if chunks else np.zeros(0, np.uint8)
 
 
+@njit(cache=True, nogil=True)
 def _unpack_fields(section: Bits, count: int, width: int) -> NDArray[np.int64]:
-    if width == 8:
-        return section[:count].astype(np.int64)
-    if width == 0:
-        return np.zeros(count, np.int64)
-    weight = np.int64(1) << np.arange(width, dtype=np.int64)
     result = np.empty(count, np.int64)
-    for at in range(0, count, _CHUNK):
-        end = min(at + _CHUNK, count)
-        bits = np.unpackbits(section[at * width // 8 : bytes_for(end * width)], bitorder="little")
-        result[at:end] = bits[: (end - at) * width].reshape(-1, width) @ weight
+    waiting, bits, at = np.int64(0), 0, 0  # bits of the section that belong to no field yet
+    for number in range(count):
+        while bits < width:
+            waiting |= np.int64(section[at]) << bits
+            at += 1
+            bits += 8
+        result[number] = waiting & ((1 << width) - 1)
+        waiting >>= width
+        bits -= width
     return result
 
 

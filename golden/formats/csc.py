@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from golden.description import CscStorage
@@ -212,28 +213,37 @@ def _read_counts(reader: SectionReader, storage: CscStorage, elements: int, colu
 def decode(storage: CscStorage, payload: Bits) -> NDArray[np.int8]:
     """The weights, int8, in ``storage.shape``."""
     taken = entries(storage, payload)
-    rows, columns = storage.shape
-    counts = taken.counts.reshape(-1)
-    segment = np.repeat(np.arange(counts.size), counts)
-    reach = np.cumsum(taken.gaps + 1)
-    before = np.concatenate(([0], reach))[np.cumsum(counts) - counts]
-    local = reach - before[segment] - 1
-    row = local * storage.processing_elements + segment // columns
-    if np.any(row >= rows):
-        raise DescriptionError(f"an entry's gaps lead beyond the last of {rows} rows", field="weights")
-    _check_padding(taken, segment, (1 << storage.gap_bits) - 1)
-    weights = np.zeros((rows, columns), np.int8)
-    weights[row, segment % columns] = taken.values
+    weights = np.zeros(storage.shape, np.int8)
+    if not _spread(taken.values, taken.gaps, taken.counts, weights):
+        raise DescriptionError(f"an entry's gaps lead beyond the last of {len(weights)} rows", field="weights")
+    _check_padding(taken, (1 << storage.gap_bits) - 1)
     return weights
 
 
-def _check_padding(taken: Entries, segment: Integers, longest_gap: int) -> None:
+@njit(cache=True, nogil=True)
+def _spread(values: NDArray[np.int8], gaps: Integers, counts: Integers, weights: NDArray[np.int8]) -> bool:
+    """Puts the entries into ``weights`` (rows, columns); returns whether all of them lie there."""
+    elements, columns = counts.shape
+    entry = 0
+    for element in range(elements):
+        for column in range(columns):
+            row = element - elements
+            for _ in range(counts[element, column]):
+                row += (gaps[entry] + 1) * elements
+                if row >= weights.shape[0]:
+                    return False
+                weights[row, column] = values[entry]
+                entry += 1
+    return True
+
+
+def _check_padding(taken: Entries, longest_gap: int) -> None:
     """Zeros are padding: the longest gap, and another entry of the same column behind them."""
     zero = np.flatnonzero(taken.values == 0)
     if np.any(taken.gaps[zero] != longest_gap):
         raise DescriptionError(f"an entry has the value 0, but not the gap {longest_gap} of padding", field="weights")
-    ends = np.append(np.diff(segment), 1) != 0
-    if np.any(ends[zero]):
+    counts = taken.counts.reshape(-1)
+    if np.any(taken.values[np.cumsum(counts)[counts > 0] - 1] == 0):
         raise DescriptionError("a column ends with a padding entry", field="weights")
 
 
