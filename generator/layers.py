@@ -204,6 +204,12 @@ class ConvolverLayer:
         )
 
     @property
+    def pointwise(self) -> bool:
+        """Whether kernels are of one weight and no output channel is without weights, so that the weights alone,
+        each with the input channels that it skips, say everything."""
+        return self.reach == (1, 1) and bool(self.weights.any(axis=(1, 2, 3)).all())
+
+    @property
     def reach(self) -> tuple[int, int]:
         """Rows and columns of pixels that a kernel spans."""
         rows, columns = (

@@ -24,6 +24,7 @@ __all__ = [
     "KERNEL_UNIT",
     "LAYOUTS",
     "MAP_DESCRIPTOR",
+    "POINTWISE_UNIT",
     "PACKET",
     "POINTERS_PER_WORD",
     "POINTER_BITS",
@@ -144,6 +145,7 @@ DESCRIPTOR = Layout(
         "tiles": 12,
         "pad_top": 4,
         "pad_left": 4,
+        "pointwise": 1,
         "mask_columns": 5,
         "mask_rows": 5,
         "column_mask_words": 17,
@@ -239,6 +241,11 @@ KERNEL_UNIT = Layout(
     {"skip": 8, "count": 8},
 )
 ENTRY_UNIT = Layout("entry_unit", "a non-zero weight of a kernel", {"value": 8, "row": 4, "column": 4})
+POINTWISE_UNIT = Layout(
+    "pointwise_unit",
+    "the one weight of a kernel, `skip` input channels further on; of value 0 as a kernel unit of count 0",
+    {"skip": 8, "value": 8},
+)
 FC_ENTRY = Layout("fc_entry", "a non-zero weight of a column", {"value": 8, "gap": 8})
 
 COMMAND_LAYOUTS = (
@@ -268,7 +275,7 @@ COMMAND_LAYOUTS = (
 )
 """Words that only travel between processes."""
 
-STREAM_LAYOUTS = (DESCRIPTOR, PACKET, KERNEL_UNIT, ENTRY_UNIT, FC_ENTRY, MAP_DESCRIPTOR)
+STREAM_LAYOUTS = (DESCRIPTOR, PACKET, KERNEL_UNIT, ENTRY_UNIT, POINTWISE_UNIT, FC_ENTRY, MAP_DESCRIPTOR)
 """Words and units of the weight stream."""
 
 LAYOUTS = (*STREAM_LAYOUTS[:-1], *COMMAND_LAYOUTS)

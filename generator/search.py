@@ -152,7 +152,8 @@ def _convolver_work(network: Network, layer: ConvLayer) -> ConvolverWork:
     _, out_height, out_width = network.shapes[layer.name]
     stride = layer.stride[0]
     entries = np.maximum(kernels.sum(axis=1), 1)
-    units = entries + np.maximum(np.count_nonzero(kernels, axis=1), 1)
+    pointwise = max(weights.shape[2:]) == 1 and bool(kernels.any(axis=1).all())
+    units = entries if pointwise else entries + np.maximum(np.count_nonzero(kernels, axis=1), 1)
     if layer.source == INPUT_NAME:  # it comes in phases
         positions = (out_height - 1) * -(-width // stride) + out_width
     else:
@@ -176,7 +177,8 @@ def dense(work: Work) -> Work:
     if isinstance(work, FcWork):
         return replace(work, nonzeros=work.rows * work.columns)
     entries = np.full(work.entries.size, work.weights, dtype=np.int64)
-    return replace(work, entries=entries, units=entries + work.kernels)
+    heads = 0 if work.weights == work.kernels else work.kernels  # kernels of one weight have none
+    return replace(work, entries=entries, units=entries + heads)
 
 
 def bound(work: Work, pes: int, tiles: Int, fc_pes: int) -> tuple[Int, Int]:

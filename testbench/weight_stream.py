@@ -220,6 +220,13 @@ class WeightStreamReader:
         position, left = 0, 0
         for number in range(packet.fields["units"]):
             unit = self._unit(packet.content, number)
+            if part.descriptor["pointwise"]:
+                skip = self.read(self.place("pointwise_unit", "skip", unit.word, unit.low))
+                value = _signed(self.read(self.place("pointwise_unit", "value", unit.word, unit.low)), 8)
+                position += skip if value or skip == _SKIP_ALONE else 0
+                if value:
+                    yield Entry(output, position, 0, 0, value, unit, packet.number)
+                continue
             if left == 0:
                 skip = self.read(self.place("kernel_unit", "skip", unit.word, unit.low))
                 left = self.read(self.place("kernel_unit", "count", unit.word, unit.low))

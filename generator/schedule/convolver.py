@@ -238,6 +238,7 @@ def _convolver_descriptor(
         tiles=layer.tiles(tile),
         pad_top=layer.pad_top,
         pad_left=layer.pad_left,
+        pointwise=int(layer.pointwise),
         mask_columns=layer.reach[1],
         mask_rows=layer.reach[0],
         column_mask_words=mask_words[0],

@@ -81,19 +81,23 @@ def layer_units(layer: ConvolverLayer, order: Int, pes: int, loading: Loading) -
     position[np.asarray(layer.input.order)] = np.arange(layer.input.channels)
     places = position.reshape(layer.groups, -1)
     walk = np.argsort(places, axis=1)
-    found, ends, begun = _layer_units(layer.weights, order, pes, places, walk, loading, layer.dilation)
+    found, ends, begun = _layer_units(layer.weights, order, pes, places, walk, loading, layer.dilation, layer.pointwise)
     is_entry = found["is_entry"]
     head, entry = found[~is_entry], found[is_entry]
     units = np.empty(is_entry.size, dtype=np.uint16)
     units[~is_entry] = layouts.KERNEL_UNIT.pack_many(skip=_wide(head["low"]), count=_wide(head["middle"]))
-    units[is_entry] = layouts.ENTRY_UNIT.pack_many(
-        value=_wide(entry["low"]), row=_wide(entry["middle"]), column=_wide(entry["high"])
-    )
+    if layer.pointwise:
+        units[is_entry] = layouts.POINTWISE_UNIT.pack_many(skip=_wide(entry["low"]), value=_wide(entry["middle"]))
+    else:
+        units[is_entry] = layouts.ENTRY_UNIT.pack_many(
+            value=_wide(entry["low"]), row=_wide(entry["middle"]), column=_wide(entry["high"])
+        )
     return Units(units, _wide(found["sends"]), is_entry, ends, begun)
 
 
 _Found = npt.NDArray[Any]
-# A unit: skip and count, or value, row and column; entries that it sends; whether that is one with a weight.
+# A unit: skip and count (or the only value), or value, row and column; entries that it sends; whether that is one
+# with a weight.
 _UNIT = np.dtype([(name, np.int16) for name in ("low", "middle", "high", "sends")] + [("is_entry", np.bool_)])
 
 
@@ -120,11 +124,15 @@ def _put_waits(found: _Found, n: int, steps: int) -> int:
 
 
 @numba.njit(cache=True)
-def _put_kernel(found: _Found, n: int, kernel: npt.NDArray[np.int8], dilation: tuple[int, int], skip: int) -> int:
+def _put_kernel(
+    found: _Found, n: int, kernel: npt.NDArray[np.int8], dilation: tuple[int, int], skip: int, pointwise: bool
+) -> int:
     """A kernel `skip` input channels further on, and its entries; an empty one has an entry of weight zero."""
     while skip > MOST_SKIPPED:
         n = _put(found, n, MOST_SKIPPED, 0, 0, 0, False)
         skip -= MOST_SKIPPED
+    if pointwise:
+        return _put(found, n, skip, kernel[0, 0], 0, 1, True)
     count = int(np.count_nonzero(kernel))
     n = _put(found, n, skip, max(count, 1), 0, 0, False)
     for row in range(kernel.shape[0]):
@@ -174,6 +182,7 @@ def _put_channel(
     loading: Loading,
     begun: int,
     dilation: tuple[int, int],
+    pointwise: bool,
 ) -> tuple[int, int, int]:
     """An output channel; returns the number of the next unit, entries of the channel, and what its units send.
 
@@ -197,7 +206,7 @@ def _put_channel(
             if begun < loading.map_words + CHASE:
                 steps = _waits(kernel, dilation, loading, place, begun + sent, number == max(last, 0))
             n = _put_waits(found, n, steps)
-            n = _put_kernel(found, n, kernel, dilation, place - position)
+            n = _put_kernel(found, n, kernel, dilation, place - position, pointwise)
             position = place
             entries += count
             sent += steps + count
@@ -216,7 +225,7 @@ def _room(weights: npt.NDArray[np.int8], channels: int, pes: int, loading: Loadi
 @numba.njit(cache=True)
 def _layer_units(
     weights: npt.NDArray[np.int8], order: Int, pes: int, places: Int, walk: Int, loading: Loading,
-    dilation: tuple[int, int],
+    dilation: tuple[int, int], pointwise: bool,
 ) -> tuple[_Found, Int, Int]:  # fmt: skip
     """See :func:`layer_units`; returns the units, and `ends` and `begun` as `Units` has them.
 
@@ -233,7 +242,7 @@ def _layer_units(
         group = channel // (weights.shape[0] // places.shape[0])
         begun[number] = steps[pe]
         inputs = (places[group], walk[group])
-        n, entries, sent = _put_channel(found, n, weights[channel], inputs, loading, steps[pe], dilation)
+        n, entries, sent = _put_channel(found, n, weights[channel], inputs, loading, steps[pe], dilation, pointwise)
         steps[pe] += sent + (loading.tiles - 1) * entries
         ends[number] = n
     return found[:n], ends, begun

@@ -5,6 +5,8 @@
 //   a
 //     count of 0 and a skip other than 255: stay, and send `skip` waiting entries;
 //   entry unit {value, row, column}: one non-zero weight, the 8 + 4 + 4 bits of the format `conv-rc`.
+// Where all kernels are of one weight (descriptor::pointwise) there is but one kind of unit, {skip, value}: move on by
+// `skip` input channels, to a kernel of that weight; with a value of 0 as a kernel unit with a count of 0.
 // Behind the units the packet is filled up to packet::round_words words, which are read and dropped.
 //
 // In front of the packets lie the layer's masks, which are the same for all PEs: mask_bits(Tile) bits each, as many to
@@ -36,6 +38,7 @@ void decode_convolution(hls::stream<Descriptor>& layers, hls::stream<Descriptor>
   const ap_uint<10> pitch = get<descriptor::pitch>(layer);
   const ap_uint<4> pad_top = get<descriptor::pad_top>(layer);
   const ap_uint<4> pad_left = get<descriptor::pad_left>(layer);
+  const bool pointwise = get<descriptor::pointwise>(layer);
 
   const ap_uint<descriptor::mask_words::bits> mask_words = get<descriptor::mask_words>(layer);
   for (ap_uint<descriptor::mask_words::bits> word = 0; word < mask_words; ++word) {
@@ -82,23 +85,23 @@ void decode_convolution(hls::stream<Descriptor>& layers, hls::stream<Descriptor>
       const ap_uint<16> unit = ap_uint<16>(word);
       const ap_uint<8> skip = get<kernel_unit::skip>(unit);
       const ap_uint<8> count = get<kernel_unit::count>(unit);
-      if (entries_left != 0) {
-        const ap_int<5> row = ap_int<5>(get<entry_unit::row>(unit) - pad_top);
-        const ap_int<5> column = ap_int<5>(get<entry_unit::column>(unit) - pad_left);
-        const ap_int<16> distance = ap_int<16>(row * ap_int<11>(pitch) + column);
-        put<entry_word::value>(entry, get<entry_unit::value>(unit));
-        put<entry_word::row>(entry, get<entry_unit::row>(unit));
-        put<entry_word::column>(entry, get<entry_unit::column>(unit));
-        put<entry_word::address>(entry, ap_uint<entry_word::address::bits>(plane * Lanes + distance));
-        emit = true;
-        --entries_left;
-      } else if (count == 0 && skip != 255) {
+      const bool moves = entries_left == 0;
+      if (moves && count == 0 && skip != 255) {
         put<entry_word::waits>(entry, 1);
         emit = true;
         waits_left = skip - 1;
       } else {
-        plane += skip * plane_words;
-        entries_left = count;
+        if (moves) plane += skip * plane_words;
+        const ap_uint<4> row = pointwise ? ap_uint<4>(0) : get<entry_unit::row>(unit);
+        const ap_uint<4> column = pointwise ? ap_uint<4>(0) : get<entry_unit::column>(unit);
+        const ap_int<5> rows = ap_int<5>(row - pad_top);
+        const ap_int<16> distance = ap_int<16>(rows * ap_int<11>(pitch) + ap_int<5>(column - pad_left));
+        put<entry_word::value>(entry, pointwise ? get<pointwise_unit::value>(unit) : get<entry_unit::value>(unit));
+        put<entry_word::row>(entry, row);
+        put<entry_word::column>(entry, column);
+        put<entry_word::address>(entry, ap_uint<entry_word::address::bits>(plane * Lanes + distance));
+        emit = pointwise ? count != 0 : !moves;
+        if (!pointwise) entries_left = moves ? count : ap_uint<8>(entries_left - 1);
       }
       word >>= 16;
       ++unit_index;

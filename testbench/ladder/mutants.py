@@ -66,7 +66,7 @@ def _kernel_channel(t: Targets) -> Mutant | None:
 def _kernel_count(t: Targets) -> Mutant | None:
     """One less: the kernel's last entry is then read as the start of a kernel."""
     packet = t.packet()
-    if packet is None:
+    if packet is None or t.part.descriptor["pointwise"]:
         return None
     place = t.field("kernel_unit", "count", t.reader.first_kernel(packet))
     return t.changed("entries of a kernel", place, lambda count: count - 1) if t.reader.read(place) else None

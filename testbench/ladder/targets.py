@@ -77,7 +77,9 @@ class Targets:
     ) -> Mutant | None:
         """A mutant with a field of one stored weight changed; None if no weight fits the condition."""
         entry = self.entry(condition)
-        layout = "entry_unit" if self.part.layer.engine == "convolver" else "fc_entry"
+        layout = "fc_entry"
+        if self.part.layer.engine == "convolver":
+            layout = "pointwise_unit" if self.part.descriptor["pointwise"] else "entry_unit"
         return None if entry is None else self.changed(kind, self.field(layout, name, entry.place), change)
 
     def packet(self) -> Packet | None:

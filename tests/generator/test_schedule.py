@@ -60,6 +60,7 @@ def test_convolver_packets_hold_every_weight_at_its_place(case: tuple[np.ndarray
     assert sorted(schedule.output.order) == list(range(len(weights)))
     seen = np.zeros_like(weights)
     per_group = len(weights) // groups
+    pointwise = weights.shape[2] == 1 and weights.any(axis=(1, 2, 3)).all()
     for place, packet in enumerate(schedule.packets):
         assert packet.pe == place % pes
         channel = schedule.output.order[place]
@@ -67,6 +68,11 @@ def test_convolver_packets_hold_every_weight_at_its_place(case: tuple[np.ndarray
         position, left = 0, 0
         for unit in units:
             low, high = unit & 0xFF, unit >> 8
+            if pointwise and high:
+                position += low
+                in_channel = order[position] - channel // per_group * weights.shape[1]
+                seen[channel, in_channel, 0, 0] = np.uint8(high).view(np.int8)
+                continue
             if left == 0:
                 position, left = position + (low if high or low == 255 else 0), high  # or so many waiting entries
                 continue
@@ -77,6 +83,15 @@ def test_convolver_packets_hold_every_weight_at_its_place(case: tuple[np.ndarray
         assert left == 0
         assert packet.entries >= 1, "even a channel without weights owes its bias"
     assert (seen == weights).all()
+
+
+def test_a_kernel_of_one_weight_takes_one_unit() -> None:
+    random = np.random.default_rng(0)
+    weights = (random.integers(1, 100, (6, 40, 1, 1)) * (random.random((6, 40, 1, 1)) < 0.5)).astype(np.int8)
+    schedule = schedule_convolver(_convolver_layer(weights, tuple(range(40)), 1), 2, 16)
+    for channel, packet in zip(schedule.output.order, schedule.packets, strict=True):
+        assert packet.entries == np.count_nonzero(weights[channel])
+        assert not (packet.units[~packet.is_entry] >> 8).any(), "what is no weight waits or skips"
 
 
 @settings(max_examples=60, deadline=None)
