@@ -29,6 +29,7 @@ class Architecture(BaseModel):
     max_entries: int = Field(ge=1, le=65535, description="entries of the longest output channel")
     mask_words: int = Field(default=2, ge=2, le=65535, description="words of a layer's masks of columns, or of rows")
     max_columns: int = Field(ge=1, le=1023, description="columns of the widest pooled map")
+    sum_bits: int = Field(default=32, ge=18, le=32, description="bits of the convolver's sums, biases added")
     pointer_words: int = Field(ge=1, le=65535, description="pointer words of the widest FC layer")
     entry_words: int = Field(ge=1, le=16384, description="entry words a PE holds of the largest FC layer")
     fc_rows: int = Field(ge=1, le=65535, description="rows a PE holds of the largest FC layer")
@@ -90,6 +91,11 @@ class Architecture(BaseModel):
     def column_bits(self) -> int:
         """Bits of a column word; 0 without the streamed FC engine."""
         return self.fc_slots * (self.fc_value_bits + self.fc_gap_bits)
+
+    @property
+    def sum_depth(self) -> int:
+        """Sums that wait behind a PE of the convolver, beside those of a tile that it still holds: two tiles' or more."""
+        return 2 * self.lanes
 
     @property
     def convolver_multipliers(self) -> int:
@@ -156,7 +162,7 @@ def _convolver(a: Architecture, weights: str, features: str, outputs: str) -> Pr
         Stream("channels", "ChannelWord", 2, n),
         Stream("scales", "ScaleWord", 4, n),
         Stream("entries", "EntryWord", a.entry_depth, n),
-        Stream("tile_sums", "AccumulatorWord<kTile>", layouts.TILE_SUMS, n),
+        Stream("tile_sums", "ap_uint<kSumBits>", a.sum_depth, n),
         Stream("pe_outputs", feature, a.output_depth, n),
     )
     head = (
@@ -185,12 +191,12 @@ def _convolver_pe(i: int) -> tuple[Process, ...]:
         ),
         Process(
             f"pe_{i}",
-            "convolver_pe<kLanes, kTile, kMapWords, kMaxEntries, kMaskWords>",
+            "convolver_pe<kLanes, kTile, kMapWords, kMaxEntries, kMaskWords, kSumBits>",
             of("pe_layers", "post_layers", "maps", "masks", "channels", "entries", "tile_sums"),
         ),
         Process(
             f"post_{i}",
-            "convolver_post<kLanes, kTile, kMaxColumns>",
+            "convolver_post<kLanes, kMaxColumns, kSumBits>",
             of("post_layers", "scales", "tile_sums", "addends", "pe_outputs"),
         ),
     )

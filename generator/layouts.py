@@ -54,7 +54,7 @@ BASE_BITS = WEIGHT_BITS - (POINTERS_PER_WORD + 1) * POINTER_BITS
 ADDRESS_BITS = 23
 """Bits of a pixel's address in a map: 65,536 words of 128 pixels."""
 TILE_SUMS = 2
-"""Tiles whose sums wait behind a PE: the depth of that stream."""
+"""Tiles whose sums wait behind a PE at least: what that stream has room for."""
 DESCRIPTOR_WORDS = 2
 
 
@@ -142,6 +142,7 @@ DESCRIPTOR = Layout(
         "map_words": 32,
         "plane_words": 12,
         "tiles": 12,
+        "last_tile": 8,
         "pad_top": 4,
         "pad_left": 4,
         "mask_columns": 5,
@@ -242,8 +243,8 @@ ENTRY_UNIT = Layout("entry_unit", "a non-zero weight of a kernel", {"value": 8, 
 FC_ENTRY = Layout("fc_entry", "a non-zero weight of a column", {"value": 8, "gap": 8})
 
 COMMAND_LAYOUTS = (
-    Layout("channel_word", "an output channel, for the PE that computes it", {"entries": 16, "bias": 32}),
-    Layout("scale_word", "an output channel's requantisation", {"multiplier": 16, "shift": 6}),
+    Layout("channel_word", "an output channel, for the PE that computes it", {"entries": 16}),
+    Layout("scale_word", "an output channel's bias and requantisation", {"multiplier": 16, "shift": 6, "bias": 32}),
     Layout(
         "entry_word",
         "a decoded weight of the convolver, or none (waits); the address is a pixel's",

@@ -334,12 +334,19 @@ def _convolver_packet(layer: ConvolverLayer, channel: int, pe: int, loading: _Lo
     header = {
         "units": len(units.units),
         "entries": sum(units.is_entry),
-        "bias": int(layer.bias[channel]),
+        "bias": _pe_bias(layer, channel),
         "multiplier": int(layer.multiplier[channel]),
         "shift": int(layer.shift[channel]),
     }
     bits, sends = np.array(units.units, dtype=np.uint16), np.array(units.sends, dtype=np.int64)
     return ConvolverPacket(pe, bits, sends, np.array(units.is_entry, dtype=np.bool_), header)
+
+
+def _pe_bias(layer: ConvolverLayer, channel: int) -> int:
+    """The bias of an output channel for sums of pixels without a sign, which are 128 higher: modulo 2^32, signed."""
+    higher = 128 if layer.input.signed else 0
+    bias = int(layer.bias[channel]) - higher * int(layer.weights[channel].sum(dtype=np.int64))
+    return (bias + (1 << 31)) % (1 << 32) - (1 << 31)
 
 
 def _convolver_descriptor(
@@ -369,6 +376,7 @@ def _convolver_descriptor(
         map_words=map_words,
         plane_words=layer.input.channel_words(lanes),
         tiles=layer.tiles(tile),
+        last_tile=layer.positions - (layer.tiles(tile) - 1) * tile,
         pad_top=layer.pad_top,
         pad_left=layer.pad_left,
         mask_columns=layer.reach[1],

@@ -15,7 +15,7 @@ inline ap_int<24> pooled(bool average, ap_int<24> window, ap_int<24> value) {
 
 // Finishes `descriptor::channels` output channels of a layer.
 //
-// A tile's sums come as one word and are taken apart one by one. Positions that the stride skips or that lie beyond
+// Sums come one by one, without their channel's bias. Positions that the stride skips or that lie beyond
 // the output's right edge are dropped. Pooling (maximum or average) has windows of descriptor::pool, 1 for none, every
 // descriptor::pool_stride positions; the first one begins descriptor::pool_left (less than the stride) columns and
 // pool_top rows before the map. A window overlaps its neighbours and no further one (kernel <= 2 * stride), so that in
@@ -29,11 +29,11 @@ inline ap_int<24> pooled(bool average, ap_int<24> window, ap_int<24> value) {
 // Cycles: descriptor::positions per channel.
 //
 // \tparam Lanes       pixels in a feature word.
-// \tparam Tile        sums in a tile.
 // \tparam MaxColumns  columns of the widest pooled map.
-template <int Lanes, int Tile, int MaxColumns>
+// \tparam SumBits     bits of a sum, with its bias too.
+template <int Lanes, int MaxColumns, int SumBits>
 void convolver_post(hls::stream<Descriptor>& layers, hls::stream<ScaleWord>& scales,
-                    hls::stream<AccumulatorWord<Tile>>& tile_sums, hls::stream<FeatureWord<Lanes>>& addends,
+                    hls::stream<ap_uint<SumBits>>& tile_sums, hls::stream<FeatureWord<Lanes>>& addends,
                     hls::stream<FeatureWord<Lanes>>& outputs) {
 #pragma HLS INLINE off
   const Descriptor layer = layers.read();
@@ -65,11 +65,9 @@ void convolver_post(hls::stream<Descriptor>& layers, hls::stream<ScaleWord>& sca
   ap_int<24> older = empty;            // the same of the window left of it
   ap_uint<descriptor::channels::bits> channels_left = get<descriptor::channels>(layer);
   ScaleWord scale = 0;
-  AccumulatorWord<Tile> sums = 0;
   FeatureWord<Lanes> addend_word = 0;
   FeatureWord<Lanes> packed = 0;
   ap_uint<18> position = 0;
-  ap_uint<8> place = 0;  // in the tile
   ap_uint<8> filled = 0;
   ap_uint<10> x = 0;
   ap_uint<3> stride_x = 0;
@@ -82,9 +80,7 @@ void convolver_post(hls::stream<Descriptor>& layers, hls::stream<ScaleWord>& sca
   while (channels_left != 0) {
 #pragma HLS PIPELINE II = 1
     if (position == 0) scale = scales.read();
-    if (place == 0) sums = tile_sums.read();
-    const Accumulator sum = Accumulator(ap_uint<32>(sums));
-    sums >>= 32;
+    const ap_int<SumBits> sum = ap_int<SumBits>(tile_sums.read() + get<scale_word::bias>(scale));
     const ap_uint<8> bits =
         requantise(sum, get<scale_word::multiplier>(scale), get<scale_word::shift>(scale), minimum, maximum);
     const Pixel value = to_pixel(bits, minimum < 0);
@@ -142,7 +138,6 @@ void convolver_post(hls::stream<Descriptor>& layers, hls::stream<ScaleWord>& sca
       filled = 0;
     }
 
-    place = place + 1 == Tile ? ap_uint<8>(0) : ap_uint<8>(place + 1);
     if (x + 1 == pitch) {
       if (stride_y == 0) {
         first_row = false;
@@ -165,7 +160,6 @@ void convolver_post(hls::stream<Descriptor>& layers, hls::stream<ScaleWord>& sca
     }
     if (last_position) {
       position = 0;
-      place = 0;
       x = 0;
       stride_x = 0;
       stride_y = 0;
