@@ -120,6 +120,8 @@ def fit_architecture(schedules: Sequence[Schedule], options: BuildOptions) -> Ar
         mask_words=max((max(2, *s.mask_words) for s in convolver), default=2),
         max_columns=max((s.layer.pooled_width for s in convolver), default=1),
         sum_bits=max((max(18, s.layer.sum_bits) for s in convolver), default=18),
+        additions=any(s.layer.add is not None for s in convolver),
+        averages=any(s.layer.pool.average for s in convolver),
         pointer_words=max((packet.pointer_words for s in fc for packet in s.packets), default=1),
         entry_words=max((packet.entry_words for s in fc for packet in s.packets), default=1) or 1,
         fc_rows=max((s.rows_per_pe for s in fc), default=1),

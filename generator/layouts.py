@@ -27,7 +27,6 @@ __all__ = [
     "PACKET",
     "POINTERS_PER_WORD",
     "POINTER_BITS",
-    "TILE_SUMS",
     "UNITS_PER_WORD",
     "UNIT_BITS",
     "WEIGHT_BITS",
@@ -36,6 +35,7 @@ __all__ = [
     "PlacedField",
     "STREAM_LAYOUTS",
     "mask_bits",
+    "sum_depth",
     "words_from_integer",
     "words_from_lanes",
 ]
@@ -53,8 +53,6 @@ BASE_BITS = WEIGHT_BITS - (POINTERS_PER_WORD + 1) * POINTER_BITS
 """Bits of a pointer word's first entry, above its pointers; bounds the entries that a PE of the FC engine holds."""
 ADDRESS_BITS = 23
 """Bits of a pixel's address in a map: 65,536 words of 128 pixels."""
-TILE_SUMS = 2
-"""Tiles whose sums wait behind a PE at least: what that stream has room for."""
 DESCRIPTOR_WORDS = 2
 
 
@@ -279,6 +277,11 @@ LAYOUTS = (*STREAM_LAYOUTS[:-1], *COMMAND_LAYOUTS)
 def mask_bits(tile: int) -> int:
     """Bits of a mask of `tile` positions on the weight stream: a power of two, 8 at least."""
     return max(8, 1 << (tile - 1).bit_length())
+
+
+def sum_depth(lanes: int) -> int:
+    """Sums that wait behind a PE of the convolver, beside those of the tile that it holds: two tiles' at least."""
+    return 2 * lanes
 
 
 def words_from_integer(value: int, count: int) -> npt.NDArray[np.uint8]:

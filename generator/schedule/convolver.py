@@ -273,7 +273,7 @@ def schedule_convolver(
     try:
         packets, meanwhile = _packets(layer, order, pes, loading)
         waiting = _waiting(packets, meanwhile, pes, output.channel_words(lanes))
-        stuck = layer.add is not None and _early_tiles(packets, pes, loading) > layouts.TILE_SUMS
+        stuck = layer.add is not None and _early_tiles(packets, pes, loading) * tile > layouts.sum_depth(lanes)
         if stuck or waiting.weights > buffers.weights or waiting.outputs > buffers.outputs:
             packets, _ = _packets(layer, order, pes, replace(loading, first=True))
             waiting = Buffers(2, 2)

@@ -141,10 +141,11 @@ def _post_channel(schedule: ConvolverSchedule, lanes: int) -> tuple[list[_Stream
     leaves = ends & (x < layer.virtual_width) & (x % stride == 0) & (y % stride == 0)
     # Of each position: pixels that its output word holds before it.
     before = (np.cumsum(leaves) - leaves) % lanes
-    sends = before + leaves == lanes
+    # A word leaves in the step behind its last pixel's, that of a channel's last word without a sum of its own.
+    sends = np.r_[False, before + leaves == lanes]
     sends[-1] = before[-1] + leaves[-1] > 0
     addend = leaves & (before == 0) & (layer.add is not None)
-    kind = (position == 0) + 2 * addend + 4 * sends
+    kind = np.r_[1 + 2 * (position == 0) + 4 * addend, 0] + 8 * sends
     starts = np.flatnonzero(np.diff(kind, prepend=-1))
     lengths = np.diff(np.r_[starts, kind.size])
     return _POST_PATTERNS, list(zip(kind[starts].tolist(), lengths.tolist(), strict=True))
@@ -157,9 +158,9 @@ _PE_PATTERNS: list[_Streams] = [
     for number in range(16)
 ]  # fmt: skip
 _POST_PATTERNS: list[_Streams] = [
-    (("tile_sums", *(name for bit, name in ((1, "scales"), (2, "addends")) if number & bit)),
-     ("pe_outputs",) if number & 4 else ())
-    for number in range(8)
+    (tuple(name for bit, name in ((1, "tile_sums"), (2, "scales"), (4, "addends")) if number & bit),
+     ("pe_outputs",) if number & 8 else ())
+    for number in range(16)
 ]  # fmt: skip
 
 

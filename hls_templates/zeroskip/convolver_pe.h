@@ -47,6 +47,25 @@ void broadcast(hls::stream<Descriptor>& layers, hls::stream<FeatureWord<Lanes>>&
   }
 }
 
+// Copies the input map of one layer to every PE, where no map is ever added. One feature word per cycle.
+//
+// \tparam MapDepth  depth of the streams, deduced.
+template <int Lanes, int Pes, int MapDepth>
+void broadcast(hls::stream<Descriptor>& layers, hls::stream<FeatureWord<Lanes>>& features,
+               hls::stream<FeatureWord<Lanes>, MapDepth> (&maps)[Pes]) {
+#pragma HLS INLINE off
+  const Descriptor layer = layers.read();
+  const ap_uint<32> words = get<descriptor::map_words>(layer);
+  for (ap_uint<32> word = 0; word < words; ++word) {
+#pragma HLS PIPELINE II = 1
+    const FeatureWord<Lanes> value = features.read();
+    for (int pe = 0; pe < Pes; ++pe) {
+#pragma HLS UNROLL
+      maps[pe].write(value);
+    }
+  }
+}
+
 // The largest power of two that is no greater.
 constexpr int floor_power_of_two(int number) { return number < 2 ? 1 : 2 * floor_power_of_two(number / 2); }
 
