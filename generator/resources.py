@@ -1,9 +1,9 @@
 """What an accelerator takes of an FPGA, from its sizes alone and so without compiling it.
 
 DSP slices and memories follow from the kernels. LUTs and registers are straight lines in the sizes, fitted to what the
-compiler in rtl/ estimates of its own output (`rtl/resources.py`) at 200 MHz; a test holds both against each other. As
-that estimate, they are upper bounds of what a vendor's tool needs (docs/rtl.md). Nothing is known of the host's logic
-(DMA, shell), which no count includes.
+compiler in rtl/ estimates of its own output (`rtl/resources.py`) at 200 MHz; a test holds both against each other. How
+near that is to what Yosys finds is in docs/rtl.md. Nothing is known of the host's logic (DMA, shell), which no count
+includes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LUT_WORDS, _FEW_BITS, _MANY_BITS = 64, 4096, 1 << 16
 _LIST_BITS = 39  # of an entry in a PE's list
 
 
-_MAP_ENGINE = (8151, 3500, 7)
+_MAP_ENGINE = (6567, 2342, 7)
 """LUTs, flip-flops and DSP slices of the map engine that AlexNet needs, its memories included; others are smaller."""
 
 Number = TypeVar("Number", int, npt.NDArray[np.int64])
@@ -50,12 +50,17 @@ class Resources(BaseModel):
 
 @dataclass(frozen=True)
 class Memory:
-    """An array of the kernels, `copies` times in the accelerator."""
+    """An array of the kernels, `copies` times in the accelerator.
+
+    Attributes:
+        reads: places in the C++ that read it, for each of which LUT RAM is there once more.
+    """
 
     name: str
     words: int
     bits: int
     copies: int
+    reads: int = 1
 
     @property
     def bram36(self) -> float:
@@ -95,7 +100,7 @@ def word_pixels(tile: Number) -> Number:
 
 def pe_takes(tile: int) -> tuple[int, int, int]:
     """LUTs, flip-flops and DSP slices of one PE of the convolver, decoding and post-processing included."""
-    return 4490 + 190 * tile + 115 * word_pixels(tile) // 2, 3170 + 112 * tile + 16 * word_pixels(tile), tile + 7
+    return 3400 + 190 * tile, 3450 + 66 * tile + 41 * word_pixels(tile), tile + 7
 
 
 def _map_banks(a: Architecture) -> Memory:
@@ -114,7 +119,7 @@ def _arrays(a: Architecture) -> Iterator[tuple[Memory, bool]]:
     if a.fc_pes:
         yield Memory("column pointers", a.pointer_words, layouts.WEIGHT_BITS, a.fc_pes), False
         yield Memory("FC entries", a.entry_words, layouts.WEIGHT_BITS, a.fc_pes), False
-        yield Memory("FC sums", a.fc_rows, 32, a.fc_pes), True
+        yield Memory("FC sums", a.fc_rows, 32, a.fc_pes, reads=2), True
 
 
 def memories(a: Architecture) -> list[Memory]:
@@ -123,8 +128,11 @@ def memories(a: Architecture) -> list[Memory]:
 
 
 def _lut_ram(words: int, bits: int) -> int:
-    """LUTs of LUT RAM: 8 LUTs hold 32 words of 14 bits or 64 words of 7 (UG574)."""
-    return 8 * (-(-bits // 14) if words <= 32 else -(-words // 64) * -(-bits // 7))
+    """LUTs of LUT RAM: 8 hold 32 words of 14 bits or 64 words of 7 (UG574); one a bit chooses of four such."""
+    if words <= 32:
+        return 8 * -(-bits // 14)
+    blocks = -(-words // 64)
+    return 8 * blocks * -(-bits // 7) + (-(-blocks // 4) * bits if blocks > 1 else 0)
 
 
 _ELEMENT_BITS = {
@@ -157,21 +165,22 @@ def used(a: Architecture) -> Resources:
     dsps = 0
     if a.pes:  # decode, PE and post-processing of each; scatter, broadcast, collect
         pe_luts, pe_flip_flops, pe_dsps = pe_takes(a.tile)
-        luts += a.pes * (pe_luts + 100 + 4 * a.lanes) + 700
+        luts += a.pes * (pe_luts + 30 + 9 * a.lanes // 2) + 700
         flip_flops += a.pes * pe_flip_flops + 600
         dsps += a.pes * pe_dsps
     if a.fc_pes:  # lookup and MAC of each; scatter, scan, gather
-        luts += a.fc_pes * (1970 + 100 + 810) + 500 + 60 * a.lanes + 9 * a.lanes**2 // 20
-        flip_flops += a.fc_pes * (840 + 160) + 1100 + 10 * a.lanes + a.lanes**2 // 5
+        lookup = 1190 if a.pointer_words > _LUT_WORDS else 660  # a word of a block RAM: the choice comes behind it
+        luts += a.fc_pes * (lookup + 940 + 440) + 750 + 43 * a.lanes
+        flip_flops += a.fc_pes * (215 + 555 + 190) + 670 + 21 * a.lanes
         dsps += 3 * a.fc_pes
     if a.map_columns:
         map_luts, map_flip_flops, map_dsps = _MAP_ENGINE
         luts, flip_flops, dsps = luts + map_luts, flip_flops + map_flip_flops, dsps + map_dsps
     if a.pes and a.fc_pes:
-        luts += 370 + 6 * a.lanes
+        luts += 115 + 8 * a.lanes
         flip_flops += 200
     small = [memory for memory, recurrent in _arrays(a) if not memory.in_blocks(recurrent)]
-    luts += sum(memory.copies * _lut_ram(memory.words, memory.bits) for memory in small)
+    luts += sum(memory.copies * memory.reads * _lut_ram(memory.words, memory.bits) for memory in small)
     blocks = sum(memory.copies * memory.bram36 for memory in memories(a))
     return Resources(luts=luts, flip_flops=flip_flops, dsps=dsps, bram36=blocks, uram=0)
 

@@ -31,6 +31,7 @@ __all__ = [
     "block_ram_read",
     "block_ram_setup",
     "compare",
+    "comparison_luts",
     "constant_shift",
     "divide",
     "equal",
@@ -163,7 +164,19 @@ def add_or_subtract(width: int) -> Cost:
 
 def compare(width: int) -> Cost:
     """Less than, of two numbers of `width` bits: the carry chain of a subtraction."""
-    return add(width)
+    return Cost(add(width).delay_ns, comparison_luts(width, width))
+
+
+def comparison_luts(narrow: int, wide: int) -> int:
+    """LUTs of less than, of numbers of so many bits; 0 for a constant.
+
+    A place of the carry chain takes two LUTs, whether the numbers differ there and which is less. Of three bits of both
+    numbers: a sum has a place a bit because it has a result there. Where one number has no bits of its own, only its
+    sign or those of a constant, five of the other.
+    """
+    if narrow + wide <= _LUT_INPUTS:
+        return 1
+    return 2 * (-(-narrow // 3) + -(-(wide - narrow) // 5))
 
 
 def equal(width: int) -> Cost:

@@ -130,7 +130,9 @@ class _Emitter:
         name = self._memory_names[id(memory)]
         if memory.depth == 1:
             return f"  logic {dimension(memory.width)}{name};"
-        style = f'(* ram_style = "{memory.storage}" *) ' if memory.storage in ("block", "ultra", "distributed") else ""
+        # A table in LUTs is logic, and no style asks for that: Yosys would look for LUT RAM without a write port.
+        styles = ("block", "ultra") if memory.constant else ("block", "ultra", "distributed")
+        style = f'(* ram_style = "{memory.storage}" *) ' if memory.storage in styles else ""
         return f"  {style}logic {dimension(memory.width)}{name}[0:{memory.depth - 1}];"
 
     # Control --------------------------------------------------------------------------------------------------------

@@ -318,10 +318,30 @@ class Graph:
             return self.const(1, _compare_numbers(predicate, a, b))
         if a is b:
             return self.const(1, predicate in ("eq", "ule", "sle"))
-        if a.width == 1 and predicate in ("eq", "ne"):
+        if a.width == 1:
+            return self._compare_bits(predicate, a, b)
+        low = min(_constant_bits(a), _constant_bits(b), a.width - 1)
+        if low:
+            return self._compare_above(predicate, a, b, low)
+        return self._trimmed_compare(predicate, a, b)
+
+    def _compare_bits(self, predicate: str, a: Node, b: Node) -> Node:
+        """Of single bits; of signed ones 1 is less than 0."""
+        if predicate in ("eq", "ne"):
             different = self.bitwise("xor", a, b)
             return different if predicate == "ne" else self.inverted(different)
-        return self._trimmed_compare(predicate, a, b)
+        if predicate in SIGNED_COMPARISONS:
+            a, b = b, a
+        return self.bitwise("and" if predicate.endswith("lt") else "or", self.inverted(a), b)
+
+    def _compare_above(self, predicate: str, a: Node, b: Node, low: int) -> Node:
+        """The comparison without `low` bits that both have as numbers: what these say decides between equal rests."""
+        rest = [self.slice(node, low, node.width - low) for node in (a, b)]
+        x, y = (self.slice(node, 0, low).number for node in (a, b))
+        if predicate in ("eq", "ne"):
+            return self.compare(predicate, *rest) if x == y else self.const(1, predicate == "ne")
+        true_when_equal = x < y or x == y and predicate.endswith("le")
+        return self.compare(predicate[0] + ("le" if true_when_equal else "lt"), *rest)
 
     def _trimmed_compare(self, predicate: str, a: Node, b: Node) -> Node:
         """Without the zeros that both have above. Numbers known to be positive compare as unsigned."""
@@ -373,7 +393,18 @@ class Graph:
                 return self._power_of_two(op, a, b.number.bit_length() - 1)
             if op == "mul" and b.number == 0:
                 return b
+        if op == "sub":
+            return self._difference(a, b)
         return self._binary(op, a.width, a, b)
+
+    def _difference(self, a: Node, b: Node) -> Node:
+        """a - b: a number where they have the same bits above numbers, as the ends of a range `8 * i + 7, 8 * i`."""
+        low = min(_constant_bits(a), _constant_bits(b))
+        if a is b:
+            return self.const(a.width, 0)
+        if low and self.slice(a, low, a.width - low) is self.slice(b, low, b.width - low):
+            return self.const(a.width, self.slice(a, 0, low).number - self.slice(b, 0, low).number)
+        return self._binary("sub", a.width, a, b)
 
     def add_or_subtract(self, a: Node, b: Node, subtract: Node) -> Node:
         """subtract ? a - b : a + b, in one carry chain."""
@@ -510,6 +541,12 @@ def _edges(node: Node) -> list[int]:
         found = [bit + 1 for bit in range(node.width - 1) if changes >> bit & 1]
         return [0, *found, node.width]
     return [0, node.width]
+
+
+def _constant_bits(node: Node) -> int:
+    """Lowest bits that are a number."""
+    lowest = node.args[0] if node.op == "cat" else node
+    return lowest.width if lowest.op == "const" else 0
 
 
 def _signed_number(node: Node) -> int:

@@ -631,7 +631,9 @@ class _Stages:
         for write in step.writes:
             if id(write.memory) in self._kept.spans:
                 stage = ends[number, write.memory]
-                nodes = [self._at(node, stage) for node in (write.condition, write.address, write.data)]
+                # The condition says whether the address is that of a single word; nothing else looks at it.
+                address = write.address if write.memory.depth > 1 else self._graph.const(write.address.width, 0)
+                nodes = [self._at(node, stage) for node in (write.condition, address, write.data)]
                 moved_write = Write(write.memory, nodes[0], nodes[1], nodes[2], write.place)
                 self.stages[stage].steps[number].writes.append(moved_write)
         for update in step.updates:

@@ -6,7 +6,7 @@ a product, and the registers beside it, are counted apart, where synthesis may p
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import BaseModel, Field
 
@@ -15,15 +15,17 @@ from rtl.expressions import Node
 from rtl.kept import Kept, StepEnd
 from rtl.memories import Memory
 from rtl.memory_ports import read_ports, write_ports
-from rtl.process import Process
+from rtl.process import Process, Register
 from rtl.shift_registers import find_shift_registers
-from rtl.timing_analysis import WIRES, Luts, NodeDelays, StageControl, register_values
+from rtl.shifters import Shifter
+from rtl.timing_analysis import LUT_INPUTS, WIRES, Luts, NodeDelays, StageControl, low_zeros, register_values
 
 __all__ = ["Resources", "estimate_fifo", "estimate_process"]
 
 _LUT_RAM_BITS = {32: 14, 64: 7}  # words -> bits that the 8 LUTs of a RAM32M16 or RAM64M8 hold beside one write port
 _CELL_LUTS = 8
-_SHARED = 0.8  # of the LUTs that gates take when packed one by one, what Yosys needs, which sees them all (docs/rtl.md)
+_COMPARISONS = frozenset({"eq", "ne", "ult", "ule", "slt", "sle"})
+_SHARED = 1.0  # of the LUTs that gates take when packed one by one, what Yosys needs, which sees them all (docs/rtl.md)
 
 
 class Resources(BaseModel):
@@ -70,16 +72,19 @@ def estimate_process(process: Process, depths: Mapping[str, int]) -> Resources:
         for number, step in enumerate(part.steps)
         for end in kept.ends(step)
     ]
-    roots = [node for end, enable in ends for node in (*end.values, enable)]
-    roots += [node for stage in process.stages for node in kept.roots(stage)]
-    total = _logic(NodeDelays(roots, register_values(process), depths, len(process.stages)), roots)
     acting = [node for end, enable in ends for node in (*end.values, enable)]
     acting += [address for stage in process.stages for fetch in stage.fetches for _, address in fetch.addresses]
-    shifts = find_shift_registers(process, kept, acting)
-    total += Resources(lut=_choices(ends) + shifts.luts, ff=_registers(process, kept) - shifts.bits)
+    roots = list(_roots(process, kept, ends))
+    costs = NodeDelays([*roots, *acting], register_values(process), depths, len(process.stages))
+    total = _logic(costs, roots)
+    bits = {id(register): _register_bits(process, kept, costs, register) for register in process.registers}
+    moves = [control.go(stage) for stage in range(len(process.stages))]
+    shifts = find_shift_registers(process, kept, bits, moves, acting)
+    total += Resources(lut=_choices(ends) + shifts.luts, ff=_registers(process, kept, bits) - shifts.bits)
     for memory in process.memories:
         if memory.depth > 1 and id(memory) in kept.spans:
-            total += _memory(process, memory)
+            reads = {node.args[0].serial for node in costs.nodes.values() if node.op == "read" and node.key is memory}
+            total += _memory(process, memory, len(reads))
     return total
 
 
@@ -88,6 +93,53 @@ def estimate_fifo(depth: int, bits: int) -> Resources:
     index, count = max((depth - 1).bit_length(), 1), depth.bit_length()
     control = 2 * index + 2 * count + 4
     return Resources(lut=_lut_ram(depth, bits) + control, ff=2 * index + count)
+
+
+def _roots(process: Process, kept: Kept, ends: Sequence[tuple[StepEnd, Node]]) -> Iterator[Node]:
+    """Where LUTs end: in front of the inputs of registers, memories and streams."""
+    numbers: dict[int, list[Node]] = {}
+    for end, _ in ends:
+        if end.kind == "register":
+            numbers.setdefault(id(end.key), []).extend(value for value in end.values if value.op != "const")
+    for end, enable in ends:
+        yield enable
+        if isinstance(end.key, Register):
+            yield from _inputs(process, kept, end.key, end.values[0], len(numbers[id(end.key)]) == 1)
+        else:
+            yield from end.values
+    for stage in process.stages:
+        for shift in stage.shifts:
+            value = kept.new_value(shift)
+            if value is not None:
+                yield from _inputs(process, kept, shift.register, value, True)
+        for fetch in stage.fetches:
+            if id(fetch.register) in kept.spans:
+                yield from (address for _, address in fetch.addresses)
+
+
+def _inputs(process: Process, kept: Kept, register: Register, value: Node, single: bool) -> Iterator[Node]:
+    """What comes to the data inputs of a register's flip-flops, and to their clock enables and resets.
+
+    A flip-flop (FDRE, FDSE) keeps its bit, or takes a constant, without a LUT for it.
+
+    Args:
+        process, kept: whose register it is.
+        register: kept.
+        value: what it is set to.
+        single: nothing else sets it to anything but a number, so that its resets are at the end of its logic.
+    """
+    graph, span = process.graph, kept.spans[id(register)]
+    own = graph.slice(graph.leaf(register.width, register, register.name), span.low, span.width)
+    at = 0
+    for part in value.args if value.op == "cat" else (value,):
+        before, at = graph.slice(own, at, part.width), at + part.width
+        while part.op == "select":
+            free = [way for way in part.args[1:] if way is before or single and way.op == "const"]
+            if not free:
+                break
+            yield part.args[0]
+            part = part.args[2] if free[0] is part.args[1] else part.args[1]
+        yield part
 
 
 def _logic(costs: NodeDelays, roots: Sequence[Node]) -> Resources:
@@ -99,25 +151,100 @@ def _logic(costs: NodeDelays, roots: Sequence[Node]) -> Resources:
             latest = luts.packed(node, lambda arg: times[arg.serial])
             level = (times[latest.serial] if latest is not None else 0) + 1
         times[node.serial] = level
-    total, gates = Resources(), 0
+    total = Resources()
     seen: set[int] = set()
+    compared: set[tuple[str, int, int]] = set()
     stack = list(roots)
     while stack:
         node = stack.pop()
         if node.serial in seen:
             continue
         seen.add(node.serial)
+        if node.op in _COMPARISONS:
+            if _comparison(node) in compared:
+                continue
+            compared.add(_comparison(node))
         if costs.is_gate(node):
-            gates += costs.bits(node)
+            if node.op != "not" or node.args[0].op == "leaf":  # else the LUT in front is one with other contents
+                total += Resources(lut=_gate_bits(costs, node))
             stack.extend(luts.inputs(node))
             continue
-        stack.extend(node.args)
+        stack.extend(_operands(costs, luts, node))
         if node.op not in WIRES and node.op not in ("leaf", "read"):
-            cost = costs.operator(node)
-            # A constant needs no LUT in front of the carry chain.
-            carries_only = node.op in ("add", "sub") and any(arg.op == "const" for arg in node.args)
-            total += Resources(lut=0 if carries_only else cost.luts, dsp=cost.dsps)
-    return total + Resources(lut=round(_SHARED * gates))
+            total += _operator(costs, node)
+    return total
+
+
+def _operands(costs: NodeDelays, luts: Luts, node: Node) -> Sequence[Node]:
+    """What goes into the LUTs of an operator: a sum's, in front of the carry chain, make one of its operands."""
+    if node.op in ("add", "sub") and all(arg.op != "const" for arg in node.args):
+        for arg, other in (node.args[::-1], node.args):
+            if costs.is_gate(arg) and arg.op not in ("eq", "ne") and len(luts.inputs(arg)) < LUT_INPUTS:
+                return [*luts.inputs(arg), other]
+    return node.args
+
+
+def _comparison(node: Node) -> tuple[str, int, int]:
+    """What it has in common with its opposite, which is the same LUT with other contents: a <= b is no b < a."""
+    first, second = (arg.serial for arg in node.args)
+    if node.op in ("eq", "ne"):
+        return "equal", first, second
+    return (node.op[0], second, first) if node.op.endswith("le") else (node.op[0], first, second)
+
+
+def _gate_bits(costs: NodeDelays, node: Node) -> int:
+    """Bits of a gate that take a LUT each: where an operand is a number the result is a wire, or a number too."""
+    bits = min(costs.looked_at(node), costs.widths(node).least)
+    if node.op not in ("and", "or", "xor"):
+        return bits
+    numbers = set()
+    for arg in node.args:
+        at = 0
+        for part in arg.args if arg.op == "cat" else (arg,):
+            numbers |= set(range(at, min(at + part.width, bits))) if part.op == "const" else set()
+            at += part.width
+    return bits - len(numbers)
+
+
+def _operator(costs: NodeDelays, node: Node) -> Resources:
+    """What an operator takes that is no gate."""
+    match node.op:
+        case "add" | "sub" if any(arg.op == "const" for arg in node.args):
+            return Resources()  # a constant needs no LUT in front of the carry chain
+        case "ult" | "ule" | "slt" | "sle":
+            first, second = sorted(0 if arg.op == "const" else costs.widths(arg).least for arg in node.args)
+            return Resources(lut=delays.comparison_luts(first, second))
+        case "shl" | "lshr" | "ashr":
+            return Resources(lut=_shift_luts(costs, node))
+    cost = costs.operator(node)
+    if node.op == "mul" and cost.luts:  # by a constant: sums would be faster, but tools take a slice
+        cost = costs.product(node)
+    return Resources(lut=cost.luts, dsp=cost.dsps)
+
+
+def _shift_luts(costs: NodeDelays, node: Node) -> int:
+    (operand, amount), outputs = node.args, costs.looked_at(node)
+    steps = _places(costs, amount)
+    if operand.op == "const":  # every bit is a function of the amount
+        return outputs * delays.logic(len(steps)).luts
+    beyond = [step for step in steps if step >= node.width]
+    widths = costs.widths(operand)
+    signed = node.op == "ashr" and widths.is_signed
+    bits = widths.signed if signed else widths.unsigned
+    within = [step for step in steps if step < node.width]
+    gate = delays.logic(len(beyond)).luts
+    return gate + Shifter(node.op == "shl", signed, bits, outputs, [*within, *beyond[:1]]).luts()
+
+
+def _places(costs: NodeDelays, amount: Node) -> list[int]:
+    """Places that the bits of a shift's amount stand for; those of a product with a constant for its multiples."""
+    zeros = low_zeros(amount)
+    product = amount.args[0] if amount.op == "slice" and amount.number == 0 else amount
+    if product.op == "mul" and product.args[1].op == "const":
+        factor, times = product.args[1].number, costs.widths(product.args[0]).unsigned
+        if factor << times <= 1 << amount.width:  # nothing is cut off
+            return [factor << bit for bit in range(times)]
+    return [1 << bit for bit in range(zeros, amount.width)]
 
 
 def _choices(ends: Sequence[tuple[StepEnd, Node]]) -> int:
@@ -134,32 +261,39 @@ def _choices(ends: Sequence[tuple[StepEnd, Node]]) -> int:
     return luts
 
 
-def _registers(process: Process, kept: Kept) -> int:
+def _register_bits(process: Process, kept: Kept, costs: NodeDelays, register: Register) -> int:
+    """Lowest bits of a register that are flip-flops: those above are zero, or copies of the sign, which share one."""
+    leaf = process.graph.leaf(register.width, register, register.name)
+    return min(register.width, costs.widths(leaf).least) if leaf.serial in costs.nodes else register.width
+
+
+def _registers(process: Process, kept: Kept, bits: Mapping[int, int]) -> int:
     outputs = {id(fetch.register) for stage in process.stages for fetch in stage.fetches}
-    bits = sum(
-        kept.spans[id(register)].width
-        for register in process.registers
-        if id(register) in kept.spans and id(register) not in outputs
-    )
-    bits += sum(memory.width for memory in process.memories if memory.depth == 1 and id(memory) in kept.spans)
+    total = 0
+    for register in process.registers:
+        span = kept.spans.get(id(register))
+        if span is not None and id(register) not in outputs:
+            total += max(min(span.low + span.width, bits[id(register)]) - span.low, 0)
+    total += sum(memory.width for memory in process.memories if memory.depth == 1 and id(memory) in kept.spans)
     state = max((len(process.steps) - 1).bit_length(), 1) if len(process.steps) > 1 else 0
     pause = (max(max(step.interval, step.repeat) for step in process.steps) - 1).bit_length()
-    return bits + state * len(process.stages) + len(process.stages) - 1 + pause
+    return total + state * len(process.stages) + len(process.stages) - 1 + pause
 
 
-def _memory(process: Process, memory: Memory) -> Resources:
-    ports = read_ports(process, memory)
+def _memory(process: Process, memory: Memory, addresses: int) -> Resources:
+    """A memory; one that is not clocked has a copy, or a multiplexer, for each address in the SystemVerilog."""
     if memory.storage == "block":
-        return Resources(bram=delays.block_ram_read(memory.depth, memory.width).block_rams * ports)
+        copies = read_ports(process, memory)
+        return Resources(bram=delays.block_ram_read(memory.depth, memory.width).block_rams * copies)
     if memory.storage == "ultra":
-        return Resources(uram=delays.ultra_ram_count(memory.depth, memory.width) * ports)
+        return Resources(uram=delays.ultra_ram_count(memory.depth, memory.width) * read_ports(process, memory))
     if memory.constant:  # LUTs hold 64 words of a bit each
-        return Resources(lut=ports * delays.lut_ram_read(memory.depth, memory.width).luts)
+        return Resources(lut=addresses * delays.lut_ram_read(memory.depth, memory.width).luts)
     if memory.storage == "registers":
         choice = delays.multiplexer(memory.depth, memory.width).luts
         writes = write_ports(process, memory)
-        return Resources(lut=ports * choice + writes * memory.depth, ff=memory.depth * memory.width)
-    return Resources(lut=ports * _lut_ram(memory.depth, memory.width))
+        return Resources(lut=addresses * choice + writes * memory.depth, ff=memory.depth * memory.width)
+    return Resources(lut=addresses * _lut_ram(memory.depth, memory.width))
 
 
 def _lut_ram(depth: int, width: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rtl.expressions import Node
@@ -29,32 +29,38 @@ class ShiftRegisters:
     luts: int
 
 
-def find_shift_registers(process: Process, kept: Kept, roots: Sequence[Node]) -> ShiftRegisters:
+def find_shift_registers(
+    process: Process, kept: Kept, widths: Mapping[int, int], moves: Sequence[Node], roots: Sequence[Node]
+) -> ShiftRegisters:
     """The shift registers of a pipelined process.
 
     Args:
         process: pipelined or not.
         kept: its registers.
+        widths: lowest bits of each register, by id, that are flip-flops at all.
+        moves: of each stage when it takes over what is before it. The bits of a shift register move together.
         roots: where its logic ends, but for what stages hand on.
     """
     shifts = [
-        (shift.register, value)
-        for stage in process.stages
+        (shift.register, value, moves[number + 1])
+        for number, stage in enumerate(process.stages)
         for shift in stage.shifts
         if (value := kept.new_value(shift)) is not None
     ]
-    handed_on = [(register, value, list(_bits(value))) for register, value in shifts]
-    used = _used(roots, [value for _, value in shifts])
+    handed_on = [(register, move, list(_bits(value))) for register, value, move in shifts]
+    moved = {register: move for register, _, move in shifts}
+    used = _used(roots, [value for _, value, _ in shifts])
     taken: dict[tuple[Register, int], int] = {}
     for _, _, bits in handed_on:
         for bit in bits:
             if bit is not None:
                 taken[bit] = taken.get(bit, 0) + 1
     lengths: dict[tuple[Register, int], int] = {}
-    for register, _, bits in handed_on:
+    for register, move, bits in handed_on:
         low = kept.spans[id(register)].low
-        for number, bit in enumerate(bits, start=low):
+        for number, bit in enumerate(bits[: max(widths[id(register)] - low, 0)], start=low):
             alone = bit is not None and taken[bit] == 1 and not used.get(bit[0], 0) >> bit[1] & 1
+            alone = alone and bit is not None and moved.get(bit[0], move) is move
             lengths[register, number] = 1 + (lengths.pop(bit, 0) if bit is not None and alone else 0)
     long = [length for length in lengths.values() if length >= _SHORTEST]
     return ShiftRegisters(sum(long), sum(-(-length // _LUT_BITS) for length in long))

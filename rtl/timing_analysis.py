@@ -31,6 +31,7 @@ __all__ = [
     "is_clocked_read",
     "NodeDelays",
     "longest_chains",
+    "low_zeros",
     "register_values",
     "setup_time",
 ]
@@ -319,7 +320,7 @@ class NodeDelays:
                 number = next((arg for arg in args if arg.op == "const"), None)
                 return delays.equal(bits) if number is None else delays.logic(bits)
             case "shl" | "lshr" | "ashr":
-                return delays.variable_shift(self._looked_at[node.serial], args[1].width - _low_zeros(args[1]))
+                return delays.variable_shift(self._looked_at[node.serial], args[1].width - low_zeros(args[1]))
             case "udiv" | "sdiv" | "urem" | "srem":
                 return delays.divide(self._widths[args[0].serial].least)
             case "ones":
@@ -332,10 +333,15 @@ class NodeDelays:
         raise AssertionError(node.op)
 
     def _product(self, node: Node) -> Cost:
+        if node.args[1].op == "const":
+            width = min(self._looked_at[node.serial], sum(self._widths[arg.serial].least for arg in node.args))
+            return delays.multiply_constant(width, node.args[1].number)
+        return self.product(node)
+
+    def product(self, node: Node) -> Cost:
+        """What a product costs that is made by multipliers, of a constant too."""
         looked_at = self._looked_at[node.serial]
         first, second = (self._widths[arg.serial] for arg in node.args)
-        if node.args[1].op == "const":
-            return delays.multiply_constant(min(looked_at, first.least + second.least), node.args[1].number)
         bits = min(looked_at, first.least), min(looked_at, second.least)
         # Of a product that is cut to its factors' width the sign does not matter.
         signed = first.is_signed or second.is_signed or looked_at <= min(bits)
@@ -475,7 +481,7 @@ def _looked_at(nodes: Mapping[int, Node], roots: Iterable[Node]) -> dict[int, in
     return bits
 
 
-def _low_zeros(node: Node) -> int:
+def low_zeros(node: Node) -> int:
     """Lowest bits of a concatenation that are always zero."""
     lowest = node.args[0] if node.op == "cat" else None
     return lowest.width if lowest is not None and lowest.op == "const" and not lowest.number else 0

@@ -61,6 +61,15 @@ BODIES = {
     if (((x * x) & 15) == 9) { out.write(x * count * 13); continue; }
     out.write(count);
   }""",
+    # A memory of one word that is written at an address: the two products are equal, which the compiler cannot know.
+    "one_word": """
+  ap_uint<32> words[4];
+  for (int i = 0; i < 30; ++i) {
+    const ap_uint<32> x = in.read();
+    const ap_uint<32> a = (x + 1) * (x + 6), b = x * x + 7 * x + 6;
+    words[4 * ap_uint<16>(a - b)] = x;
+  }
+  for (int i = 0; i < 30; ++i) out.write(in.read() * words[0]);""",
     # A recurrence that takes longer than a clock: the next step has to wait.
     "square": """
   ap_uint<32> kept = 1;
