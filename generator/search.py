@@ -290,11 +290,19 @@ def _ranked(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> Ite
 
 
 def _map_choices(work: Workload, tile: int, sizes: Sizes) -> list[int]:
-    """Lanes of the map engine that a feature word has whole strips of, and in which all windows have room."""
+    """Lanes of the map engine that a feature word has whole strips of, and in which all windows have room.
+
+    Raises:
+        EngineError: in the lanes that are asked for a window has none.
+    """
     if not work.maps:
         return [1]
+    if sizes.map_lanes:
+        for layer in work.maps:
+            _strips(layer, sizes.map_lanes)
+        return [sizes.map_lanes] if word_pixels(tile) % sizes.map_lanes == 0 else []
     choices = []
-    for lanes in [sizes.map_lanes] if sizes.map_lanes else _MAP_LANES:
+    for lanes in _MAP_LANES:
         with suppress(EngineError):
             for layer in work.maps:
                 _strips(layer, lanes)

@@ -54,7 +54,7 @@ def _architecture(map_lanes: int) -> Architecture:
     return _ARCHITECTURE.model_copy(update=lanes)
 
 
-@pytest.fixture(scope="module", params=[1, 2, 4, 8], ids="lanes{}".format)
+@pytest.fixture(scope="module", params=[1, 4, 8], ids="lanes{}".format)
 def accelerator(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accelerator]:
     work = tmp_path_factory.mktemp("maps")
     yield Accelerator(work, _architecture(request.param))
