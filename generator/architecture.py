@@ -39,8 +39,15 @@ class Architecture(BaseModel):
         default=0, ge=0, le=1023, description="columns of the widest map that the map engine pools; 0 leaves it out"
     )
     map_overlap: int = Field(default=1, ge=1, le=15, description="pooling windows that a pixel belongs to, a direction")
+    map_lanes: int = Field(
+        default=1, ge=1, le=128, description="neighbouring columns that the map engine works on at once: a strip"
+    )
+    map_strips: int = Field(default=1, ge=1, le=1024, description="strips of the map engine's widest row")
+    map_reach: int = Field(default=1, ge=1, le=128, description="columns of the widest window in several lanes")
+    map_stride: int = Field(default=1, ge=1, le=128, description="largest stride of strips of several windows")
+    map_averages: int = Field(default=0, ge=0, le=1, description="whether several lanes take averages, too")
     normalised_positions: int = Field(
-        default=1, ge=1, le=4096, description="positions walked of a channel that is normalised"
+        default=1, ge=1, le=4096, description="positions, or strips, walked of a channel that is normalised"
     )
     normalised_channels: int = Field(default=1, ge=1, le=63, description="channels of a normalisation's window")
     table_words: int = Field(default=1, ge=1, le=4096, description="weight words of a normalisation's table")
@@ -74,6 +81,10 @@ class Architecture(BaseModel):
             raise ValueError(f"tile ({self.tile}) must be no greater than lanes ({self.lanes})")
         if self.fc_pes and self.lanes % self.fc_pes:
             raise ValueError(f"fc_pes ({self.fc_pes}) must divide lanes ({self.lanes})")
+        if self.lanes % self.map_lanes:
+            raise ValueError(f"map_lanes ({self.map_lanes}) must divide lanes ({self.lanes})")
+        if self.map_reach > self.map_lanes:
+            raise ValueError(f"map_reach ({self.map_reach}) must be no greater than map_lanes ({self.map_lanes})")
         if self.fc_slots and (self.pes or self.fc_pes != 1):
             raise ValueError("the streamed FC engine (fc_slots) stands alone, with fc_pes 1 and pes 0")
         if self.fc_slots and self.fc_rows % layouts.BIASES_PER_WORD:
@@ -234,10 +245,13 @@ def _fc_engine(a: Architecture, weights: str, features: str, outputs: str) -> Pr
     return ProcessNetwork(streams, head + body + tail, ("scatter.h", "fc_engine.h"))
 
 
-def _map_engine(weights: str, features: str, outputs: str) -> ProcessNetwork:
-    sizes = "kLanes, kMapColumns, kMapOverlap, kNormalisedPositions, kNormalisedChannels, kTableWords"
-    process = Process("map_engine", f"map_engine<{sizes}>", (weights, features, outputs))
-    return ProcessNetwork((), (process,), ("map_engine.h",))
+def _map_engine(a: Architecture, weights: str, features: str, outputs: str) -> ProcessNetwork:
+    kernel, walked, more = "map_engine", "kMapColumns", ""
+    if a.map_lanes > 1:
+        kernel, walked, more = "map_strips", "kMapLanes, kMapStrips", ", kMapReach, kMapStride, kMapAverages != 0"
+    sizes = f"kLanes, {walked}, kMapOverlap, kNormalisedPositions, kNormalisedChannels, kTableWords{more}"
+    process = Process("map_engine", f"{kernel}<{sizes}>", (weights, features, outputs))
+    return ProcessNetwork((), (process,), (f"{kernel}.h",))
 
 
 def _fc_stream(a: Architecture) -> ProcessNetwork:
@@ -289,10 +303,10 @@ def process_network(architecture: Architecture) -> ProcessNetwork:
     if not architecture.map_columns:
         return _engines_with_weights(architecture, *ports)
     if not architecture.pes and not architecture.fc_pes:
-        return _map_engine(*ports)
+        return _map_engine(architecture, *ports)
     others = architecture.others
     other = _engines_with_weights(architecture, *(f"{others}_{port}" for port in ("weights", "features", "outputs")))
-    maps = _map_engine("map_weights", "map_features", "map_outputs")
+    maps = _map_engine(architecture, "map_weights", "map_features", "map_outputs")
     names = {"WeightWord": ["map_input_routes", "map_output_routes", f"{others}_weights", "map_weights"]}
     names["FeatureWord<kLanes>"] = [f"{each}_{port}" for port in ("features", "outputs") for each in (others, "map")]
     streams = tuple(Stream(name, element, 2) for element, group in names.items() for name in group)

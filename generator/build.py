@@ -34,7 +34,7 @@ from generator.manifest import (
     WeightStream,
 )
 from generator.plan import plan_network
-from generator.schedule import Buffers, ConvolverSchedule, FcSchedule, MapSchedule, Schedule
+from generator.schedule import Buffers, ConvolverSchedule, FcSchedule, MapSchedule, Schedule, map_sizes
 from generator.timing import Prediction, predict
 from golden.names import INPUT_NAME
 
@@ -57,6 +57,7 @@ class BuildOptions:
         pes, lanes, fc_pes: sizes of the engines; an engine without work is left out.
         tile: positions that a PE of the convolver computes at once, its multipliers; None: `lanes`. With some pixels
             fewer than `lanes` the maps need fewer, wider banks.
+        map_lanes: columns that the map engine works on at once, a divisor of `lanes`.
         architecture: a given accelerator instead of one fitted to the network (then the sizes above do not count): one
             bitstream runs every network that fits it.
         clock_mhz: None takes the board's.
@@ -72,6 +73,7 @@ class BuildOptions:
     lanes: int = 16
     tile: int | None = None
     fc_pes: int = 8
+    map_lanes: int = 1
     architecture: Architecture | None = None
     clock_mhz: float | None = None
     images: npt.NDArray[np.generic] | None = None
@@ -107,8 +109,7 @@ def fit_architecture(schedules: Sequence[Schedule], options: BuildOptions) -> Ar
     lanes = options.lanes
     convolver = [s for s in schedules if isinstance(s, ConvolverSchedule)]
     fc = [s for s in schedules if isinstance(s, FcSchedule)]
-    maps = [s.layer for s in schedules if isinstance(s, MapSchedule)]
-    normalised = [(layer, layer.normalisation) for layer in maps if layer.normalisation]
+    maps = [(s.layer, s.strips) for s in schedules if isinstance(s, MapSchedule)]
     channel_words = max((s.output.channel_words(lanes) for s in convolver), default=1)
     return Architecture(
         lanes=lanes,
@@ -131,11 +132,7 @@ def fit_architecture(schedules: Sequence[Schedule], options: BuildOptions) -> Ar
         ),
         entry_depth=min(_power_of_two(max((p.entries for s in convolver for p in s.packets), default=8) // 4), 256),
         output_depth=_power_of_two(max((max(s.waiting.outputs, min(channel_words, 64)) for s in convolver), default=1)),
-        map_columns=max((layer.out_width for layer in maps), default=0),
-        map_overlap=max((layer.overlap for layer in maps), default=1),
-        normalised_positions=max((layer.walk[0] * layer.walk[1] for layer, _ in normalised), default=1),
-        normalised_channels=max((normalisation.size for _, normalisation in normalised), default=1),
-        table_words=max((-(-each.table.size * 16 // layouts.WEIGHT_BITS) for _, each in normalised), default=1),
+        **map_sizes(maps, options.map_lanes),
     )
 
 
@@ -153,7 +150,7 @@ def _check_board(architecture: Architecture, board: Board) -> None:
     # One multiplier a lane, and one in each requantisation unit.
     dsps = architecture.convolver_multipliers + architecture.pes * 2 + architecture.fc_pes * 2
     if architecture.map_columns:
-        dsps += architecture.normalised_channels + 2
+        dsps += architecture.map_lanes * (architecture.normalised_channels + 1) + 1
     if dsps > board.dsps:
         raise BuildError(
             f"board '{board.name}' is {dsps - board.dsps} DSP slices short ({dsps} needed, {board.dsps} there): "
@@ -179,9 +176,10 @@ def _prepare(network: golden.Network, board_name: str, options: BuildOptions) ->
     if given:
         # An engine that is left out gets one PE for planning; the check of the fit then says what is missing.
         options = replace(
-            options, pes=max(given.pes, 1), lanes=given.lanes, tile=given.tile, fc_pes=max(given.fc_pes, 1)
-        )
-    for name in ("pes", "lanes", "tile", "fc_pes"):
+            options, pes=max(given.pes, 1), lanes=given.lanes, tile=given.tile, fc_pes=max(given.fc_pes, 1),
+            map_lanes=given.map_lanes,
+        )  # fmt: skip
+    for name in ("pes", "lanes", "tile", "fc_pes", "map_lanes"):
         if (value := getattr(options, name)) is not None and value < 1:
             raise BuildError(f"architecture: field '{name}': must be 1 or more, not {value}")
     try:
@@ -193,6 +191,7 @@ def _prepare(network: golden.Network, board_name: str, options: BuildOptions) ->
             given.fc_rows if given else None,
             options.tile,
             Buffers(given.weight_depth, given.output_depth) if given else None,
+            (options.map_lanes, given.map_stride if given else None),
         )
         architecture = fit_architecture(schedules, options)
     except ValidationError as error:

@@ -72,7 +72,9 @@ def _sizes(architecture: Architecture) -> list[_Size]:
     elif architecture.fc_pes:
         names += ["fc_pes", "pointer_words", "entry_words", "fc_rows"]
     if architecture.map_columns:
-        names += ["map_columns", "map_overlap", "normalised_positions", "normalised_channels", "table_words"]
+        strips = ["map_lanes", "map_strips", "map_reach", "map_stride", "map_averages"]
+        names += strips if architecture.map_lanes > 1 else ["map_columns"]
+        names += ["map_overlap", "normalised_positions", "normalised_channels", "table_words"]
     return [
         _Size("k" + name.title().replace("_", ""), int(getattr(architecture, name)), meanings[name].split(";")[0])
         for name in names

@@ -87,6 +87,7 @@ class EstimateOptions:
     pes: int | None = None
     tile: int | None = None
     fc_pes: int | None = None
+    map_lanes: int | None = None
     clock_mhz: float | None = None
     images: npt.NDArray[np.generic] | None = None
     image_source: str = "random, seed 0"
@@ -109,7 +110,7 @@ def estimate(network: golden.Network, board_name: str, options: EstimateOptions 
     clock = board.clock_mhz if options.clock_mhz is None else options.clock_mhz
     if not 0 < clock < 10_000:
         raise BuildError(f"clock: must be positive and below 10,000 MHz, not {clock:g}")
-    sizes = Sizes(options.pes, options.tile, options.fc_pes)
+    sizes = Sizes(options.pes, options.tile, options.fc_pes, options.map_lanes)
     check_sizes(sizes)
     work = workload(network)
     schedules, architecture = _schedule(network, candidates(work, board, clock, sizes), board)
@@ -134,7 +135,7 @@ def check_sizes(sizes: Sizes) -> None:
     Raises:
         BuildError: naming the field.
     """
-    for name in ("pes", "tile", "fc_pes"):
+    for name in ("pes", "tile", "fc_pes", "map_lanes"):
         value = getattr(sizes, name)
         if value is not None and value < 1:
             raise BuildError(f"architecture: field '{name}': must be 1 or more, not {value}")
@@ -162,10 +163,13 @@ def _schedule(
     failure: Exception | None = None
     for each in ranked:
         try:
-            schedules = plan_network(
-                network, max(each.pes, 1), word_pixels(each.tile), max(each.fc_pes, 1), tile=each.tile
+            options = BuildOptions(
+                pes=each.pes, lanes=word_pixels(each.tile), tile=each.tile, fc_pes=each.fc_pes, map_lanes=each.map_lanes
             )
-            options = BuildOptions(pes=each.pes, lanes=word_pixels(each.tile), tile=each.tile, fc_pes=each.fc_pes)
+            schedules = plan_network(
+                network, max(each.pes, 1), options.lanes, max(each.fc_pes, 1), tile=each.tile,
+                map_lanes=(each.map_lanes, None),
+            )  # fmt: skip
             architecture = fit_architecture(schedules, options)
         except (EngineError, ValidationError) as error:
             if isinstance(error, EngineError) and "cannot run it" not in str(error):
@@ -233,7 +237,7 @@ def _assemble(
         clock_mhz=clock,
         pipelined=options.pipeliner is not None,
         architecture=architecture,
-        chosen=None in (options.pes, options.tile, options.fc_pes),
+        chosen=None in (options.pes, options.tile, options.fc_pes, options.map_lanes if work.maps else 1),
         resources=placed(architecture, board),
         available=Resources(
             luts=board.luts, flip_flops=board.flip_flops, dsps=board.dsps, bram36=board.bram36, uram=board.uram

@@ -371,9 +371,9 @@ class MapLayer:
         return rows, columns
 
     @property
-    def overlap(self) -> int:
-        """Windows that a pixel belongs to, in the direction with the more of them."""
-        return max(-(-self.kernel[i] // self.stride[i]) for i in (0, 1))
+    def overlaps(self) -> tuple[int, int]:
+        """Windows that a row, and a column, belongs to."""
+        return -(-self.kernel[0] // self.stride[0]), -(-self.kernel[1] // self.stride[1])
 
     @property
     def before(self) -> int:

@@ -194,6 +194,12 @@ MAP_DESCRIPTOR = Layout(
         "end_row": 11,
         "last_row": 11,
         "last_output": 20,
+        # Strips of a row, where the engine has several lanes.
+        "strip_windows": 8,
+        "strip_columns": 8,
+        "last_strip": 10,
+        "row_step": 12,
+        "row_windows": 10,
         # Pooling.
         "kernel_column": 10,
         "kernel_row": 10,

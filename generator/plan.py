@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -34,7 +34,7 @@ from golden.description import (
 )
 from golden.names import INPUT_NAME
 
-__all__ = ["plan_network"]
+__all__ = ["map_layers", "plan_network"]
 
 _PoolLayer = MaxPoolLayer | AveragePoolLayer | GlobalAveragePoolLayer
 _MAX_MULTIPLIER = (1 << 16) - 1
@@ -57,6 +57,7 @@ def plan_network(
     fc_rows: int | None = None,
     tile: int | None = None,
     buffers: Buffers | None = None,
+    map_lanes: tuple[int, int | None] = (1, None),
 ) -> list[Schedule]:
     """Schedules every layer of `network` on convolver (`pes` x `tile`), FC engine (`fc_pes`) or map engine.
 
@@ -70,11 +71,21 @@ def plan_network(
         tile: positions that a PE of the convolver computes at once; `lanes` by default.
         buffers: beside a PE of the convolver, where the accelerator is given.
         fc_rows: sums that a PE of the FC engine has room for, where the accelerator is given.
+        map_lanes: of the map engine, and its largest stride, where the accelerator is given.
 
     Raises:
         EngineError: a layer that no engine can run; names layer and field.
     """
-    return _Planner(network, (pes, lanes, tile or lanes), buffers, fc_pes, fc_rows).run()
+    return _Planner(network, (pes, lanes, tile or lanes), buffers, fc_pes, fc_rows, map_lanes).run()
+
+
+def map_layers(network: Network) -> list[MapLayer]:
+    """What the map engine runs of `network`, whatever the engines' sizes; channels in any order.
+
+    Raises:
+        EngineError: as :func:`plan_network`.
+    """
+    return _Planner(network, (1, 8, 8), None, 1, None, (1, None)).map_layers()
 
 
 class _Planner:
@@ -87,9 +98,10 @@ class _Planner:
         buffers: Buffers | None,
         fc_pes: int,
         fc_rows: int | None,
+        map_lanes: tuple[int, int | None],
     ) -> None:
         self.network = network
-        self.fc_rows = fc_rows
+        self.fc_rows, self.map_lanes = fc_rows, map_lanes
         self.convolver, self.buffers, self.fc_pes = convolver, buffers, fc_pes
         channels, height, width = network.description.input.shape
         signed = network.description.input.dtype == "int8"
@@ -104,33 +116,59 @@ class _Planner:
     def run(self) -> list[Schedule]:
         pes, lanes, tile = self.convolver
         schedules: list[Schedule] = []
+        for layer in self._engine_layers():
+            schedule: Schedule
+            if isinstance(layer, ConvolverLayer):
+                schedule = schedule_convolver(layer, pes, lanes, tile, self.buffers)
+            elif isinstance(layer, FcLayer):
+                schedule = schedule_fc(layer, self.fc_pes, lanes, self.fc_rows)
+            else:
+                schedule = schedule_map(layer, lanes, *self.map_lanes)
+            schedules.append(schedule)
+            self._leaves(layer, schedule.output)
+        return schedules
+
+    def map_layers(self) -> list[MapLayer]:
+        """Those of the map engine alone, channels in any order."""
+        found = []
+        for layer in self._engine_layers():
+            if isinstance(layer, MapLayer):
+                found.append(layer)
+                self._leaves(layer, layer.output)
+            elif isinstance(layer, ConvolverLayer):
+                channels = tuple(range(len(layer.weights)))
+                shape = layer.pooled_height, layer.pooled_width
+                self._leaves(layer, FeatureLayout(channels, *shape, layer.output_signed))
+            else:
+                self._leaves(layer, FeatureLayout((0,), 1, len(layer.weights), layer.output_signed))
+        return found
+
+    def _leaves(self, layer: ConvolverLayer | FcLayer | MapLayer, output: FeatureLayout) -> None:
+        if layer.target != layer.source:  # a padded copy is for one reader alone
+            self.layouts[layer.target] = output
+
+    def _engine_layers(self) -> Iterator[ConvolverLayer | FcLayer | MapLayer]:
+        """The layers one by one; before the next one, it must be said how its output leaves (`_leaves`)."""
         for layer in self.network.layers:
             if layer.name in self.fused:
                 continue
-            schedule: Schedule
             if isinstance(layer, FlattenLayer):
                 self.layouts[layer.name] = self._layout(layer, layer.source)
-                continue
-            if isinstance(layer, ConcatLayer):
+            elif isinstance(layer, ConcatLayer):
                 self.layouts[layer.name] = _joined(layer, [self._layout(layer, name) for name in layer.sources])
-                continue
-            if isinstance(layer, ConvLayer):
+            elif isinstance(layer, ConvLayer):
                 engine_layer = self._convolver_layer(layer)
                 if engine_layer.virtual_width > engine_layer.input.width:
                     padded = _padded(layer, engine_layer.input)
-                    schedules.append(schedule_map(padded, lanes))
+                    yield padded
                     engine_layer = replace(engine_layer, input=padded.output, pad_left=0)
-                schedule = schedule_convolver(engine_layer, pes, lanes, tile, self.buffers)
+                yield engine_layer
             elif isinstance(layer, LinearLayer):
-                layout = self._layout(layer, layer.source)
-                schedule = schedule_fc(_fc_layer(self.network, layer, layout), self.fc_pes, lanes, self.fc_rows)
+                yield _fc_layer(self.network, layer, self._layout(layer, layer.source))
             elif isinstance(layer, AddLayer):
                 raise _refuse(layer.name, "type", f"no engine runs '{layer.type}' by itself, only right behind a conv")
             else:
-                schedule = schedule_map(self._map_layer(layer), lanes)
-            schedules.append(schedule)
-            self.layouts[schedule.layer.target] = schedule.output
-        return schedules
+                yield self._map_layer(layer)
 
     def _input_in_phases(self) -> bool:
         """Whether the network's input comes in phases: the host lays it out, and one stride suits all that read it."""
@@ -387,10 +425,10 @@ def _check_map_layer(layer: MapLayer) -> None:
             (side <= _MAX_SIDE, "source", lambda: f"maps have {_MAX_SIDE} rows and columns at most, not {side}"),
             (largest <= _MAX_SIDE, "kernel", lambda: f"must be {_MAX_SIDE} at most, not {largest}"),
             (
-                layer.overlap <= _MAX_OVERLAP,
+                max(layer.overlaps) <= _MAX_OVERLAP,
                 "stride",
                 lambda: (
-                    f"a pixel may belong to {_MAX_OVERLAP} windows of a row at most, not {layer.overlap}: "
+                    f"a pixel may belong to {_MAX_OVERLAP} windows of a row at most, not {max(layer.overlaps)}: "
                     f"{layer.kernel} every {layer.stride}"
                 ),
             ),

@@ -31,7 +31,8 @@ _LIST_BITS = 39  # of an entry in a PE's list
 
 
 _MAP_ENGINE = (6567, 2342, 7)
-"""LUTs, flip-flops and DSP slices of the map engine that AlexNet needs, its memories included; others are smaller."""
+"""LUTs, flip-flops and DSP slices of the map engine of one lane that AlexNet needs, its memories included; others are
+smaller."""
 
 Number = TypeVar("Number", int, npt.NDArray[np.int64])
 
@@ -103,6 +104,17 @@ def pe_takes(tile: int) -> tuple[int, int, int]:
     return 3400 + 190 * tile, 3450 + 66 * tile + 41 * word_pixels(tile), tile + 7
 
 
+def _map_engine(a: Architecture) -> tuple[int, int, int]:
+    """LUTs, flip-flops and DSP slices of the map engine; the table of a normalisation apart."""
+    if a.map_lanes == 1:
+        return _MAP_ENGINE
+    kept, results = a.normalised_channels - 1, a.map_overlap + a.map_reach.bit_length()
+    luts = 824 + 38 * kept + a.map_averages * (343 + 122 * results) + _lut_ram(a.normalised_positions, 8 * kept)
+    flip_flops = 30 * kept - 17 + 23 * a.map_averages + (40 + 35 * a.map_averages) * results
+    dsps = a.normalised_channels + 1 + a.map_averages
+    return 2280 + 49 * a.lanes + a.map_lanes * luts, 1800 + 32 * a.lanes + a.map_lanes * flip_flops, a.map_lanes * dsps
+
+
 def _map_banks(a: Architecture) -> Memory:
     """Banks of feature maps: `hls_templates/zeroskip/convolver_pe.h`."""
     row_words = 2 if a.tile == a.lanes else 1
@@ -120,6 +132,10 @@ def _arrays(a: Architecture) -> Iterator[tuple[Memory, bool]]:
         yield Memory("column pointers", a.pointer_words, layouts.WEIGHT_BITS, a.fc_pes), False
         yield Memory("FC entries", a.entry_words, layouts.WEIGHT_BITS, a.fc_pes), False
         yield Memory("FC sums", a.fc_rows, 32, a.fc_pes, reads=2), True
+    if a.map_lanes > 1:
+        yield Memory("table of a normalisation", 16 * a.table_words, 16, a.map_lanes), False
+    elif a.map_columns:
+        yield Memory("table of a normalisation", a.table_words, layouts.WEIGHT_BITS, 1), False
 
 
 def memories(a: Architecture) -> list[Memory]:
@@ -174,7 +190,7 @@ def used(a: Architecture) -> Resources:
         flip_flops += a.fc_pes * (215 + 555 + 190) + 670 + 21 * a.lanes
         dsps += 3 * a.fc_pes
     if a.map_columns:
-        map_luts, map_flip_flops, map_dsps = _MAP_ENGINE
+        map_luts, map_flip_flops, map_dsps = _map_engine(a)
         luts, flip_flops, dsps = luts + map_luts, flip_flops + map_flip_flops, dsps + map_dsps
     if a.pes and a.fc_pes:
         luts += 115 + 8 * a.lanes

@@ -7,6 +7,7 @@ figures are printed of the exact schedule (`generator.estimates`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,8 +16,10 @@ import numpy.typing as npt
 from generator import layouts
 from generator.architecture import Architecture
 from generator.boards import Board, board_names, load_board
+from generator.layers import EngineError, MapLayer
+from generator.plan import map_layers
 from generator.resources import pe_takes, shortages, word_pixels
-from generator.schedule import channel_order
+from generator.schedule import Strips, channel_order, map_sizes, walk_steps
 from golden import Network
 from golden.description import ConvLayer, LinearLayer
 from golden.names import INPUT_NAME
@@ -46,6 +49,7 @@ _PES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 
 # A tile that leaves some of a word's pixels over makes for wide banks: 13 of 16, 57 of 64.
 _TILES = (8, 13, 16, 24, 29, 32, 40, 48, 57, 64, 80, 96, 112, 121, 128)
 _FC_PES = (1, 2, 4, 8, 16, 32, 64)
+_MAP_LANES = (1, 2, 4, 8, 16, 32)
 _FIELD = {name: (1 << layouts.DESCRIPTOR.fields[name].bits) - 1 for name in ("tiles", "plane_words", "channel_words")}
 
 
@@ -93,9 +97,10 @@ Work = ConvolverWork | FcWork
 
 @dataclass(frozen=True)
 class Workload:
-    """A network's layers with weights."""
+    """A network's layers with weights, and those on the map engine."""
 
     layers: tuple[Work, ...]
+    maps: tuple[MapLayer, ...] = ()
 
     @property
     def convolver(self) -> list[ConvolverWork]:
@@ -115,6 +120,7 @@ class Sizes:
     pes: int | None = None
     tile: int | None = None
     fc_pes: int | None = None
+    map_lanes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -125,10 +131,15 @@ class Candidate:
     tile: int
     fc_pes: int
     seconds: float
+    map_lanes: int = 1
 
 
 def workload(network: Network) -> Workload:
-    """What the network's layers ask of the engines."""
+    """What the network's layers ask of the engines.
+
+    Raises:
+        EngineError: a layer that no engine can run; names layer and field.
+    """
     layers: list[Work] = []
     for layer in network.layers:
         if isinstance(layer, ConvLayer):
@@ -142,7 +153,7 @@ def workload(network: Network) -> Workload:
             pixels = int(np.prod(shape[1:])) if len(shape) == 3 else weights.shape[1]
             rows, columns = weights.shape
             layers.append(FcWork(layer.name, rows, columns, int(np.count_nonzero(weights)), pixels))
-    return Workload(tuple(layers))
+    return Workload(tuple(layers), tuple(map_layers(network)))
 
 
 def _convolver_work(network: Network, layer: ConvLayer) -> ConvolverWork:
@@ -204,6 +215,22 @@ def bound(work: Work, pes: int, tiles: Int, fc_pes: int) -> tuple[Int, Int]:
     return cycles, 32 * weights + pixels * (maps + outputs)
 
 
+def _strips(layer: MapLayer, map_lanes: int) -> Strips | None:
+    return Strips.of(layer, map_lanes, None) if map_lanes > 1 else None
+
+
+def _map_bound(layer: MapLayer, pixels: int, map_lanes: int) -> tuple[int, int]:
+    """Cycles and bytes moved of a layer on the map engine, about; words have `pixels` pixels.
+
+    Raises:
+        EngineError: a window has no room in the lanes.
+    """
+    table = -(-layer.normalisation.table.size // 16) if layer.normalisation else 0
+    steps = (layer.input.channels + layer.before) * walk_steps(layer, _strips(layer, map_lanes))
+    words = layer.input.words(pixels) + layer.output.words(pixels)
+    return steps + table * (16 if map_lanes > 1 else 1), 32 * table + pixels * words
+
+
 def candidates(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> list[Candidate]:
     """Configurations that fit `board` as far as sizes tell, the fastest first.
 
@@ -231,8 +258,8 @@ def _may_fit(each: Candidate, board: Board) -> bool:
 
 
 def seconds(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> float:
-    """The least seconds an image takes with the given sizes, none of them None, by the bound."""
-    return next(each.seconds for each in _ranked(work, board, clock_mhz, sizes))
+    """The least seconds an image takes with the given sizes, by the bound."""
+    return min(each.seconds for each in _ranked(work, board, clock_mhz, sizes))
 
 
 def _ranked(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> Iterator[Candidate]:
@@ -246,15 +273,44 @@ def _ranked(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> Ite
             total += np.maximum(cycles / (clock_mhz * 1e6), moved / rate)
         return total
 
+    def of_maps(pixels: int, map_lanes: int) -> float:
+        bounds = [_map_bound(each, pixels, map_lanes) for each in work.maps]
+        return sum(max(cycles / (clock_mhz * 1e6), moved / rate) for cycles, moved in bounds)
+
     pes_choices = ([sizes.pes] if sizes.pes else _PES) if work.convolver else [0]
     fc_choices = ([sizes.fc_pes] if sizes.fc_pes else _FC_PES) if work.fc else [0]
     convolver = {pes: least(work.convolver, pes, 1) for pes in pes_choices}
     fc = {pes: least(work.fc, 1, pes) for pes in fc_choices}
-    for pes, pes_seconds in convolver.items():
+    for number, tile in enumerate(tiles.tolist()):
+        maps = [(lanes, of_maps(word_pixels(tile), lanes)) for lanes in _map_choices(work, tile, sizes)]
         for fc_pes, fc_seconds in fc.items():
-            for number, tile in enumerate(tiles.tolist()):
-                if possible(work, tile, fc_pes):
-                    yield Candidate(pes, tile, fc_pes, float(pes_seconds[number] + fc_seconds[number]))
+            if possible(work, tile, fc_pes):
+                for pes, pes_seconds in convolver.items():
+                    for lanes, map_seconds in maps:
+                        total = float(pes_seconds[number] + fc_seconds[number]) + map_seconds
+                        yield Candidate(pes, tile, fc_pes, total, lanes)
+
+
+def _map_choices(work: Workload, tile: int, sizes: Sizes) -> list[int]:
+    """Lanes of the map engine that a feature word has whole strips of, and in which all windows have room.
+
+    Raises:
+        EngineError: in the lanes that are asked for a window has none.
+    """
+    if not work.maps:
+        return [1]
+    if sizes.map_lanes:
+        for layer in work.maps:
+            _strips(layer, sizes.map_lanes)
+        return [sizes.map_lanes] if word_pixels(tile) % sizes.map_lanes == 0 else []
+    choices = []
+    for lanes in _MAP_LANES:
+        with suppress(EngineError):
+            for layer in work.maps:
+                _strips(layer, lanes)
+            if word_pixels(tile) % lanes == 0:
+                choices.append(lanes)
+    return choices
 
 
 def possible(work: Workload, tile: int, fc_pes: int) -> bool:
@@ -286,6 +342,7 @@ def sketch(work: Workload, each: Candidate) -> Architecture:
         pointer_words=max((-(-layer.columns // layouts.POINTERS_PER_WORD) for layer in work.fc), default=1),
         entry_words=max((-(-entries // 16) for entries in share), default=1) or 1,
         fc_rows=max((-(-layer.rows // max(each.fc_pes, 1)) for layer in work.fc), default=1),
+        **map_sizes([(layer, _strips(layer, each.map_lanes)) for layer in work.maps], each.map_lanes),
     )
 
 
@@ -301,7 +358,9 @@ def _no_fit(work: Workload, board: Board, clock_mhz: float, sizes: Sizes, ranked
 
 def _named(each: Candidate) -> str:
     parts = [f"{each.pes} PE{'s' * (each.pes > 1)} of {each.tile} multipliers"] if each.pes else []
-    return " and ".join([*parts, *([f"{each.fc_pes} FC PE{'s' * (each.fc_pes > 1)}"] if each.fc_pes else [])])
+    parts += [f"{each.fc_pes} FC PE{'s' * (each.fc_pes > 1)}"] if each.fc_pes else []
+    parts += [f"{each.map_lanes} lanes of the map engine"] if each.map_lanes > 1 else []
+    return " and ".join(parts)
 
 
 def _other_board(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from generator.schedule.convolver import Buffers, ConvolverPacket, ConvolverSchedule, channel_order, schedule_convolver
 from generator.schedule.fc import FcPacket, FcSchedule, schedule_fc
-from generator.schedule.maps import MapSchedule, schedule_map
+from generator.schedule.maps import MapSchedule, Strips, map_sizes, schedule_map, walk_steps
 from generator.schedule.rounds import Rounds
 
 __all__ = [
@@ -21,10 +21,13 @@ __all__ = [
     "MapSchedule",
     "Rounds",
     "Schedule",
+    "Strips",
     "channel_order",
+    "map_sizes",
     "schedule_convolver",
     "schedule_fc",
     "schedule_map",
+    "walk_steps",
 ]
 
 Schedule = ConvolverSchedule | FcSchedule | MapSchedule

@@ -14,7 +14,13 @@ from generator.emit import TOP, emit_project
 from generator.resources import placed, shortages, used
 from generator.search import Sizes, candidates, sketch, workload
 from golden import Network
-from tests.generator.networks import branched_network, convolver_network, fc_network, shared_rows_network
+from tests.generator.networks import (
+    alexnet_like_network,
+    branched_network,
+    convolver_network,
+    fc_network,
+    shared_rows_network,
+)
 from zeroskip.pipeliner import KeptStages, Pipeliner
 
 _NETWORKS = {
@@ -22,17 +28,18 @@ _NETWORKS = {
     "convolver": convolver_network,
     "fc": fc_network,
     "rows": shared_rows_network,
+    "maps": alexnet_like_network,
 }
 
 
 @pytest.mark.parametrize("name", _NETWORKS)
 def test_an_estimate_has_the_cycles_of_a_build(name: str, tmp_path: Path) -> None:
     network = _NETWORKS[name]()
-    options = generator.EstimateOptions(pes=3, tile=16, fc_pes=4, pipeliner=KeptStages(tmp_path / "stages"))
+    options = generator.EstimateOptions(3, 16, 4, 4, pipeliner=KeptStages(tmp_path / "stages"))
     found = generator.estimate(network, "zcu104", options)
     manifest = generator.generate(
         network, "zcu104", tmp_path / "build",
-        generator.BuildOptions(pes=3, lanes=16, fc_pes=4, pipeliner=Pipeliner()),
+        generator.BuildOptions(pes=3, lanes=16, fc_pes=4, map_lanes=4, pipeliner=Pipeliner()),
     )  # fmt: skip
     assert tuple(layer.cycles for layer in found.layers) == manifest.predictions.layer_cycles[0]
     assert tuple(layer.macs for layer in found.layers) == manifest.predictions.macs[0]
@@ -73,6 +80,16 @@ _BASE = Architecture(
         {"pes": 12, "map_words": 8192, "max_entries": 4096},
         {"fc_pes": 0, "lanes": 64, "tile": 57, "max_columns": 256},
         {"pes": 0, "entry_words": 8192, "fc_rows": 1024, "pointer_words": 1024, "lanes": 32, "tile": 32},
+        {
+            **{"pes": 0, "fc_pes": 0, "map_columns": 1, "map_lanes": 8, "map_strips": 4, "map_overlap": 2},
+            **{
+                "map_reach": 3,
+                "normalised_positions": 64,
+                "normalised_channels": 5,
+                "table_words": 64,
+                "map_stride": 2,
+            },
+        },
     ],
 )
 def test_resources_are_those_that_the_compiler_estimates(sizes: dict[str, int], tmp_path: Path) -> None:
@@ -114,6 +131,18 @@ def test_the_bound_ranks_as_the_exact_cycles_do() -> None:
     ]
     assert exact[0] >= 0.9 * max(exact)
     assert sketch(workload(network), ranked[0]).tile == ranked[0].tile
+
+
+def test_the_search_takes_lanes_of_the_map_engine_where_they_make_a_network_faster() -> None:
+    network = alexnet_like_network()
+    chosen = generator.estimate(network, "zcu104")
+    single = generator.estimate(network, "zcu104", generator.EstimateOptions(map_lanes=1))
+    assert chosen.architecture.map_lanes > 1 == single.architecture.map_lanes
+    assert chosen.fps > 1.5 * single.fps
+    with pytest.raises(generator.BuildError, match="map_lanes"):
+        generator.estimate(network, "zcu104", generator.EstimateOptions(tile=16, map_lanes=3))
+    with pytest.raises(generator.EngineError, match="'kernel': must be 2 columns at most in 2 lanes"):
+        generator.estimate(network, "zcu104", generator.EstimateOptions(map_lanes=2))
 
 
 def _large_fc() -> Network:

@@ -35,19 +35,21 @@ def test_an_accelerator_passes_the_ladder(make: Callable[[], Network], tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("make", "engines"),
+    ("make", "engines", "map_lanes"),
     [
-        (alexnet_like_network, "map convolver fc"),
-        (fire_network, "map convolver"),
-        (pooled_fc_network, "map fc"),
-        (map_network, "map"),
+        (alexnet_like_network, "map convolver fc", 1),
+        (alexnet_like_network, "map convolver fc", 4),
+        (fire_network, "map convolver", 1),
+        (pooled_fc_network, "map fc", 1),
+        (pooled_fc_network, "map fc", 8),
+        (map_network, "map", 1),
     ],
-    ids=["alexnet_like", "fire", "pooled_fc", "maps"],
+    ids=["alexnet_like", "alexnet_like_in_lanes", "fire", "pooled_fc", "pooled_fc_in_lanes", "maps"],
 )
 def test_the_map_engine_beside_any_other_is_exact_and_takes_the_predicted_cycles(
-    make: Callable[[], Network], engines: str, tmp_path: Path
+    make: Callable[[], Network], engines: str, map_lanes: int, tmp_path: Path
 ) -> None:
-    options = BuildOptions(pes=3, lanes=8, fc_pes=4, random_images=2, pipeliner=Pipeliner())
+    options = BuildOptions(pes=3, lanes=8, fc_pes=4, map_lanes=map_lanes, random_images=2, pipeliner=Pipeliner())
     generate(make(), "zcu104", tmp_path / "build", options)
     build = load_build(tmp_path / "build")
     assert {layer.engine for layer in build.layers} == set(engines.split())

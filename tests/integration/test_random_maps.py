@@ -1,6 +1,7 @@
 """Layers without weights, dilation and concatenation: golden == C-sim == RTL, and cycles as predicted.
 
-All layers run on one accelerator of all three engines, whose C-simulation and RTL are compiled once.
+All layers run on one accelerator of all three engines, whose C-simulation and RTL are compiled once; so they do on
+such with several lanes of the map engine, in which windows wider than the lanes are refused.
 """
 
 import shutil
@@ -12,6 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from generator.architecture import Architecture
+from generator.layers import EngineError
+from generator.plan import map_layers
 from golden import DescriptionBuilder, Network, Scale
 from golden.description import ActivationType
 
@@ -43,23 +46,41 @@ _SETTINGS = settings(
 )
 
 
-@pytest.fixture(scope="module")
-def accelerator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accelerator]:
+def _architecture(map_lanes: int) -> Architecture:
+    """Strides beyond 2 have one window a strip."""
+    if map_lanes == 1:
+        return _ARCHITECTURE
+    lanes = {"map_lanes": map_lanes, "map_strips": 24, "map_reach": map_lanes, "map_stride": 2, "map_averages": 1}
+    return _ARCHITECTURE.model_copy(update=lanes)
+
+
+@pytest.fixture(scope="module", params=[1, 4, 8], ids="lanes{}".format)
+def accelerator(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accelerator]:
     work = tmp_path_factory.mktemp("maps")
-    yield Accelerator(work, _ARCHITECTURE)
+    yield Accelerator(work, _architecture(request.param))
     shutil.rmtree(work)
+
+
+def _check(accelerator: Accelerator, network: Network, seed: int, on_rtl: bool) -> None:
+    """The network is exact, or a window of it has no room in the lanes, which is said."""
+    lanes = accelerator.architecture.map_lanes
+    if lanes == 1 or all(max(layer.kernel[1], layer.stride[1]) <= lanes for layer in map_layers(network)):
+        accelerator.check(network, seed, on_rtl)
+        return
+    with pytest.raises(EngineError, match=rf"columns at most in {lanes} lanes of the map engine \(map_lanes\), not"):
+        accelerator.check(network, seed, on_rtl)
 
 
 @settings(_SETTINGS, max_examples=40)
 @given(map_networks(), st.integers(0, 1000))
 def test_maps_on_c_simulation(accelerator: Accelerator, network: Network, seed: int) -> None:
-    accelerator.check(network, seed, on_rtl=False)
+    _check(accelerator, network, seed, on_rtl=False)
 
 
 @settings(_SETTINGS, max_examples=15)
 @given(map_networks(), st.integers(0, 1000))
 def test_maps_on_rtl(accelerator: Accelerator, network: Network, seed: int) -> None:
-    accelerator.check(network, seed, on_rtl=True)
+    _check(accelerator, network, seed, on_rtl=True)
 
 
 _TABLE = np.geomspace(65535, 300, 60).astype(np.int64)
@@ -107,7 +128,7 @@ def test_every_kind_on_rtl(accelerator: Accelerator, add: Callable[[DescriptionB
     """The windows of AlexNet, ResNet-50, SqueezeNet and VGG among them."""
     builder = DescriptionBuilder("kind", (5, 9, 10), "int8", Scale(multiplier=1, shift=8))
     add(builder)
-    accelerator.check(builder.build(), 3, on_rtl=True)
+    _check(accelerator, builder.build(), 3, on_rtl=True)
 
 
 def test_one_pixel_on_rtl(accelerator: Accelerator) -> None:

@@ -23,6 +23,7 @@ def estimate(
     pes: Annotated[int | None, typer.Option(help="PEs of the convolver; searched for by default.")] = None,
     tile: Annotated[int | None, typer.Option(help="Multipliers of a PE; searched for by default.")] = None,
     fc_pes: Annotated[int | None, typer.Option(help="PEs of the FC engine; searched for by default.")] = None,
+    map_lanes: Annotated[int | None, typer.Option(help="Lanes of the map engine; searched for by default.")] = None,
     images: Annotated[Path | None, typer.Option(help="Stimuli (.npy), of which the first counts.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -31,7 +32,7 @@ def estimate(
     Sizes that are not given are those with the most images a second within the board's resources.
     """
     network = golden.load(description)
-    options = generator.EstimateOptions(pes, tile, fc_pes, clock, pipeliner=KeptStages())
+    options = generator.EstimateOptions(pes, tile, fc_pes, map_lanes, clock, pipeliner=KeptStages())
     if images is not None:
         options = replace(options, images=load_images(images, network), image_source=images.name)
     with working(f"estimating {network.name}"):
@@ -54,6 +55,7 @@ def _print(found: Estimate) -> None:
     a = found.architecture
     parts = [f"{a.pes} PEs x {a.tile} of {a.lanes} lanes"] if a.pes else []
     parts += [f"{a.fc_pes} FC PEs"] if a.fc_pes else []
+    parts += [f"{a.map_lanes} lanes of the map engine"] if a.map_lanes > 1 else []
     how = "chosen" if found.chosen else "as given"
     print_table(f"{found.network} on {found.board}, {found.clock_mhz:g} MHz: {', '.join(parts)} ({how})", columns, rows)
     names = {"luts": "LUT", "flip_flops": "FF", "dsps": "DSP", "bram36": "block RAM", "uram": "UltraRAM"}

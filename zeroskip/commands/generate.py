@@ -25,6 +25,7 @@ def generate(
     lanes: Annotated[int, typer.Option(help="Pixels in a feature word, a power of two.")] = 16,
     tile: Annotated[int | None, typer.Option(help="Multipliers of a PE; as many as lanes by default.")] = None,
     fc_pes: Annotated[int, typer.Option(help="PEs of the FC engine.")] = 8,
+    map_lanes: Annotated[int, typer.Option(help="Columns that the map engine works on at once.")] = 1,
     relaxed: Annotated[
         bool, typer.Option("--relaxed", help="Exit code 0 even when a PIPELINE loop misses its II or the clock.")
     ] = False,
@@ -35,8 +36,9 @@ def generate(
     stimuli = None if images is None else load_images(images, network)
     pipeliner = Pipeliner()
     options = generator.BuildOptions(
-        pes=pes, lanes=lanes, tile=tile, fc_pes=fc_pes, clock_mhz=clock, images=stimuli, pipeliner=pipeliner
-    )
+        pes=pes, lanes=lanes, tile=tile, fc_pes=fc_pes, map_lanes=map_lanes, clock_mhz=clock, images=stimuli,
+        pipeliner=pipeliner,
+    )  # fmt: skip
     if images is not None:
         options = replace(options, image_source=images.name)
     with working(f"generating {output}"):
