@@ -114,6 +114,7 @@ class _Planner:
         self.input_in_phases = self._input_in_phases()
 
     def run(self) -> list[Schedule]:
+        """A schedule of each layer, in the order in which the engines run them."""
         pes, lanes, tile = self.convolver
         schedules: list[Schedule] = []
         for layer in self._engine_layers():

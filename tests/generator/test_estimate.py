@@ -81,6 +81,10 @@ _BASE = Architecture(
         {"fc_pes": 0, "lanes": 64, "tile": 57, "max_columns": 256},
         {"pes": 0, "entry_words": 8192, "fc_rows": 1024, "pointer_words": 1024, "lanes": 32, "tile": 32},
         {
+            **{"pes": 0, "fc_pes": 0, "lanes": 64, "tile": 64, "map_columns": 27, "map_overlap": 2},
+            **{"normalised_positions": 3025, "normalised_channels": 5, "table_words": 159},
+        },
+        {
             **{"pes": 0, "fc_pes": 0, "map_columns": 1, "map_lanes": 8, "map_strips": 4, "map_overlap": 2},
             **{
                 "map_reach": 3,

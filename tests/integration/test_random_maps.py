@@ -56,6 +56,7 @@ def _architecture(map_lanes: int) -> Architecture:
 
 @pytest.fixture(scope="module", params=[1, 4, 8], ids="lanes{}".format)
 def accelerator(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accelerator]:
+    """A map engine of so many lanes, compiled once for all networks."""
     work = tmp_path_factory.mktemp("maps")
     yield Accelerator(work, _architecture(request.param))
     shutil.rmtree(work)
