@@ -10,7 +10,7 @@ not zero (Han et al., ISCA 2016, table III), so that the other columns stay in D
 The engine takes a column word of 72 bytes a clock at most; the board's DDR delivers 80 % of its peak (our assumption),
 76.8 bytes a clock at 200 MHz on the ZCU104, and answers after 100 clocks (ours, too). Nothing here was measured on a
 board. Clocks are the cycle model's: the three layers one after another, loading of pointers, biases and codebooks,
-adding up and sending the sums included. 64 slots as they stand miss 200 MHz in one process (docs/engines.md).
+adding up and sending the sums included.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from generator.architecture import Architecture
 from generator.boards import load_board
 from generator.emit import TOP, emit_project
 from generator.layers import FcLayer, FeatureLayout
-from generator.schedule.fc_stream import ColumnFormat, FcStreamSchedule, schedule_fc_stream
-from generator.timing.fc_stream import Ddr, predict_stream
+from generator.schedule import ColumnFormat, FcStreamSchedule, schedule_fc_stream
+from generator.timing import Ddr, predict
 from zeroskip.pipeliner import Pipeliner
 from zoo.synthetic.weights import codebook, sparse_weights
 
@@ -110,9 +110,9 @@ def measure(case: Case, packed: list[FcStreamSchedule], pipeline: dict[str, tupl
     """The figures of all layers; `packed` and `pipeline` are what :func:`schedules` and :func:`stages` give."""
     peak = load_board("zcu104").ddr_gb_per_s * 1e3 / _CLOCK_MHZ  # bytes a clock
     word_bytes = ARCHITECTURE.column_bits // 8
-    ddr = Ddr(_LATENCY, min(1.0, _DDR_SHARE * peak / word_bytes))
+    ddr = Ddr(_LATENCY, _DDR_SHARE * peak)
     activations = {layer.name: _activations(case, layer) for layer in LAYERS}
-    result = predict_stream(ARCHITECTURE, packed, activations, pipeline, ddr)
+    result = predict(ARCHITECTURE, packed, activations, pipeline, ddr=ddr)
     figures = []
     for schedule, cycles, words in zip(packed, result.layer_cycles, result.fetched_words, strict=True):
         weights = schedule.layer.weights

@@ -6,14 +6,17 @@ cannot drift apart.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from generator import layouts
 
-__all__ = ["Architecture", "Process", "ProcessNetwork", "Stream", "process_network"]
+__all__ = ["GROUP_SLOTS", "Architecture", "Process", "ProcessNetwork", "Stream", "process_network"]
+
+GROUP_SLOTS = 8
+"""Slots of the streamed FC engine that one process adds up: kGroupSlots in fc_stream.h."""
 
 
 class Architecture(BaseModel):
@@ -82,14 +85,16 @@ class Architecture(BaseModel):
             raise ValueError(f"map_lanes ({self.map_lanes}) must divide lanes ({self.lanes})")
         if self.map_reach > self.map_lanes:
             raise ValueError(f"map_reach ({self.map_reach}) must be no greater than map_lanes ({self.map_lanes})")
-        if self.fc_slots and (self.pes or self.fc_pes != 1):
-            raise ValueError("the streamed FC engine (fc_slots) stands alone, with fc_pes 1 and pes 0")
+        if self.fc_slots % GROUP_SLOTS:
+            raise ValueError(f"fc_slots must be a multiple of {GROUP_SLOTS}, not {self.fc_slots}")
+        if self.fc_slots and self.fc_pes != 1:
+            raise ValueError(
+                f"the streamed FC engine (fc_slots) looks columns up in one PE: fc_pes must be 1, not {self.fc_pes}"
+            )
         if self.fc_slots and self.fc_rows % layouts.BIASES_PER_WORD:
             raise ValueError(
                 f"fc_rows must be a multiple of {layouts.BIASES_PER_WORD} with fc_slots, not {self.fc_rows}"
             )
-        if self.column_bits % 8:
-            raise ValueError(f"a column word must be whole bytes: fc_slots x entry bits is {self.column_bits}")
         return self
 
     @property
@@ -101,6 +106,16 @@ class Architecture(BaseModel):
     def column_bits(self) -> int:
         """Bits of a column word; 0 without the streamed FC engine."""
         return self.fc_slots * (self.fc_value_bits + self.fc_gap_bits)
+
+    @property
+    def slot_groups(self) -> int:
+        """Groups in which the slots' sums are added up."""
+        return self.fc_slots // GROUP_SLOTS
+
+    @property
+    def fc_multipliers(self) -> int:
+        """Multipliers that the FC engine can keep busy in one cycle."""
+        return self.fc_slots or self.fc_pes
 
     @property
     def convolver_multipliers(self) -> int:
@@ -119,8 +134,13 @@ class Stream:
 
     @property
     def members(self) -> list[str]:
-        """Names of the single streams, as the compiled hardware names its FIFOs: `name` or `name_0`, `name_1`, .."""
+        """Names of the single streams: `name` or `name_0`, `name_1`, .."""
         return [self.name] if self.count is None else [f"{self.name}_{i}" for i in range(self.count)]
+
+    @property
+    def fifos(self) -> list[str]:
+        """Names of the members' FIFOs in the compiled hardware, where an array's only element has the array's name."""
+        return [self.name] if self.count == 1 else self.members
 
 
 @dataclass(frozen=True)
@@ -150,6 +170,12 @@ class ProcessNetwork:
         """Depth of every single stream, the ports' register slices (two words each) included."""
         ports = dict.fromkeys(self.ports, 2)
         return ports | {member: stream.depth for stream in self.streams for member in stream.members}
+
+    def fifo_names(self) -> dict[str, str]:
+        """The name in the compiled hardware of every single stream, the ports' included."""
+        ports = {port: port for port in self.ports}
+        pairs = (pair for stream in self.streams for pair in zip(stream.members, stream.fifos, strict=True))
+        return ports | dict(pairs)
 
 
 def _convolver(a: Architecture, weights: str, features: str, outputs: str) -> ProcessNetwork:
@@ -249,7 +275,9 @@ def _map_engine(a: Architecture, weights: str, features: str, outputs: str) -> P
     return ProcessNetwork((), (process,), (f"{kernel}.h",))
 
 
-def _fc_stream(a: Architecture) -> ProcessNetwork:
+def _fc_stream(a: Architecture, weights: str, features: str, outputs: str) -> ProcessNetwork:
+    """With ports of its own, columns_in and requests_out, which nothing else shares."""
+    groups = range(a.slot_groups)
     streams = (
         Stream("scan_layer", "Descriptor", 2),
         Stream("gather_layer", "Descriptor", 2),
@@ -263,38 +291,58 @@ def _fc_stream(a: Architecture) -> ProcessNetwork:
         Stream("commands", "CommandWord", 4, 1),
         Stream("asked_for", "CommandWord", a.fetch_depth),
         Stream("slot_entries", "SlotWord", 2, a.fc_slots),
-        Stream("slot_sums", "WeightWord", 2, a.fc_slots),
+        Stream("group_rows", "RowCount", 2, a.slot_groups),
+        *(Stream(f"slot_sums_{group}", "WeightWord", 2, GROUP_SLOTS) for group in groups),
+        Stream("group_sums", "WeightWord", 2, a.slot_groups),
     )
     lookup = ("lookup_layers", "mac_layers", "lookup_weights", "mac_weights", "tokens", "commands")
-    unpack = ("unpack_layer", "mac_weights[0]", "biases", "asked_for", "columns_in", "slot_entries")
-    gather = ("gather_layer", "biases", "slot_sums", "features_out")
+    unpack = ("unpack_layer", "mac_weights[0]", "biases", "asked_for", "columns_in", "slot_entries", "group_rows")
+    scatter = (weights, "scan_layer", "gather_layer", "lookup_layers", "lookup_weights")
+    request = ("mac_layers[0]", "unpack_layer", "commands[0]", "asked_for", "requests_out")
+    accumulate = "fc_accumulate<kFcRows>"
     processes = (
-        Process(
-            "fc_scatter",
-            "scatter<kEngineFc, 1>",
-            ("weights_in", "scan_layer", "gather_layer", "lookup_layers", "lookup_weights"),
-        ),
-        Process("fc_scan", "fc_scan<kLanes, 1>", ("scan_layer", "features_in", "tokens")),
+        Process("fc_scatter", "scatter<kEngineFc, 1>", scatter),
+        Process("fc_scan", "fc_scan<kLanes, 1>", ("scan_layer", features, "tokens")),
         Process("fc_lookup_0", "fc_lookup<kPointerWords>", tuple(f"{s}[0]" for s in lookup)),
-        Process(
-            "fc_request", "fc_request", ("mac_layers[0]", "unpack_layer", "commands[0]", "asked_for", "requests_out")
-        ),
+        Process("fc_request", "fc_request", request),
         Process("fc_unpack", "fc_unpack<kFcSlots, kFcValueBits, kFcGapBits>", unpack),
         *(
-            Process(f"fc_accumulate_{i}", "fc_accumulate<kFcRows>", (f"slot_entries[{i}]", f"slot_sums[{i}]"))
-            for i in range(a.fc_slots)
+            Process(f"fc_accumulate_{slot}", accumulate, (f"slot_entries[{slot}]", _slot_sum(slot)))
+            for slot in range(a.fc_slots)
         ),
-        Process("fc_add_slots", "fc_add_slots<kLanes, kFcSlots, kFcRows>", gather),
+        *(
+            Process(
+                f"fc_add_group_{group}",
+                "fc_add_group",
+                (f"group_rows[{group}]", f"slot_sums_{group}", f"group_sums[{group}]"),
+            )
+            for group in groups
+        ),
+        Process(
+            "fc_add_groups",
+            "fc_add_groups<kLanes, kFcSlots / kGroupSlots, kFcRows>",
+            ("gather_layer", "biases", "group_sums", outputs),
+        ),
     )
-    ports = ("features_in", "weights_in", "columns_in", "requests_out", "features_out")
-    return ProcessNetwork(streams, processes, ("scatter.h", "fc_stream.h"), ports)
+    return ProcessNetwork(streams, processes, ("scatter.h", "fc_stream.h"))
+
+
+def _slot_sum(slot: int) -> str:
+    group, number = divmod(slot, GROUP_SLOTS)
+    return f"slot_sums_{group}[{number}]"
 
 
 def process_network(architecture: Architecture) -> ProcessNetwork:
     """The processes and streams of an accelerator; with more than one engine, routing is around them."""
+    network = _all_engines(architecture)
+    return replace(network, ports=_STREAMED_PORTS) if architecture.fc_slots else network
+
+
+_STREAMED_PORTS = ("features_in", "weights_in", "columns_in", "requests_out", "features_out")
+
+
+def _all_engines(architecture: Architecture) -> ProcessNetwork:
     ports = ("weights_in", "features_in", "features_out")
-    if architecture.fc_slots:
-        return _fc_stream(architecture)
     if not architecture.map_columns:
         return _engines_with_weights(architecture, *ports)
     if not architecture.pes and not architecture.fc_pes:
@@ -335,10 +383,11 @@ def _engines_with_weights(a: Architecture, weights_in: str, features_in: str, fe
     """The convolver or the FC engine between the named streams, or both (then with routing around them)."""
     if not a.fc_pes:
         return _convolver(a, weights_in, features_in, features_out)
+    fc_engine = _fc_stream if a.fc_slots else _fc_engine
     if not a.pes:
-        return _fc_engine(a, weights_in, features_in, features_out)
+        return fc_engine(a, weights_in, features_in, features_out)
     convolver = _convolver(a, "convolver_weights", "convolver_features", "convolver_outputs")
-    fc = _fc_engine(a, "fc_weights", "fc_features", "fc_outputs")
+    fc = fc_engine(a, "fc_weights", "fc_features", "fc_outputs")
     feature = "FeatureWord<kLanes>"
     streams = (
         Stream("input_routes", "WeightWord", 2),

@@ -7,7 +7,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-__all__ = ["Board", "BoardError", "board_names", "load_board"]
+__all__ = ["DDR_SHARE", "Board", "BoardError", "board_names", "load_board"]
+
+DDR_SHARE = 0.8
+"""Of the DDR's bandwidth that is taken to be there."""
 
 
 class BoardError(ValueError):
@@ -32,6 +35,10 @@ class Board(BaseModel):
     uram: int = Field(ge=0)
     ddr_gb_per_s: float = Field(gt=0)
     clock_mhz: float = Field(gt=0, description="clock that the figures assume when none is given")
+
+    def ddr_bytes_per_clock(self, clock_mhz: float) -> float:
+        """What the DDR is taken to deliver in a clock, to a thousandth of a byte."""
+        return round(DDR_SHARE * self.ddr_gb_per_s * 1e3 / clock_mhz, 3)
 
 
 def _folder() -> Path:

@@ -24,6 +24,7 @@ from generator.boards import Board, load_board
 from generator.emit import TOP, emit_project, version
 from generator.layers import FeatureLayout
 from generator.manifest import (
+    BehindDdr,
     DescriptionFiles,
     LayerEntry,
     LayoutEntry,
@@ -34,11 +35,32 @@ from generator.manifest import (
     WeightStream,
 )
 from generator.plan import plan_network
-from generator.schedule import Buffers, ConvolverSchedule, FcSchedule, MapSchedule, Schedule, map_sizes
-from generator.timing import Prediction, predict
+from generator.schedule import (
+    Buffers,
+    ColumnFormat,
+    ConvolverSchedule,
+    FcSchedule,
+    FcStreamSchedule,
+    MapSchedule,
+    Schedule,
+    column_entries,
+    column_format,
+    map_sizes,
+)
+from generator.timing import Ddr, Prediction, predict
+from golden.description import LinearLayer
 from golden.names import INPUT_NAME
 
-__all__ = ["BuildError", "BuildOptions", "fit_architecture", "generate", "on_stream", "stimuli", "useful_macs"]
+__all__ = [
+    "BuildError",
+    "BuildOptions",
+    "fit_architecture",
+    "format_columns",
+    "generate",
+    "on_stream",
+    "stimuli",
+    "useful_macs",
+]
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -58,9 +80,13 @@ class BuildOptions:
         tile: positions that a PE of the convolver computes at once, its multipliers; None: `lanes`. With some pixels
             fewer than `lanes` the maps need fewer, wider banks.
         map_lanes: columns that the map engine works on at once, a divisor of `lanes`.
+        fc_slots: entries of a column word of the streamed FC engine, whose weights stay in DDR; 0: `fc_pes` hold them.
         architecture: a given accelerator instead of one fitted to the network (then the sizes above do not count): one
             bitstream runs every network that fits it.
         clock_mhz: None takes the board's.
+        ddr_bytes: a clock, that the DDR is taken to deliver to the streamed FC engine; None takes the board's, at the
+            share that is taken to be there.
+        ddr_latency: clocks from a request for columns to its first word.
         images: stimuli, uint8 or int8 [n, channels, height, width]; None draws `random_images` at random (seed 0).
         image_source: what the manifest says of the images' origin.
         predicted_images: for how many of the images cycles are predicted.
@@ -74,8 +100,11 @@ class BuildOptions:
     tile: int | None = None
     fc_pes: int = 8
     map_lanes: int = 1
+    fc_slots: int = 0
     architecture: Architecture | None = None
     clock_mhz: float | None = None
+    ddr_bytes: float | None = None
+    ddr_latency: int = 100
     images: npt.NDArray[np.generic] | None = None
     image_source: str = "random, seed 0"
     random_images: int = 4
@@ -92,6 +121,7 @@ class _Build:
     schedules: Sequence[Schedule]
     images: npt.NDArray[np.generic]
     image_source: str
+    ddr: Ddr
     # Per layer the bytes on features_in and on features_out: uint8 [images, words * lanes] each.
     features: list[tuple[Bytes, Bytes]] = field(default_factory=list)
 
@@ -109,20 +139,23 @@ def fit_architecture(schedules: Sequence[Schedule], options: BuildOptions) -> Ar
     lanes = options.lanes
     convolver = [s for s in schedules if isinstance(s, ConvolverSchedule)]
     fc = [s for s in schedules if isinstance(s, FcSchedule)]
+    streamed = [s for s in schedules if isinstance(s, FcStreamSchedule)]
+    any_fc: list[FcSchedule | FcStreamSchedule] = [*fc, *streamed]
     maps = [(s.layer, s.strips) for s in schedules if isinstance(s, MapSchedule)]
     channel_words = max((s.output.channel_words(lanes) for s in convolver), default=1)
     return Architecture(
         lanes=lanes,
         tile=options.tile or lanes,
         pes=options.pes if convolver else 0,
-        fc_pes=options.fc_pes if fc else 0,
+        fc_pes=options.fc_pes if fc else 1 if streamed else 0,
         map_words=_power_of_two(max((s.layer.input.words(lanes) for s in convolver), default=2)),
         max_entries=max((packet.entries for s in convolver for packet in s.packets), default=1),
         mask_words=max((max(2, *s.mask_words) for s in convolver), default=2),
         max_columns=max((s.layer.pooled_width for s in convolver), default=1),
-        pointer_words=max((packet.pointer_words for s in fc for packet in s.packets), default=1),
+        pointer_words=max((packet.pointer_words for s in any_fc for packet in s.packets), default=1),
         entry_words=max((packet.entry_words for s in fc for packet in s.packets), default=1) or 1,
-        fc_rows=max((s.rows_per_pe for s in fc), default=1),
+        fc_rows=max((s.rows_per_pe for s in any_fc), default=1),
+        **_streamed_sizes(streamed[0].form if streamed else None),
         # Weights wait while the channel, or the layer, before is computed; decoded ones bridge the starts of kernels.
         weight_depth=_power_of_two(
             max((max(s.waiting.weights, min(_longest_packet(s), 128)) for s in convolver), default=1)
@@ -131,6 +164,17 @@ def fit_architecture(schedules: Sequence[Schedule], options: BuildOptions) -> Ar
         output_depth=_power_of_two(max((max(s.waiting.outputs, min(channel_words, 64)) for s in convolver), default=1)),
         **map_sizes(maps, options.map_lanes),
     )
+
+
+def _streamed_sizes(form: ColumnFormat | None) -> dict[str, int]:
+    return {"fc_slots": form.slots, "fc_value_bits": form.value_bits, "fc_gap_bits": form.gap_bits} if form else {}
+
+
+def format_columns(network: golden.Network, slots: int) -> ColumnFormat:
+    """The smallest format of column words of `slots` entries that holds all linear layers of `network`."""
+    weights = [network.weights(layer.name) for layer in network.layers if isinstance(layer, LinearLayer)]
+    different = max((np.unique(each[each != 0]).size for each in weights), default=0)
+    return column_format(slots, different, [column_entries(each) for each in weights])
 
 
 def _check_fit(needed: Architecture, given: Architecture) -> None:
@@ -145,7 +189,8 @@ def _check_fit(needed: Architecture, given: Architecture) -> None:
 
 def _check_board(architecture: Architecture, board: Board) -> None:
     # One multiplier a lane, and one in each requantisation unit.
-    dsps = architecture.convolver_multipliers + architecture.pes * 2 + architecture.fc_pes * 2
+    dsps = architecture.convolver_multipliers + architecture.pes * 2
+    dsps += architecture.fc_slots + layouts.BIASES_PER_WORD if architecture.fc_slots else architecture.fc_pes * 2
     if architecture.map_columns:
         dsps += architecture.map_lanes * (architecture.normalised_channels + 1) + 1
     if dsps > board.dsps:
@@ -156,6 +201,7 @@ def _check_board(architecture: Architecture, board: Board) -> None:
     blocks = board.bram36 * 36 * 1024 + board.uram * 288 * 1024
     bits = architecture.pes * architecture.map_words * architecture.lanes * 8
     bits += architecture.fc_pes * (architecture.entry_words + architecture.pointer_words) * layouts.WEIGHT_BITS
+    bits += architecture.fc_slots * architecture.fc_rows * 32
     bits += architecture.table_words * layouts.WEIGHT_BITS if architecture.map_columns else 0
     if bits > blocks:
         raise BuildError(
@@ -169,17 +215,25 @@ def _prepare(network: golden.Network, board_name: str, options: BuildOptions) ->
     clock = board.clock_mhz if options.clock_mhz is None else options.clock_mhz
     if not clock > 0:
         raise BuildError(f"clock: must be positive, not {clock} MHz")
+    ddr_bytes = board.ddr_bytes_per_clock(clock) if options.ddr_bytes is None else options.ddr_bytes
+    if ddr_bytes < 0.001 or options.ddr_latency < 0:
+        raise BuildError(f"ddr: {ddr_bytes} bytes a clock after {options.ddr_latency} clocks is no memory")
     given = options.architecture
     if given:
         # An engine that is left out gets one PE for planning; the check of the fit then says what is missing.
         options = replace(
             options, pes=max(given.pes, 1), lanes=given.lanes, tile=given.tile, fc_pes=max(given.fc_pes, 1),
-            map_lanes=given.map_lanes,
+            map_lanes=given.map_lanes, fc_slots=given.fc_slots,
         )  # fmt: skip
     for name in ("pes", "lanes", "tile", "fc_pes", "map_lanes"):
         if (value := getattr(options, name)) is not None and value < 1:
             raise BuildError(f"architecture: field '{name}': must be 1 or more, not {value}")
     try:
+        columns = None
+        if given and given.fc_slots:
+            columns = ColumnFormat(given.fc_slots, given.fc_value_bits, given.fc_gap_bits)
+        elif options.fc_slots:
+            columns = format_columns(network, options.fc_slots)
         schedules = plan_network(
             network,
             options.pes,
@@ -189,6 +243,7 @@ def _prepare(network: golden.Network, board_name: str, options: BuildOptions) ->
             options.tile,
             Buffers(given.weight_depth, given.output_depth) if given else None,
             (options.map_lanes, given.map_stride if given else None),
+            columns,
         )
         architecture = fit_architecture(schedules, options)
     except ValidationError as error:
@@ -199,7 +254,9 @@ def _prepare(network: golden.Network, board_name: str, options: BuildOptions) ->
         _check_fit(architecture, given)
         architecture = given
     _check_board(architecture, board)
-    return _Build(network, board, clock, architecture, schedules, stimuli(network, options), options.image_source)
+    ddr = Ddr(options.ddr_latency, ddr_bytes)
+    images = stimuli(network, options)
+    return _Build(network, board, clock, architecture, schedules, images, options.image_source, ddr)
 
 
 def stimuli(network: golden.Network, options: BuildOptions) -> npt.NDArray[np.generic]:
@@ -252,6 +309,7 @@ def _layer_line(schedule: Schedule, lanes: int) -> str:
         layouts.DESCRIPTOR_WORDS + len(schedule.rounds.words),
         schedule.feature_words(lanes),
         output.words(lanes),
+        _column_words(schedule),
         output.height,
         output.width,
         output.channel_words(lanes),
@@ -261,8 +319,29 @@ def _layer_line(schedule: Schedule, lanes: int) -> str:
     return " ".join([schedule.layer.target, *map(str, numbers)]) + "\n"
 
 
+def _column_words(schedule: Schedule) -> int:
+    return len(schedule.columns) if isinstance(schedule, FcStreamSchedule) else 0
+
+
+def _requests(build: _Build) -> npt.NDArray[np.uint32]:
+    """Per image and layer the number of requests for columns, then the requests."""
+    parts = []
+    for image in range(len(build.images)):
+        for schedule, (features, _) in zip(build.schedules, build.features, strict=True):
+            words = np.zeros(0, dtype=np.int64)
+            if isinstance(schedule, FcStreamSchedule):
+                first, count = schedule.requests(features[image].astype(np.int64)).T
+                words = layouts.REQUEST.pack_many(first=first, count=count)
+            parts.append(np.r_[words.size, words])
+    return np.concatenate(parts).astype("<u4")
+
+
 def _write_vectors(build: _Build, folder: Path) -> None:
     folder.mkdir()
+    if build.architecture.fc_slots:
+        streamed = [each for each in build.schedules if isinstance(each, FcStreamSchedule)]
+        np.concatenate([each.columns for each in streamed]).tofile(folder / "columns.bin")
+        _requests(build).tofile(folder / "requests.bin")
     np.concatenate([_weight_words(schedule) for schedule in build.schedules]).tofile(folder / "weights.bin")
     np.concatenate([part for pair in build.features for part in pair], axis=1).tofile(folder / "images.bin")
     (folder / "layers.txt").write_text("".join(_layer_line(s, build.architecture.lanes) for s in build.schedules))
@@ -271,14 +350,29 @@ def _write_vectors(build: _Build, folder: Path) -> None:
 
 def _predictions(build: _Build, count: int, stages: Mapping[str, tuple[int, int]] | None) -> Predictions:
     results: list[Prediction] = []
+    late: list[tuple[int, ...]] = []
     macs: list[tuple[int, ...]] = []
     for image in range(min(count, len(build.images))):
         on_port = [features[image].astype(np.int64) for features, _ in build.features]
         activations = {s.layer.name: on_port[number] for number, s in enumerate(build.schedules)}
         results.append(predict(build.architecture, build.schedules, activations, stages))
+        if build.architecture.fc_slots:
+            behind = predict(build.architecture, build.schedules, activations, stages, ddr=build.ddr)
+            late.append(behind.layer_cycles)
         macs.append(tuple(useful_macs(s, on_port[n], build.architecture.lanes) for n, s in enumerate(build.schedules)))
     high_water = {name: max(r.high_water[name] for r in results) for name in (results[0].high_water if results else {})}
-    return Predictions(layer_cycles=tuple(r.layer_cycles for r in results), macs=tuple(macs), high_water=high_water)
+    return Predictions(
+        layer_cycles=tuple(r.layer_cycles for r in results),
+        macs=tuple(macs),
+        high_water=high_water,
+        fetched_words=tuple(r.fetched_words for r in results),
+        behind_ddr=_behind_ddr(build.ddr, late) if late else None,
+    )
+
+
+def _behind_ddr(ddr: Ddr, layer_cycles: Sequence[tuple[int, ...]]) -> BehindDdr:
+    assert ddr.bytes_per_clock is not None
+    return BehindDdr(bytes_per_clock=ddr.bytes_per_clock, latency=ddr.latency, layer_cycles=tuple(layer_cycles))
 
 
 def useful_macs(schedule: Schedule, on_port: npt.NDArray[np.int64], lanes: int) -> int:
@@ -314,13 +408,14 @@ def _layer_entry(schedule: Schedule, architecture: Architecture) -> LayerEntry:
     engine: Literal["convolver", "fc", "map"] = "map"
     if not isinstance(schedule, MapSchedule):
         engine = "convolver" if isinstance(schedule, ConvolverSchedule) else "fc"
-    multipliers = {"convolver": architecture.convolver_multipliers, "fc": architecture.fc_pes, "map": 0}
+    multipliers = {"convolver": architecture.convolver_multipliers, "fc": architecture.fc_multipliers, "map": 0}
     return LayerEntry(
         name=layer.name,
         engine=engine,
         weight_words=len(_weight_words(schedule)),
         input_words=schedule.feature_words(architecture.lanes),
         output_words=schedule.output.words(architecture.lanes),
+        column_words=_column_words(schedule),
         inputs=tuple(_layout_entry(name, layout, architecture.lanes) for name, layout in schedule.inputs),
         output=_layout_entry(layer.target, schedule.output, architecture.lanes),
         macs=layer.macs,
@@ -338,8 +433,19 @@ def _weight_stream() -> WeightStream:
         pointers_per_word=layouts.POINTERS_PER_WORD,
         layouts={
             layout.name: {name: (field.low, field.bits) for name, field in layout.fields.items()}
-            for layout in layouts.STREAM_LAYOUTS
+            for layout in (*layouts.STREAM_LAYOUTS, layouts.REQUEST)
         },
+    )
+
+
+def _port(name: str, architecture: Architecture) -> Port:
+    bits = {
+        "weights_in": layouts.WEIGHT_BITS,
+        "columns_in": architecture.column_bits,
+        "requests_out": layouts.REQUEST.bits,
+    }
+    return Port(
+        name=name, direction="in" if name.endswith("_in") else "out", bits=bits.get(name, 8 * architecture.lanes)
     )
 
 
@@ -353,7 +459,8 @@ def _manifest(
     name = build.network.description.name
     description = f"description/{name}.json"
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    feature_bits = 8 * build.architecture.lanes
+    streams = process_network(build.architecture)
+    fifos = streams.fifo_names()
     return Manifest(
         generator=version(),
         network=name,
@@ -362,12 +469,8 @@ def _manifest(
         clock_mhz=build.clock_mhz,
         architecture=build.architecture,
         top=TOP,
-        ports=(
-            Port(name="features_in", direction="in", bits=feature_bits),
-            Port(name="weights_in", direction="in", bits=layouts.WEIGHT_BITS),
-            Port(name="features_out", direction="out", bits=feature_bits),
-        ),
-        stream_depths=process_network(build.architecture).depths(),
+        ports=tuple(_port(name, build.architecture) for name in streams.ports),
+        stream_depths={fifos[name]: depth for name, depth in streams.depths().items()},
         stream_stages=None if stages is None else dict(stages),
         weight_stream=_weight_stream(),
         layers=tuple(_layer_entry(schedule, build.architecture) for schedule in build.schedules),

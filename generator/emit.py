@@ -112,7 +112,7 @@ def emit_project(folder: Path, architecture: Architecture, board: Board, clock_m
         "hls/layouts.h",
         "hls/top.h",
         "hls/top.cpp",
-        *(["csim/stream_bench.cpp"] if architecture.fc_slots else _BENCHES),
+        *_BENCHES,
         "tcl/run_hls.tcl",
         "tcl/hls_config.cfg",
     ):

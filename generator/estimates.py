@@ -14,14 +14,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 import golden
 from generator import layouts
 from generator.architecture import Architecture
-from generator.boards import Board, load_board
+from generator.boards import DDR_SHARE, Board, load_board
 from generator.build import BuildError, BuildOptions, fit_architecture, on_stream, stimuli, useful_macs
 from generator.emit import TOP, emit_project
 from generator.layers import EngineError
 from generator.plan import plan_network
 from generator.resources import Resources, placed, shortages, word_pixels
 from generator.schedule import ConvolverSchedule, FcSchedule, MapSchedule, Schedule
-from generator.search import DDR_SHARE, Candidate, NoFitError, Sizes, Workload, bound, candidates, dense, workload
+from generator.search import Candidate, NoFitError, Sizes, Workload, bound, candidates, dense, workload
 from generator.timing import predict
 from golden.names import INPUT_NAME
 

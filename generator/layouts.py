@@ -28,6 +28,7 @@ __all__ = [
     "PACKET",
     "POINTERS_PER_WORD",
     "POINTER_BITS",
+    "REQUEST",
     "TILE_SUMS",
     "UNITS_PER_WORD",
     "UNIT_BITS",
@@ -254,6 +255,12 @@ POINTWISE_UNIT = Layout(
 )
 FC_ENTRY = Layout("fc_entry", "a non-zero weight of a column", {"value": 8, "gap": 8})
 
+REQUEST = Layout(
+    "request_word",
+    "column words that are asked for: number of the first one of the layer, and how many",
+    {"first": BASE_BITS, "count": POINTER_BITS},
+)
+
 COMMAND_LAYOUTS = (
     Layout("channel_word", "an output channel, for the PE that computes it", {"entries": 16, "bias": 32}),
     Layout("scale_word", "an output channel's requantisation", {"multiplier": 16, "shift": 6}),
@@ -273,13 +280,9 @@ COMMAND_LAYOUTS = (
         "an unpacked entry of a column word; with `end`, `row` is the layer's number of rows",
         {"end": 1, "row": 16, "weight": 8, "activation": 9},
     ),
-    Layout(
-        "request_word",
-        "column words that are asked for: number of the first one of the layer, and how many",
-        {"first": BASE_BITS, "count": POINTER_BITS},
-    ),
+    REQUEST,
 )
-"""Words that only travel between processes."""
+"""Words that only travel between processes, and requests for columns."""
 
 STREAM_LAYOUTS = (DESCRIPTOR, PACKET, KERNEL_UNIT, ENTRY_UNIT, POINTWISE_UNIT, FC_ENTRY, MAP_DESCRIPTOR)
 """Words and units of the weight stream."""

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from generator.architecture import Architecture
 
 __all__ = [
+    "BehindDdr",
     "DescriptionFiles",
     "LayerEntry",
     "LayoutEntry",
@@ -66,6 +67,9 @@ class LayerEntry(_Strict):
     weight_words: int = Field(description="words on weights_in, descriptor included")
     input_words: int
     output_words: int
+    column_words: int = Field(
+        default=0, description="words of the layer in vectors/columns.bin; 0: the PEs hold weights"
+    )
     inputs: tuple[LayoutEntry, ...] = Field(description="maps on features_in, one after another")
     output: LayoutEntry
     macs: int = Field(description="multiplications with non-zero weights for one image, zero activations included")
@@ -95,6 +99,13 @@ class WeightStream(_Strict):
     that they count from. Packet p holds entries of the rows r with r mod descriptor.row_sets = p mod
     descriptor.row_sets.
 
+    With architecture.fc_slots an FC layer has one packet: `packet.pointer_words` words of pointers, which count column
+    words, `packet.entry_words` words of a codebook (weight number n in byte n, number 0 being weight 0), then biases. A
+    column word has fc_slots entries, lowest first, each a number of the codebook (with fc_value_bits 8: a weight) of
+    fc_value_bits bits and above it a gap of fc_gap_bits bits: rows between it and the entry before it in its column.
+    Words of layout `request_word` on requests_out ask for column words of the layer, from its first one on, which must
+    come on columns_in in that order.
+
     A layer of the map engine has a descriptor of layout `map_descriptor` and no packets: behind it lies a
     normalisation's table, as uint16, or nothing.
     """
@@ -108,10 +119,27 @@ class WeightStream(_Strict):
 
 
 class Vectors(_Strict):
-    """Stimuli and expected outputs below vectors/."""
+    """Stimuli and expected outputs below vectors/.
+
+    With architecture.fc_slots: columns.bin, the column words of all layers as they lie in DDR, and requests.bin, for
+    each image and layer the number of requests (uint32), then the words that requests_out shall carry.
+    """
 
     images: int
     source: str = Field(description="the file they came from, or the seed of random ones")
+
+
+class BehindDdr(_Strict):
+    """What the cycle model says where a DDR answers the requests for columns, and the rule by which it does.
+
+    Requests are answered in order. The first word of one is on offer `latency` clocks after the clock in which an
+    answer could be there at the earliest, the next one. A word takes a clock; what a word has more bytes than
+    `bytes_per_clock` adds up, and whenever that is `bytes_per_clock` a clock passes without a word.
+    """
+
+    bytes_per_clock: float = Field(description="to a thousandth of a byte")
+    latency: int = Field(description="clocks")
+    layer_cycles: tuple[tuple[int, ...], ...] = Field(description="as Predictions has them")
 
 
 class Predictions(_Strict):
@@ -121,6 +149,10 @@ class Predictions(_Strict):
         description="per image and layer: products of non-zero weights, in the FC engine with non-zero activations"
     )
     layer_cycles: tuple[tuple[int, ...], ...] = Field(description="per image (the first ones) and layer: clocks")
+    fetched_words: tuple[tuple[int, ...], ...] = Field(
+        default=(), description="per image and layer: column words that are asked for"
+    )
+    behind_ddr: BehindDdr | None = Field(default=None, description="with architecture.fc_slots")
     high_water: dict[str, int] = Field(description="per stream: most words held at once, over those images")
 
 

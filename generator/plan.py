@@ -17,7 +17,15 @@ from generator.layers import (
     Normalisation,
     Pool,
 )
-from generator.schedule import Buffers, Schedule, schedule_convolver, schedule_fc, schedule_map
+from generator.schedule import (
+    Buffers,
+    ColumnFormat,
+    Schedule,
+    schedule_convolver,
+    schedule_fc,
+    schedule_fc_stream,
+    schedule_map,
+)
 from golden import Network
 from golden.description import (
     AddLayer,
@@ -58,6 +66,7 @@ def plan_network(
     tile: int | None = None,
     buffers: Buffers | None = None,
     map_lanes: tuple[int, int | None] = (1, None),
+    columns: ColumnFormat | None = None,
 ) -> list[Schedule]:
     """Schedules every layer of `network` on convolver (`pes` x `tile`), FC engine (`fc_pes`) or map engine.
 
@@ -72,11 +81,12 @@ def plan_network(
         buffers: beside a PE of the convolver, where the accelerator is given.
         fc_rows: sums that a PE of the FC engine has room for, where the accelerator is given.
         map_lanes: of the map engine, and its largest stride, where the accelerator is given.
+        columns: how the streamed FC engine's weights lie in DDR; None: the FC engine holds them in its `fc_pes`.
 
     Raises:
         EngineError: a layer that no engine can run; names layer and field.
     """
-    return _Planner(network, (pes, lanes, tile or lanes), buffers, fc_pes, fc_rows, map_lanes).run()
+    return _Planner(network, (pes, lanes, tile or lanes), buffers, fc_pes, fc_rows, map_lanes, columns).run()
 
 
 def map_layers(network: Network) -> list[MapLayer]:
@@ -99,8 +109,9 @@ class _Planner:
         fc_pes: int,
         fc_rows: int | None,
         map_lanes: tuple[int, int | None],
+        columns: ColumnFormat | None = None,
     ) -> None:
-        self.network = network
+        self.network, self.columns = network, columns
         self.fc_rows, self.map_lanes = fc_rows, map_lanes
         self.convolver, self.buffers, self.fc_pes = convolver, buffers, fc_pes
         channels, height, width = network.description.input.shape
@@ -122,7 +133,11 @@ class _Planner:
             if isinstance(layer, ConvolverLayer):
                 schedule = schedule_convolver(layer, pes, lanes, tile, self.buffers)
             elif isinstance(layer, FcLayer):
-                schedule = schedule_fc(layer, self.fc_pes, lanes, self.fc_rows)
+                schedule = (
+                    schedule_fc_stream(layer, self.columns, lanes)
+                    if self.columns
+                    else schedule_fc(layer, self.fc_pes, lanes, self.fc_rows)
+                )
             else:
                 schedule = schedule_map(layer, lanes, *self.map_lanes)
             schedules.append(schedule)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from generator import layouts
 from generator.architecture import Architecture
-from generator.boards import Board, board_names, load_board
+from generator.boards import DDR_SHARE, Board, board_names, load_board
 from generator.layers import EngineError, MapLayer
 from generator.plan import map_layers
 from generator.resources import pe_takes, shortages, word_pixels
@@ -25,7 +25,6 @@ from golden.description import ConvLayer, LinearLayer
 from golden.names import INPUT_NAME
 
 __all__ = [
-    "DDR_SHARE",
     "Candidate",
     "NoFitError",
     "Sizes",
@@ -41,8 +40,6 @@ __all__ = [
 
 Int = npt.NDArray[np.int64]
 
-DDR_SHARE = 0.8
-"""Of the DDR's bandwidth that is taken to be there."""
 ACTIVE_SHARE = 0.4
 """Of the activations of an FC layer that are taken to be not zero while candidates are ranked."""
 _PES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128)

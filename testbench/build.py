@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import golden
 
-__all__ = ["Build", "BuildFileError", "BuildLayer", "StreamLayout", "load_build"]
+__all__ = ["BehindDdr", "Build", "BuildFileError", "BuildLayer", "StreamLayout", "load_build"]
 
 INPUT = "input"
 """Golden's name for the network's input tensor."""
@@ -109,6 +109,7 @@ class BuildLayer(_Part):
     weight_words: int
     input_words: int
     output_words: int
+    column_words: int = 0
     inputs: tuple[StreamLayout, ...]
     output: StreamLayout
     macs: int
@@ -132,9 +133,19 @@ class _Vectors(_Part):
     source: str
 
 
+class BehindDdr(_Part):
+    """A memory with a bandwidth and a latency (testbench/rtl/data_mover.py), and the cycles that are stated with it."""
+
+    bytes_per_clock: float = Field(gt=0)
+    latency: int = Field(ge=0)
+    layer_cycles: tuple[tuple[int, ...], ...] = Field(min_length=1)
+
+
 class _Predictions(_Part):
     macs: tuple[tuple[int, ...], ...]
     layer_cycles: tuple[tuple[int, ...], ...] = Field(min_length=1)
+    fetched_words: tuple[tuple[int, ...], ...] = ()
+    behind_ddr: BehindDdr | None = None
     high_water: dict[str, int] = Field(default_factory=dict)
 
 
@@ -142,6 +153,9 @@ class _Architecture(_Part):
     lanes: int
     pes: int
     fc_pes: int
+    fc_slots: int = 0
+    fc_value_bits: int = 8
+    fc_gap_bits: int = 8
 
 
 class _WeightStream(_Part):
@@ -200,6 +214,21 @@ class Build:
         return next(port.bits for port in self.manifest.ports if port.name == "weights_in") // 8
 
     @property
+    def streamed(self) -> bool:
+        """Whether the FC engine's weights come from DDR, by columns."""
+        return self.manifest.architecture.fc_slots > 0
+
+    @property
+    def column_bytes(self) -> int:
+        """Bytes of a column word; 0 where there are none."""
+        return next((port.bits for port in self.manifest.ports if port.name == "columns_in"), 0) // 8
+
+    @property
+    def port_names(self) -> tuple[str, ...]:
+        """The accelerator's ports."""
+        return tuple(port.name for port in self.manifest.ports)
+
+    @property
     def weight_words(self) -> int:
         """Words that weights_in carries for one image."""
         return sum(layer.weight_words for layer in self.layers)
@@ -224,6 +253,16 @@ class Build:
     def weights_file(self) -> Path:
         """Words of weights_in for one image."""
         return self.folder / "vectors" / "weights.bin"
+
+    @property
+    def columns_file(self) -> Path:
+        """The column words of all layers, as they lie in DDR."""
+        return self.folder / "vectors" / "columns.bin"
+
+    @property
+    def requests_file(self) -> Path:
+        """Per image and layer the number of requests for columns, then these."""
+        return self.folder / "vectors" / "requests.bin"
 
     @property
     def images_file(self) -> Path:
@@ -257,8 +296,31 @@ def load_build(folder: Path) -> Build:
         field = ".".join(str(part) for part in first["loc"]) or "the whole file"
         raise BuildFileError(f"{path}: {field}: {first['msg']}.") from None
     build = Build(folder, manifest)
+    _check_columns(build)
     _check_files(build)
     return build
+
+
+def _check_columns(build: Build) -> None:
+    """Whether sizes, ports and layers agree on where the weights of FC layers lie."""
+    a = build.manifest.architecture
+    if build.column_bytes * 8 != a.fc_slots * (a.fc_value_bits + a.fc_gap_bits) * build.streamed:
+        raise BuildFileError(
+            f"{build.folder}: port columns_in has {8 * build.column_bytes} bits, but architecture.fc_slots is "
+            f"{a.fc_slots}; generate it again."
+        )
+    stated = build.manifest.predictions
+    if build.streamed and not (stated.behind_ddr and len(stated.fetched_words) == len(stated.layer_cycles)):
+        raise BuildFileError(
+            f"{build.folder}: predictions of a build with architecture.fc_slots state fetched_words and behind_ddr; "
+            "generate it again."
+        )
+    for layer in build.layers:
+        if layer.column_words and not (build.streamed and layer.engine == "fc"):
+            raise BuildFileError(
+                f"{build.folder}: layer {layer.name} has column_words, but no streamed FC engine runs it; "
+                "generate it again."
+            )
 
 
 def _check_files(build: Build) -> None:

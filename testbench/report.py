@@ -7,14 +7,17 @@ first image, which the RTL rung of the ladder measures to be equal.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from testbench.build import Build
+from testbench.build import BehindDdr, Build
 
-__all__ = ["BuildReport", "EngineReport", "LayerReport", "report_of"]
+__all__ = ["BuildReport", "DdrReport", "EngineReport", "LayerReport", "report_of"]
 
 
 @dataclass(frozen=True)
 class LayerReport:
-    """One layer: `macs` are the multiplications done, zero weights (FC engine: and activations) skipped."""
+    """One layer: `macs` are the multiplications done, zero weights (FC engine: and activations) skipped.
+
+    `fetched_bytes` come from DDR on request; `ddr_clocks` are what the stated DDR adds to `cycles`.
+    """
 
     name: str
     engine: str
@@ -23,6 +26,19 @@ class LayerReport:
     dense_macs: int
     multipliers: int
     utilisation: float
+    fetched_bytes: int = 0
+    ddr_clocks: int = 0
+
+
+@dataclass(frozen=True)
+class DdrReport:
+    """The memory that answers requests for columns, and the build's figures with it: one that is never late apart."""
+
+    bytes_per_clock: float
+    latency: int
+    cycles: int
+    frames_per_second: float
+    fetched_bytes: int
 
 
 @dataclass(frozen=True)
@@ -46,11 +62,16 @@ class BuildReport:
     frames_per_second: float
     engines: tuple[EngineReport, ...]
     layers: tuple[LayerReport, ...]
+    behind_ddr: DdrReport | None = None
 
 
 def report_of(build: Build) -> BuildReport:
     """The report on a build."""
     manifest = build.manifest
+    stated = manifest.predictions
+    nothing = (0,) * len(build.layers)
+    fetched = stated.fetched_words[0] if stated.fetched_words else nothing
+    late = stated.behind_ddr.layer_cycles[0] if stated.behind_ddr else stated.layer_cycles[0]
     layers = tuple(
         LayerReport(
             name=layer.name,
@@ -60,9 +81,11 @@ def report_of(build: Build) -> BuildReport:
             dense_macs=layer.dense_macs,
             multipliers=layer.multipliers,
             utilisation=_share(macs, layer.multipliers * cycles),
+            fetched_bytes=words * build.column_bytes,
+            ddr_clocks=with_ddr - cycles,
         )
-        for layer, cycles, macs in zip(
-            build.layers, manifest.predictions.layer_cycles[0], manifest.predictions.macs[0], strict=True
+        for layer, cycles, macs, words, with_ddr in zip(
+            build.layers, stated.layer_cycles[0], stated.macs[0], fetched, late, strict=True
         )
     )
     cycles = sum(layer.cycles for layer in layers)
@@ -76,7 +99,16 @@ def report_of(build: Build) -> BuildReport:
         frames_per_second=manifest.clock_mhz * 1e6 / cycles,
         engines=tuple(_engine(name, [layer for layer in layers if layer.engine == name]) for name in names),
         layers=layers,
+        behind_ddr=_behind_ddr(manifest.predictions.behind_ddr, layers, manifest.clock_mhz),
     )
+
+
+def _behind_ddr(ddr: BehindDdr | None, layers: Sequence[LayerReport], clock_mhz: float) -> DdrReport | None:
+    if ddr is None:
+        return None
+    cycles = sum(layer.cycles + layer.ddr_clocks for layer in layers)
+    fetched = sum(layer.fetched_bytes for layer in layers)
+    return DdrReport(ddr.bytes_per_clock, ddr.latency, cycles, clock_mhz * 1e6 / cycles, fetched)
 
 
 def _engine(name: str, layers: Sequence[LayerReport]) -> EngineReport:

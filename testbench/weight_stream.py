@@ -20,11 +20,12 @@ _SKIP_ALONE = 255  # of a kernel unit without entries; another skip is a number 
 
 @dataclass(frozen=True)
 class Place:
-    """Bits of the weight stream: word number, lowest bit in it, number of bits."""
+    """Bits of the weight stream, or of the column words in DDR: word number, lowest bit in it, number of bits."""
 
     word: int
     low: int
     bits: int
+    in_columns: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,12 +79,14 @@ class LayerStream:
         first: number of its first word.
         descriptor: its fields.
         packets: in order of their numbers.
+        first_column: number of its first column word.
     """
 
     layer: BuildLayer
     first: int
     descriptor: Mapping[str, int]
     packets: tuple[Packet, ...]
+    first_column: int
 
 
 class WeightStreamReader:
@@ -95,6 +98,7 @@ class WeightStreamReader:
 
     Attributes:
         words: the words as unsigned integers.
+        columns: the column words in DDR, of `column_bits` bits; none where the PEs hold the weights.
         layers: one part a layer.
         word_bits, pointer_bits, lanes: sizes of the build.
     """
@@ -106,12 +110,15 @@ class WeightStreamReader:
         self.pointer_bits = self._format.pointer_bits
         self.lanes = build.lanes
         data = build.weights_file.read_bytes() if raw is None else raw
-        size = self._format.word_bits // 8
-        self.words = [int.from_bytes(data[at : at + size], "little") for at in range(0, len(data), size)]
+        self.words = _words(data, self._format.word_bits)
+        self.column_bits = 8 * build.column_bytes
+        self.columns = _words(build.columns_file.read_bytes(), self.column_bits) if build.streamed else []
         self.layers = tuple(self._layers())
 
     def read(self, place: Place) -> int:
         """The bits of a place."""
+        if place.in_columns:
+            return read_bits(self.columns, place, self.column_bits)
         return read_bits(self.words, place, self._format.word_bits)
 
     def place(self, layout: str, field: str, word: int, low: int = 0) -> Place:
@@ -125,6 +132,8 @@ class WeightStreamReader:
         for packet in part.packets:
             if part.layer.engine == "convolver":
                 yield from self._convolver_entries(part, packet)
+            elif self._build.streamed:
+                yield from self._streamed_entries(part, packet)
             else:
                 yield from self._fc_entries(part, packet)
 
@@ -135,7 +144,8 @@ class WeightStreamReader:
             return self.place("packet", "bias", part.packets[number].words[0])
         row, pe = divmod(output, part.descriptor["row_sets"])
         packet = part.packets[pe]
-        words = packet.content[packet.fields["pointer_words"] :]
+        before = packet.fields["pointer_words"] + packet.fields["entry_words"] * self._build.streamed
+        words = packet.content[before:]
         word, lane = divmod(row, self._format.word_bits // 32)
         return Place(words[word], 32 * lane, 32)
 
@@ -191,7 +201,7 @@ class WeightStreamReader:
         return {name: self.read(self.place(layout, name, word)) for name in self._format.layouts[layout]}
 
     def _layers(self) -> Iterator[LayerStream]:
-        first = 0
+        first = first_column = 0
         for layer in self._build.layers:
             on_map = layer.engine == "map"
             descriptor = self._fields("map_descriptor" if on_map else "descriptor", first)
@@ -199,8 +209,9 @@ class WeightStreamReader:
             if not on_map:
                 begin = first + self._format.descriptor_words + descriptor["mask_words"]
                 packets = tuple(self._packets(layer, descriptor, begin))
-            yield LayerStream(layer, first, descriptor, packets)
+            yield LayerStream(layer, first, descriptor, packets, first_column)
             first += layer.weight_words
+            first_column += layer.column_words
 
     def _packets(self, layer: BuildLayer, descriptor: Mapping[str, int], first: int) -> Iterator[Packet]:
         architecture = self._build.manifest.architecture
@@ -253,6 +264,35 @@ class WeightStreamReader:
                 output = row * row_sets + packet.number % row_sets
                 yield Entry(output, column, 0, 0, value, unit, packet.number)
 
+    def _streamed_entries(self, part: LayerStream, packet: Packet) -> Iterator[Entry]:
+        a = self._build.manifest.architecture
+        bits = a.fc_value_bits + a.fc_gap_bits
+        for column, (start, end) in enumerate(self._ranges(part, packet)):
+            row = -1
+            for number in range(start * a.fc_slots, end * a.fc_slots):
+                word, slot = divmod(number, a.fc_slots)
+                unit = Place(part.first_column + word, slot * bits, bits, in_columns=True)
+                index, gap = self.column_field(unit, "value"), self.column_field(unit, "gap")
+                row += self.read(gap) + 1
+                if self.read(index):
+                    value = _signed(self.weight_number(packet, self.read(index)), 8)
+                    yield Entry(row, column, 0, 0, value, unit, packet.number)
+
+    def column_field(self, unit: Place, name: str) -> Place:
+        """Where "value" or "gap" of an entry of a column word lies."""
+        a = self._build.manifest.architecture
+        low, bits = (unit.low, a.fc_value_bits) if name == "value" else (unit.low + a.fc_value_bits, a.fc_gap_bits)
+        return Place(unit.word, low, bits, in_columns=True)
+
+    def codebook_place(self, packet: Packet, number: int) -> Place:
+        """Where the weight of a number lies in a streamed layer's codebook."""
+        return Place(packet.content[packet.fields["pointer_words"]], 8 * number, 8)
+
+    def weight_number(self, packet: Packet, number: int) -> int:
+        """The byte that a number stands for; with whole weights in the columns it is the weight itself."""
+        whole = self._build.manifest.architecture.fc_value_bits == 8
+        return number if whole else self.read(self.codebook_place(packet, number))
+
     def first_kernel(self, packet: Packet) -> Place:
         """The first kernel unit of a convolver's packet that has entries; waiting ones and skips may lie before it."""
         units = (self._unit(packet.content, number) for number in range(packet.fields["units"]))
@@ -301,6 +341,10 @@ def write_bits(words: list[int], place: Place, word_bits: int, value: int) -> No
         mask = 1 << low
         words[place.word + word] &= ~mask
         words[place.word + word] |= mask if value >> bit & 1 else 0
+
+
+def _words(data: bytes, bits: int) -> list[int]:
+    return [int.from_bytes(data[at : at + bits // 8], "little") for at in range(0, len(data), bits // 8)]
 
 
 def _signed(value: int, bits: int) -> int:

@@ -9,25 +9,37 @@ from __future__ import annotations
 
 from generator.schedule.convolver import Buffers, ConvolverPacket, ConvolverSchedule, channel_order, schedule_convolver
 from generator.schedule.fc import FcPacket, FcSchedule, schedule_fc
+from generator.schedule.fc_stream import (
+    ColumnFormat,
+    FcStreamSchedule,
+    column_entries,
+    column_format,
+    schedule_fc_stream,
+)
 from generator.schedule.maps import MapSchedule, Strips, map_sizes, schedule_map, walk_steps
 from generator.schedule.rounds import Rounds
 
 __all__ = [
     "Buffers",
+    "ColumnFormat",
     "ConvolverPacket",
     "ConvolverSchedule",
     "FcPacket",
     "FcSchedule",
+    "FcStreamSchedule",
     "MapSchedule",
     "Rounds",
     "Schedule",
     "Strips",
     "channel_order",
+    "column_entries",
+    "column_format",
     "map_sizes",
     "schedule_convolver",
     "schedule_fc",
+    "schedule_fc_stream",
     "schedule_map",
     "walk_steps",
 ]
 
-Schedule = ConvolverSchedule | FcSchedule | MapSchedule
+Schedule = ConvolverSchedule | FcSchedule | FcStreamSchedule | MapSchedule

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -12,7 +14,7 @@ from generator.layers import EngineError, FcLayer, FeatureLayout
 from generator.schedule.fc import FcPacket, fc_nonzeros, pack_pointers
 from generator.schedule.rounds import Int, Rounds, Words, deal
 
-__all__ = ["ColumnFormat", "FcStreamSchedule", "schedule_fc_stream"]
+__all__ = ["ColumnFormat", "FcStreamSchedule", "column_entries", "column_format", "schedule_fc_stream"]
 
 
 @dataclass(frozen=True)
@@ -34,17 +36,52 @@ class ColumnFormat:
         return self.slots * (self.value_bits + self.gap_bits)
 
 
+@numba.njit(cache=True)
+def column_entries(weights: npt.NDArray[np.int8]) -> Int:
+    """Entries of each column, those that bridge long gaps included, for gaps of 1 to 8 bits: int64 [8, columns].
+
+    Args:
+        weights: int8 [rows, columns].
+    """
+    rows, columns = weights.shape
+    entries = np.zeros((8, columns), dtype=np.int64)
+    last = np.full(columns, -1)
+    for row in range(rows):
+        for column in range(columns):
+            if weights[row, column] != 0:
+                gap = row - last[column] - 1
+                last[column] = row
+                for bits in range(8):
+                    entries[bits, column] += (gap >> (bits + 1)) + 1
+    return entries
+
+
+def column_format(slots: int, different: int, entries: Sequence[Int]) -> ColumnFormat:
+    """The format with the fewest bytes of all layers; of two with equally many the one with fewer words.
+
+    Args:
+        different: the most different weights of a layer, zero apart.
+        entries: of each layer, what :func:`column_entries` tells.
+    """
+    value_bits = 4 if different < 16 else 5 if different < 32 else 8
+    words = [sum(int((-(-each[bits] // slots)).sum()) for each in entries) for bits in range(8)]
+    forms = [ColumnFormat(slots, value_bits, bits + 1) for bits in range(8)]
+    return min(zip(forms, words, strict=True), key=lambda pair: (pair[0].word_bits * pair[1], pair[1]))[0]
+
+
 @dataclass(frozen=True)
 class FcStreamSchedule:
     """A layer on the streamed FC engine.
 
     Attributes:
+        form: of the column words.
         packet: the layer's only one; its `counts` are column words.
         columns: uint8 [words, bytes], all columns as they lie in DDR.
         entries: of all columns, those that bridge long gaps included, those that fill words up not.
     """
 
     layer: FcLayer
+    form: ColumnFormat
     descriptor: int
     packet: FcPacket
     rounds: Rounds
@@ -58,28 +95,41 @@ class FcStreamSchedule:
         return int(self.layer.weights.shape[0])
 
     @property
+    def packets(self) -> tuple[FcPacket, ...]:
+        """Its only packet."""
+        return (self.packet,)
+
+    @property
+    def rows_per_pe(self) -> int:
+        """Sums that every slot has room for, whole words of them."""
+        return self.sum_words * layouts.BIASES_PER_WORD
+
+    @property
     def sum_words(self) -> int:
         """Words in which a slot hands its sums over."""
         return -(-self.rows // layouts.BIASES_PER_WORD)
 
-    def weight_words(self) -> Words:
-        """The layer on weights_in: descriptor and packet."""
-        return np.concatenate(
-            [layouts.words_from_integer(self.descriptor, layouts.DESCRIPTOR_WORDS), self.rounds.words]
-        )
+    @property
+    def inputs(self) -> tuple[tuple[str, FeatureLayout], ...]:
+        """Maps on features_in: golden's name and the order of the pixels."""
+        return ((self.layer.source, self.layer.input),)
 
-    def requests(self, activations: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
-        """(first word, words) of each request, for activations as they come on the stream: int [columns]."""
+    def feature_words(self, lanes: int) -> int:
+        """Words on features_in."""
+        return self.layer.input.words(lanes)
+
+    def requests(self, activations: npt.NDArray[np.int64]) -> Int:
+        """First word and words of each request: int64 [requests, 2].
+
+        Args:
+            activations: as they come on the stream, filling included: int [columns].
+        """
         starts = np.concatenate([[0], np.cumsum(self.packet.counts)])
         even, odd = (activations.reshape(-1, 2) != 0).T
         first = np.where(even, starts[:-1:2], starts[1::2])
         past = np.where(odd, starts[2::2], starts[1::2])
-        return [(int(f), int(p - f)) for f, p in zip(first, past, strict=True) if p > f]
-
-    def fetched(self, activations: npt.NDArray[np.int64]) -> Words:
-        """The column words that the requests fetch, in order: uint8 [words, bytes]."""
-        parts = [self.columns[first : first + count] for first, count in self.requests(activations)]
-        return np.concatenate(parts) if parts else self.columns[:0]
+        found: Int = np.stack([first, past - first], axis=1)[past > first]
+        return found
 
 
 def _codebook(layer: FcLayer, value_bits: int) -> npt.NDArray[np.int8]:
@@ -168,4 +218,4 @@ def _schedule(layer: FcLayer, form: ColumnFormat, lanes: int) -> FcStreamSchedul
         rows=outputs,
         row_sets=1,
     )
-    return FcStreamSchedule(layer, descriptor, packet, rounds, output, columns, int(entries.size))
+    return FcStreamSchedule(layer, form, descriptor, packet, rounds, output, columns, int(entries.size))

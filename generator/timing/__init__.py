@@ -5,7 +5,8 @@ steps. Steps follow docs/rtl.md: the code before a loop is one step, every itera
 after a loop belongs to the step of its last iteration. Nothing is estimated: the figures equal the compiled hardware's.
 
 The host (`weights_source`, `sender`, `receiver`) is modelled as the benches drive the ports: weights of all layers
-queue on weights_in; a layer's first feature word is on offer in the clock after the last output of the layer before.
+queue on weights_in; a layer's first feature word is on offer in the clock after the last output of the layer before;
+requests for columns are answered at once, or as a :class:`Ddr` does.
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ import numpy.typing as npt
 from generator import layouts
 from generator.architecture import Architecture, process_network
 from generator.dataflow import SimulationResult, simulate
-from generator.schedule import ConvolverSchedule, FcSchedule, MapSchedule, Schedule
+from generator.schedule import ConvolverSchedule, FcSchedule, FcStreamSchedule, MapSchedule, Schedule
 from generator.timing.convolver import convolver, idle_convolver
 from generator.timing.fc import fc_engine, idle_fc_engine
+from generator.timing.fc_stream import Ddr, data_mover, fc_stream, idle_fc_stream
 from generator.timing.maps import idle_map_engine, map_engine, split
 from generator.timing.traces import Traces, route
 
-__all__ = ["Prediction", "predict"]
+__all__ = ["Ddr", "Prediction", "predict"]
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,14 @@ class Prediction:
             including the clock of its last output word.
         high_water: per stream, the most words it holds at once.
         accumulated: per FC layer (by name), the clocks until the last of its PEs has done its last entry, counted as
-            `layer_cycles`: all but handing over, adding up and sending the sums.
+            `layer_cycles`: all but handing over, adding up and sending the sums. Of the streamed engine none.
+        fetched_words: per layer, column words that the streamed FC engine asks for.
     """
 
     layer_cycles: tuple[int, ...]
     high_water: Mapping[str, int]
     accumulated: Mapping[str, int] = field(default_factory=dict)
+    fetched_words: tuple[int, ...] = ()
 
     @property
     def cycles(self) -> int:
@@ -56,6 +60,7 @@ def predict(
     activations: Mapping[str, npt.NDArray[np.int64]],
     stages: Mapping[str, tuple[int, int]] | None = None,
     features_wait: int = 0,
+    ddr: Ddr | None = None,
 ) -> Prediction:
     """Cycles of one image through `schedules`, layer after layer.
 
@@ -65,6 +70,7 @@ def predict(
         stages: per stream where pipelined processes write and read it, as :func:`generator.dataflow.simulate` takes it.
         features_wait: clocks that the host lets pass before it offers the first layer's first feature word; with enough
             of them the layer's weights lie in the PEs by then. They count.
+        ddr: what answers requests for columns; by default a memory that does so at once, a word a clock.
 
     Raises:
         DeadlockError: the stream depths are too small for the network to finish.
@@ -72,6 +78,7 @@ def predict(
     traces = Traces(architecture)
     sender, receiver, sent = traces.of("sender"), traces.of("receiver"), 0
     sender.step(times=features_wait)
+    counts: list[npt.NDArray[np.int64]] = []
     for schedule in schedules:
         words_in = schedule.feature_words(architecture.lanes)
         words_out = schedule.output.words(architecture.lanes)
@@ -81,19 +88,33 @@ def predict(
         receiver.step(["features_out"], ["layer_done"])
         traces.mark("receiver")
         sent += layouts.DESCRIPTOR_WORDS + len(schedule.rounds.words)
-        _engines(traces, schedule, activations)
+        counts.append(_engines(traces, schedule, activations, bool(stages)))
     traces.of("weights_source").step(writes=["weights_in"], times=sent)
-    depths = process_network(architecture).depths()
-    result = simulate(list(traces.traces.values()), depths | {"layer_done": 1}, traces.marks, stages)
+    network = process_network(architecture)
+    depths, fifos = network.depths(), network.fifo_names()
+    stages = {name: stages[fifo] for name, fifo in fifos.items() if fifo in stages} if stages else {}
+    if architecture.fc_slots:
+        stages |= data_mover(traces, np.concatenate(counts), ddr or Ddr())
+    hosts = {"layer_done": 1, "in_flight": 1 << 20}
+    result = simulate(list(traces.traces.values()), depths | hosts, traces.marks, stages)
     finished = result.finished["receiver"] + 1
-    high_water = {name: held for name, held in result.high_water.items() if name in depths}
     return Prediction(
-        tuple(int(c) for c in np.diff(np.r_[0, finished])), high_water, _accumulated(schedules, result, finished)
+        tuple(int(c) for c in np.diff(np.r_[0, finished])),
+        {fifo: result.high_water[name] for name, fifo in fifos.items()},
+        _accumulated(schedules, result, finished),
+        tuple(int(each.sum()) for each in counts),
     )
 
 
-def _engines(traces: Traces, schedule: Schedule, activations: Mapping[str, npt.NDArray[np.int64]]) -> None:
-    """One layer in all processes: in its engine's, in the idle engines', and in those around them."""
+def _engines(
+    traces: Traces, schedule: Schedule, activations: Mapping[str, npt.NDArray[np.int64]], pipelined: bool
+) -> npt.NDArray[np.int64]:
+    """One layer in all processes: in its engine's, in the idle engines', and in those around them.
+
+    Returns:
+        Words of each request for columns: int64 [requests].
+    """
+    counts = np.zeros(0, dtype=np.int64)
     a = traces.architecture
     on_map = isinstance(schedule, MapSchedule)
     engine = "map" if on_map else "convolver" if isinstance(schedule, ConvolverSchedule) else "fc"
@@ -107,12 +128,17 @@ def _engines(traces: Traces, schedule: Schedule, activations: Mapping[str, npt.N
         idle_convolver(traces)
     if isinstance(schedule, FcSchedule):
         fc_engine(traces, schedule, activations[schedule.layer.name])
+    elif isinstance(schedule, FcStreamSchedule):
+        counts = fc_stream(traces, schedule, activations[schedule.layer.name], pipelined)
+    elif a.fc_slots:
+        idle_fc_stream(traces, pipelined)
     elif a.fc_pes:
         idle_fc_engine(traces)
     if isinstance(schedule, MapSchedule):
         map_engine(traces, schedule)
     elif a.map_columns:
         idle_map_engine(traces)
+    return counts
 
 
 def _accumulated(

@@ -1,20 +1,19 @@
-"""Traces of the streamed FC engine's processes, and its cycles."""
+"""Traces of the streamed FC engine's processes, and of the memory that answers its requests."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from generator import layouts
-from generator.architecture import Architecture, process_network
-from generator.dataflow import Trace, simulate
-from generator.schedule.fc_stream import FcStreamSchedule
+from generator.architecture import GROUP_SLOTS
+from generator.dataflow import Trace
+from generator.schedule import FcStreamSchedule
 from generator.timing.traces import Traces, scatter
 
-__all__ = ["Ddr", "StreamPrediction", "predict_stream"]
+__all__ = ["Ddr", "data_mover", "fc_stream", "idle_fc_stream"]
 
 _CLOCKS_TO_WRITE = 2
 """From the stage in which a pipelined fc_accumulate reads a sum to the one in which it writes it: so long the step
@@ -23,153 +22,152 @@ behind its loop, the next layer's first, waits (docs/rtl.md, a loop with a promi
 
 @dataclass(frozen=True)
 class Ddr:
-    """A memory that answers requests in order.
+    """A memory that answers requests for columns in order, and the data mover before it.
 
     Attributes:
-        latency: clocks from a request that is taken to its first word on offer, all words of waiting requests
-            following without a gap; 0: every column word is on offer before it is asked for.
-        words_per_clock: column words that it delivers, up to 1.
+        latency: clocks from a request that is taken to its first word on offer, beyond the one that any answer takes.
+        bytes_per_clock: what it delivers, to a thousandth; None: a word a clock. A word takes a whole clock at least,
+            and a memory that stood still has saved nothing up.
     """
 
     latency: int = 0
-    words_per_clock: float = 1.0
+    bytes_per_clock: float | None = None
+
+    def pauses(self, words: int, word_bytes: int) -> npt.NDArray[np.int64]:
+        """Clocks that pass after each of `words` words of `word_bytes` bytes before the next: int64 [words]."""
+        rate = word_bytes * 1000 if self.bytes_per_clock is None else round(self.bytes_per_clock * 1000)
+        late = np.arange(words + 1, dtype=np.int64) * max(word_bytes * 1000 - rate, 0) // rate
+        return np.diff(late)
 
 
-@dataclass(frozen=True)
-class StreamPrediction:
-    """Cycles of one vector through all layers, as :class:`generator.timing.Prediction` counts them.
-
-    Attributes:
-        fetched_words: per layer, column words that are asked for.
-    """
-
-    layer_cycles: tuple[int, ...]
-    fetched_words: tuple[int, ...]
-    high_water: Mapping[str, int]
-
-    @property
-    def cycles(self) -> int:
-        """Cycles of all layers."""
-        return sum(self.layer_cycles)
-
-
-def predict_stream(
-    architecture: Architecture,
-    schedules: Sequence[FcStreamSchedule],
-    activations: Mapping[str, npt.NDArray[np.int64]],
-    stages: Mapping[str, tuple[int, int]] | None = None,
-    ddr: Ddr | None = None,
-) -> StreamPrediction:
-    """Cycles of one vector through `schedules`, layer after layer.
+def data_mover(traces: Traces, counts: npt.NDArray[np.int64], ddr: Ddr) -> dict[str, tuple[int, int]]:
+    """What answers the requests of all layers: one process takes them, one delivers words.
 
     Args:
-        activations: per layer (by name) its input as it comes on the stream, filling included: int [words * lanes].
-        stages: per stream where pipelined processes write and read it.
-        ddr: what stands behind the ports of columns; by default words are always on offer.
+        counts: words of each request: int64 [requests].
 
-    Raises:
-        DeadlockError: the stream depths are too small for the network to finish.
+    Returns:
+        The stages of the stream `in_flight` between them.
     """
-    ddr = ddr or Ddr()
-    traces = Traces(architecture)
-    sender, receiver = traces.of("sender"), traces.of("receiver")
-    fetched, sent = [], 0
-    for schedule in schedules:
-        values = activations[schedule.layer.name]
-        sender.step(["layer_done"] if sent else [], ["features_in"])
-        sender.step(writes=["features_in"], times=values.size // architecture.lanes - 1)
-        receiver.step(["features_out"], times=schedule.output.words(architecture.lanes) - 1)
-        receiver.step(["features_out"], ["layer_done"])
-        traces.mark("receiver")
-        sent += layouts.DESCRIPTOR_WORDS + len(schedule.rounds.words)
-        counts = [count for _, count in schedule.requests(values)]
-        fetched.append(sum(counts))
-        _layer(traces, schedule, values, counts, _CLOCKS_TO_WRITE if stages else 0)
-        _mover(traces, counts, ddr)
-    traces.of("weights_source").step(writes=["weights_in"], times=sent)
-    network = process_network(architecture)
-    depths = network.depths() | {"layer_done": 1, "in_flight": 1 << 20}
-    # The compiler calls the only element of an array by the array's name.
-    only = {stream.name: stream.members[0] for stream in network.streams if stream.count == 1}
-    stages = {only.get(name, name): each for name, each in (stages or {}).items()}
-    if ddr.latency:
-        stages["in_flight"] = (ddr.latency, 0)
-    result = simulate(list(traces.traces.values()), depths, traces.marks, stages)
-    finished = result.finished["receiver"] + 1
-    cycles = tuple(int(c) for c in np.diff(np.r_[0, finished]))
-    return StreamPrediction(cycles, tuple(fetched), result.high_water)
+    traces.of("request_taker").step(["requests_out"], ["in_flight"], counts.size)
+    words = int(counts.sum())
+    begins = np.zeros(words, dtype=np.int64)
+    begins[np.cumsum(counts) - counts] = 1
+    pauses = ddr.pauses(words, traces.architecture.column_bits // 8)
+    which = np.stack([begins, np.full(words, 2)], axis=1).reshape(-1)
+    lengths = np.stack([np.ones(words, dtype=np.int64), pauses], axis=1).reshape(-1)
+    delivered = ("columns_in",)
+    traces.of("columns_source").choose([((), delivered), (("in_flight",), delivered), ((), ())], which, lengths)
+    return {"in_flight": (ddr.latency, 0)}
 
 
-def _layer(
-    traces: Traces, schedule: FcStreamSchedule, values: npt.NDArray[np.int64], counts: Sequence[int], behind: int
-) -> None:
-    """Steps of all processes for a layer; `behind` are clocks that a slot's accumulator waits after it."""
+def idle_fc_stream(traces: Traces, pipelined: bool) -> None:
+    """A layer that another engine runs."""
+    a = traces.architecture
+    weights, _, _ = traces.wiring("fc")
+    scatter(traces.of("fc_scatter"), weights, ["scan_layer", "gather_layer", "lookup_layers_0"])
+    traces.of("fc_scan").step(["scan_layer"])
+    traces.of("fc_lookup_0").step(["lookup_layers_0"], ["mac_layers_0"])
+    traces.of("fc_request").step(["mac_layers_0"], ["unpack_layer"])
+    unpack = traces.of("fc_unpack")
+    unpack.step(["unpack_layer"], _all("group_rows", a.slot_groups))
+    unpack.step(writes=_all("slot_entries", a.fc_slots))
+    for slot in range(a.fc_slots):
+        _accumulate(traces, slot, 0, 0, pipelined)
+    for group in range(a.slot_groups):
+        traces.of(f"fc_add_group_{group}").step([f"group_rows_{group}"])
+    traces.of("fc_add_groups").step(["gather_layer"])
+
+
+def fc_stream(
+    traces: Traces, schedule: FcStreamSchedule, activations: npt.NDArray[np.int64], pipelined: bool
+) -> npt.NDArray[np.int64]:
+    """A layer on the streamed FC engine; `activations` as :func:`generator.timing.predict` takes them.
+
+    Args:
+        pipelined: whether processes have stages.
+
+    Returns:
+        Column words of each request: int64 [requests].
+    """
     a, packet = traces.architecture, schedule.packet
+    weights, features, outputs = traces.wiring("fc")
+    counts = schedule.requests(activations)[:, 1]
     layers = ["scan_layer", "gather_layer", "lookup_layers_0"]
-    scatter(traces.of("fc_scatter"), "weights_in", layers, ["lookup_weights_0"], schedule.rounds)
-    active = values.reshape(-1, a.lanes // 2, 2) != 0
-    scan = traces.of("fc_scan")
-    scan.step(["scan_layer"])
-    for count in np.count_nonzero(active.any(axis=2), axis=1):
-        scan.step(["features_in"], ["tokens_0"] if count else [])
-        scan.step(writes=["tokens_0"], times=int(count) - 1)
-    scan.step(writes=["tokens_0"])
+    scatter(traces.of("fc_scatter"), weights, layers, ["lookup_weights_0"], schedule.rounds)
+    active = activations.reshape(-1, a.lanes // 2, 2) != 0
+    _scan(traces.of("fc_scan"), features, np.count_nonzero(active.any(axis=2), axis=1))
     pairs = active.reshape(-1, 2)
     words = (packet.counts.reshape(-1, 2) * pairs).sum(axis=1)[pairs.any(axis=1)]
     lookup = traces.of("fc_lookup_0")
     lookup.step(["lookup_layers_0", "lookup_weights_0"], ["mac_layers_0", "mac_weights_0"])
     lookup.step(["lookup_weights_0"], times=packet.pointer_words)
     lookup.step(["lookup_weights_0"], ["mac_weights_0"], packet.entry_words + packet.bias_words)
-    for count in words:
-        lookup.step(["tokens_0"], ["commands_0"] if count else [])
-    lookup.step(["tokens_0"], ["commands_0"])
+    token, command = ("tokens_0",), ("commands_0",)
+    lookup.choose([(token, ()), (token, command)], (words > 0).astype(np.int64))
+    lookup.step(token, command)
     request = traces.of("fc_request")
     request.step(["mac_layers_0"], ["unpack_layer"])
-    request.step(["commands_0"], ["asked_for", "requests_out"], len(counts))
+    request.step(["commands_0"], ["asked_for", "requests_out"], counts.size)
     request.step(["commands_0"], ["asked_for"])
-    _unpack(traces.of("fc_unpack"), packet.bias_words, counts, [f"slot_entries_{i}" for i in range(a.fc_slots)])
-    for i in range(a.fc_slots):
-        accumulate = traces.of(f"fc_accumulate_{i}")
-        accumulate.step(times=1 + a.fc_rows // layouts.BIASES_PER_WORD + 2)
-        accumulate.step([f"slot_entries_{i}"], times=sum(counts) + 1)
-        accumulate.step()
-        accumulate.step(writes=[f"slot_sums_{i}"], times=schedule.sum_words)
-        accumulate.step(times=behind)
-    _add_slots(traces, schedule)
+    _unpack(traces, packet.bias_words, counts)
+    for slot in range(a.fc_slots):
+        _accumulate(traces, slot, int(counts.sum()), schedule.sum_words, pipelined)
+    _add_groups(traces, schedule.sum_words, outputs)
+    return counts
 
 
-def _unpack(trace: Trace, bias_words: int, counts: Sequence[int], entries: Sequence[str]) -> None:
-    trace.step(["unpack_layer", "mac_weights_0"])
+def _slot_sum(slot: int) -> str:
+    group, number = divmod(slot, GROUP_SLOTS)
+    return f"slot_sums_{group}_{number}"
+
+
+def _all(name: str, count: int) -> tuple[str, ...]:
+    return tuple(f"{name}_{number}" for number in range(count))
+
+
+def _scan(trace: Trace, features: str, counts: npt.NDArray[np.int64]) -> None:
+    """`counts` are pairs to be sent of each feature word: int64 [words]."""
+    trace.step(["scan_layer"])
+    read, send = (features,), ("tokens_0",)
+    which = np.stack([np.where(counts > 0, 1, 0), np.full(counts.size, 2)], axis=1)
+    lengths = np.stack([np.ones_like(counts), np.maximum(counts - 1, 0)], axis=1)
+    trace.choose([(read, ()), (read, send), ((), send)], which.reshape(-1), lengths.reshape(-1))
+    trace.step(writes=send)
+
+
+def _unpack(traces: Traces, bias_words: int, counts: npt.NDArray[np.int64]) -> None:
+    a, trace = traces.architecture, traces.of("fc_unpack")
+    entries = _all("slot_entries", a.fc_slots)
+    trace.step(["unpack_layer", "mac_weights_0"], _all("group_rows", a.slot_groups))
     trace.step(["mac_weights_0"])
     trace.step(["mac_weights_0"], ["biases"], bias_words)
-    for count in counts:
-        trace.step(["asked_for", "columns_in"], entries)
-        trace.step(["columns_in"], entries, count - 1)
+    lengths = np.stack([np.ones_like(counts), counts - 1], axis=1).reshape(-1)
+    patterns = [(("asked_for", "columns_in"), entries), (("columns_in",), entries)]
+    trace.choose(patterns, np.tile([0, 1], counts.size), lengths)
     trace.step(["asked_for"], entries)
 
 
-def _add_slots(traces: Traces, schedule: FcStreamSchedule) -> None:
-    a, trace = traces.architecture, traces.of("fc_add_slots")
-    sums = [f"slot_sums_{i}" for i in range(a.fc_slots)]
+def _accumulate(traces: Traces, slot: int, entries: int, sum_words: int, pipelined: bool) -> None:
+    """A slot's accumulator in a layer of so many entries; without `sum_words` another engine's layer."""
+    trace = traces.of(f"fc_accumulate_{slot}")
+    trace.step(times=1 + traces.architecture.fc_rows // layouts.BIASES_PER_WORD + 2)
+    trace.step([f"slot_entries_{slot}"], times=entries + 1)
+    trace.step(times=1 if sum_words else 0)
+    trace.step(writes=[_slot_sum(slot)], times=sum_words)
+    trace.step(times=_CLOCKS_TO_WRITE if pipelined else 0)
+
+
+def _add_groups(traces: Traces, sum_words: int, outputs: str) -> None:
+    a, sums = traces.architecture, []
+    for group in range(a.slot_groups):
+        trace = traces.of(f"fc_add_group_{group}")
+        trace.step([f"group_rows_{group}"])
+        sums.append(f"group_sums_{group}")
+        trace.step([_slot_sum(group * GROUP_SLOTS + number) for number in range(GROUP_SLOTS)], [sums[-1]], sum_words)
+    trace = traces.of("fc_add_groups")
     trace.step(["gather_layer"])
-    trace.step(["biases"], times=schedule.sum_words)
-    groups = a.lanes // layouts.BIASES_PER_WORD
-    for word in range(1, schedule.sum_words + 1):
-        trace.step(sums, ["features_out"] if word % groups == 0 or word == schedule.sum_words else [])
-
-
-def _mover(traces: Traces, counts: Sequence[int], ddr: Ddr) -> None:
-    """What answers the requests: one process takes them, one delivers words."""
-    source, taker = traces.of("columns_source"), traces.of("request_taker")
-    if not ddr.latency:
-        taker.step(["requests_out"], times=len(counts))
-        source.step(writes=["columns_in"], times=sum(counts))
-        return
-    due = 0.0
-    taker.step(["requests_out"], ["in_flight"], times=len(counts))
-    for count in counts:
-        for word in range(count):
-            due += 1 / ddr.words_per_clock - 1
-            source.step(["in_flight"] if word == 0 else [], ["columns_in"])
-            source.step(times=int(due))
-            due -= int(due)
+    trace.step(["biases"], times=sum_words)
+    full = a.lanes // layouts.BIASES_PER_WORD
+    for word in range(1, sum_words + 1):
+        trace.step(sums, [outputs] if word % full == 0 or word == sum_words else [])

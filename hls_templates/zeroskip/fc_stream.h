@@ -4,7 +4,8 @@
 // number of the layer's codebook (the weight itself where ValueBits is 8), gap the rows between it and the entry before
 // it in the column, or the column's top. Weight 0 is no weight: with the largest gap it bridges a longer one, and it
 // fills up a column's last word. Every slot of a word has an accumulator of its own with a sum for every row, so that a
-// word is done in a cycle wherever its rows lie, and no slot waits for another; the last process adds the slots' sums.
+// word is done in a cycle wherever its rows lie, and no slot waits for another. The slots' sums are added up by groups
+// of kGroupSlots, and the groups' by the last process: one that waited for all slots at once would be too slow a chain.
 //
 // fc_scan and fc_lookup (fc_engine.h, one PE) stand before it; the pointers that fc_lookup holds count column words,
 // not entries. Packet of a layer: header word, pointer words, a codebook word (number i's weight in byte i), bias
@@ -20,6 +21,9 @@ namespace zeroskip {
 
 template <int Slots, int ValueBits, int GapBits>
 using ColumnWord = ap_uint<Slots*(ValueBits + GapBits)>;
+using RowCount = ap_uint<slot_word::row::bits>;
+// Slots that one process adds up.
+constexpr int kGroupSlots = 8;
 
 // Asks for the words of each command's columns, ahead of their use.
 //
@@ -44,24 +48,31 @@ inline void fc_request(hls::stream<Descriptor>& layers, hls::stream<Descriptor>&
 }
 
 // Turns column words into an entry {row, weight, activation} for every slot's accumulator: rows are sums of gaps over
-// the word's slots, and the words before it in its column.
+// the word's slots, and the words before it in its column. Tells every group of slots how many rows the layer has, 0
+// where another engine runs it.
 //
 // Cycles: one per word of the packet from the codebook on, one per column word, one for the end.
 //
 // \tparam Slots       entries of a column word.
 // \tparam ValueBits   of an entry: 4 or 5, numbers of a codebook, or 8.
 // \tparam GapBits     of an entry, 1..8.
-// \tparam EntryDepth  depth of the streams, deduced.
-template <int Slots, int ValueBits, int GapBits, int EntryDepth>
+// \tparam EntryDepth, RowDepth  depths of the streams, deduced.
+template <int Slots, int ValueBits, int GapBits, int EntryDepth, int RowDepth>
 void fc_unpack(hls::stream<Descriptor>& layers, hls::stream<WeightWord>& weights, hls::stream<WeightWord>& biases,
                hls::stream<CommandWord>& asked_for, hls::stream<ColumnWord<Slots, ValueBits, GapBits>>& columns,
-               hls::stream<SlotWord, EntryDepth> (&entries)[Slots]) {
+               hls::stream<SlotWord, EntryDepth> (&entries)[Slots],
+               hls::stream<RowCount, RowDepth> (&group_rows)[Slots / kGroupSlots]) {
 #pragma HLS INLINE off
   static_assert(ValueBits == 4 || ValueBits == 5 || ValueBits == 8, "a codebook of 16 or 32 weights, or plain weights");
+  static_assert(Slots % kGroupSlots == 0, "slots are added up in whole groups");
   constexpr int kBits = ValueBits + GapBits;
-  using Row = ap_uint<slot_word::row::bits>;
+  using Row = RowCount;
   const Descriptor layer = layers.read();
   const Row rows = get<descriptor::rows>(layer);
+  for (int group = 0; group < Slots / kGroupSlots; ++group) {
+#pragma HLS UNROLL
+    group_rows[group].write(rows);
+  }
   const bool idle = rows == 0;
   if (!idle) weights.read();  // the header
   const ap_uint<14> words = idle ? ap_uint<14>(0) : ap_uint<14>((rows + kBiasesPerWord - 1) / kBiasesPerWord + 1);
@@ -142,7 +153,7 @@ void fc_accumulate(hls::stream<SlotWord>& entries, hls::stream<WeightWord>& slot
 #pragma HLS INLINE off
   static_assert(MaxRows % kBiasesPerWord == 0, "sums are handed over in whole words");
   constexpr int kWords = MaxRows / kBiasesPerWord;
-  using Row = ap_uint<slot_word::row::bits>;
+  using Row = RowCount;
   Accumulator sums[kBiasesPerWord][kWords];
 #pragma HLS ARRAY_PARTITION variable = sums dim = 1 complete
 #pragma HLS BIND_STORAGE variable = sums type = ram_2p impl = bram
@@ -211,58 +222,88 @@ void fc_accumulate(hls::stream<SlotWord>& entries, hls::stream<WeightWord>& slot
   }
 }
 
-// Adds up the slots' sums and the biases, requantises kBiasesPerWord rows a cycle, and packs them into feature words.
+// A word of each stream, added up lane by lane: kBiasesPerWord sums.
+//
+// \tparam Count     of the streams.
+// \tparam SumDepth  depth of the streams, deduced.
+template <int Count, int SumDepth>
+WeightWord added_up(hls::stream<WeightWord, SumDepth> (&streams)[Count]) {
+#pragma HLS INLINE
+  WeightWord words[Count];
+  for (int number = 0; number < Count; ++number) {
+#pragma HLS UNROLL
+    words[number] = streams[number].read();
+  }
+  WeightWord added = 0;
+  for (int lane = 0; lane < kBiasesPerWord; ++lane) {
+#pragma HLS UNROLL
+    Accumulator sums[Count];
+    for (int number = 0; number < Count; ++number) {
+#pragma HLS UNROLL
+      sums[number] = Accumulator(lane_of<32>(words[number], lane));
+    }
+    // Invariant: sums[i] holds the streams i to i + distance - 1 where i is a multiple of it.
+    for (int distance = 1; distance < Count; distance *= 2) {
+#pragma HLS UNROLL
+      for (int number = 0; number + distance < Count; number += 2 * distance) {
+#pragma HLS UNROLL
+        sums[number] = Accumulator(sums[number] + sums[number + distance]);
+      }
+    }
+    added.range(32 * lane + 31, 32 * lane) = ap_uint<32>(sums[0]);
+  }
+  return added;
+}
+
+// Adds up the sums of a group of slots, kBiasesPerWord rows a word. One word per cycle.
+//
+// \tparam SumDepth  depth of the streams, deduced.
+template <int SumDepth>
+void fc_add_group(hls::stream<RowCount>& rows, hls::stream<WeightWord, SumDepth> (&slot_sums)[kGroupSlots],
+                  hls::stream<WeightWord>& group_sums) {
+#pragma HLS INLINE off
+  const RowCount words = RowCount((rows.read() + kBiasesPerWord - 1) / kBiasesPerWord);
+  for (RowCount word = 0; word < words; ++word) {
+#pragma HLS PIPELINE II = 1
+    group_sums.write(added_up(slot_sums));
+  }
+}
+
+// Adds up the groups' sums and the biases, requantises kBiasesPerWord rows a cycle, and packs them into feature words.
 //
 // Cycles: one per bias word, one per word of sums.
 //
 // \tparam Lanes     pixels in a feature word, a multiple of kBiasesPerWord.
-// \tparam Slots     entries of a column word.
+// \tparam Groups    of slots.
 // \tparam MaxRows   rows of the largest layer, a multiple of kBiasesPerWord.
 // \tparam SumDepth  depth of the streams, deduced.
-template <int Lanes, int Slots, int MaxRows, int SumDepth>
-void fc_add_slots(hls::stream<Descriptor>& layers, hls::stream<WeightWord>& bias_words,
-                  hls::stream<WeightWord, SumDepth> (&slot_sums)[Slots], hls::stream<FeatureWord<Lanes>>& outputs) {
+template <int Lanes, int Groups, int MaxRows, int SumDepth>
+void fc_add_groups(hls::stream<Descriptor>& layers, hls::stream<WeightWord>& bias_words,
+                   hls::stream<WeightWord, SumDepth> (&group_sums)[Groups], hls::stream<FeatureWord<Lanes>>& outputs) {
 #pragma HLS INLINE off
   static_assert(Lanes % kBiasesPerWord == 0, "a feature word is filled by whole groups of rows");
   const Descriptor layer = layers.read();
-  const ap_uint<16> rows = get<descriptor::rows>(layer);
-  const ap_uint<16> words = ap_uint<16>((rows + kBiasesPerWord - 1) / kBiasesPerWord);
+  const RowCount rows = get<descriptor::rows>(layer);
+  const RowCount words = RowCount((rows + kBiasesPerWord - 1) / kBiasesPerWord);
   const ap_uint<16> multiplier = get<descriptor::multiplier>(layer);
   const ap_uint<6> shift = get<descriptor::shift>(layer);
   const ap_int<9> minimum = get_signed<descriptor::minimum>(layer);
   const ap_int<9> maximum = get_signed<descriptor::maximum>(layer);
   WeightWord biases[MaxRows / kBiasesPerWord];
-  for (ap_uint<16> word = 0; word < words; ++word) {
+  for (RowCount word = 0; word < words; ++word) {
 #pragma HLS PIPELINE II = 1
     biases[word] = bias_words.read();
   }
   FeatureWord<Lanes> packed = 0;
   ap_uint<8> filled = 0;
-  for (ap_uint<16> word = 0; word < words; ++word) {
+  for (RowCount word = 0; word < words; ++word) {
 #pragma HLS PIPELINE II = 1
-    WeightWord handed[Slots];
-    for (int slot = 0; slot < Slots; ++slot) {
-#pragma HLS UNROLL
-      handed[slot] = slot_sums[slot].read();
-    }
+    const WeightWord sums = added_up(group_sums);
     const WeightWord bias = biases[word];
     ap_uint<8 * kBiasesPerWord> group = 0;
     for (int lane = 0; lane < kBiasesPerWord; ++lane) {
 #pragma HLS UNROLL
-      Accumulator sums[Slots];
-      for (int slot = 0; slot < Slots; ++slot) {
-#pragma HLS UNROLL
-        sums[slot] = Accumulator(lane_of<32>(handed[slot], lane));
-      }
-      // Invariant: sums[i] holds the slots i to i + distance - 1 where i is a multiple of it.
-      for (int distance = 1; distance < Slots; distance *= 2) {
-#pragma HLS UNROLL
-        for (int slot = 0; slot + distance < Slots; slot += 2 * distance) {
-#pragma HLS UNROLL
-          sums[slot] = Accumulator(sums[slot] + sums[slot + distance]);
-        }
-      }
-      const Accumulator sum = Accumulator(sums[0] + Accumulator(lane_of<32>(bias, lane)));
+      const Accumulator sum = Accumulator(Accumulator(lane_of<32>(sums, lane)) + Accumulator(lane_of<32>(bias, lane)));
       group.range(8 * lane + 7, 8 * lane) = requantise(sum, multiplier, shift, minimum, maximum);
     }
     packed |= FeatureWord<Lanes>(group) << (filled * 8);

@@ -29,13 +29,14 @@ class CsimExecutor:
         *,
         weights: Path | None = None,
         features: Path | None = None,
+        columns: Path | None = None,
         timeout_seconds: float = 600,
     ) -> CsimResult:
         """One call of the top function per layer, streams unbounded.
 
         Args:
             images: how many of the vectors' images.
-            weights, features: files in place of the build's vectors.
+            weights, features, columns: files in place of the build's vectors.
             timeout_seconds: after which the run counts as failed.
         """
         hls, csim = self._source / "hls", self._source / "csim"
@@ -44,7 +45,8 @@ class CsimExecutor:
             self._work / "sequential",
             include=[hls, csim],
         )
-        return run_program(program, self._arguments(weights, features, images), timeout_seconds=timeout_seconds)
+        arguments = [*self._arguments(weights, features, images), *self._columns(columns)]
+        return run_program(program, arguments, timeout_seconds=timeout_seconds)
 
     def interleaved(
         self,
@@ -53,6 +55,7 @@ class CsimExecutor:
         *,
         weights: Path | None = None,
         features: Path | None = None,
+        columns: Path | None = None,
         timeout_seconds: float = 600,
     ) -> CsimResult:
         """Processes as fibers over streams of their stated depths.
@@ -62,10 +65,16 @@ class CsimExecutor:
         """
         hls, csim = self._source / "hls", self._source / "csim"
         program = compile_program([csim / "interleaved.cpp"], self._work / "interleaved", include=[hls, csim])
-        arguments = [*self._arguments(weights, features, images), str(seed)]
+        arguments = [*self._arguments(weights, features, images), str(seed), *self._columns(columns)]
         return run_program(program, arguments, timeout_seconds=timeout_seconds)
 
     def _arguments(self, weights: Path | None, features: Path | None, images: int) -> list[str]:
         build = self._build
         files = (build.layers_file, weights or build.weights_file, features or build.images_file)
         return [*(str(file.resolve()) for file in files), str(images)]
+
+    def _columns(self, columns: Path | None) -> list[str]:
+        """What stands between the engine and DDR reads: the column words and the expected requests."""
+        build = self._build
+        files = (columns or build.columns_file, build.requests_file) if build.streamed else ()
+        return [str(file.resolve()) for file in files]

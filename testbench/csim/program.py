@@ -62,8 +62,9 @@ class CsimResult:
             return str(self.difference)
         if self.deadlock:
             return "; ".join(line.strip() for line in self.deadlock)
-        last = self.log.strip().splitlines()[-1:] or ["it printed nothing"]
-        return f"the program ended with exit code {self.exit_code}: {last[0]}"
+        lines = self.log.strip().splitlines() or ["it printed nothing"]
+        said = next((line for line in lines if line.startswith("WRONG REQUEST ")), lines[-1])
+        return f"the program ended with exit code {self.exit_code}: {said}"
 
 
 def run_program(

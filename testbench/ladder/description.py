@@ -56,13 +56,16 @@ class WeightStreamRung:
                     return wrong_table
                 continue
             weights = context.network.weights(name)
-            got = reader.dense(
-                part,
-                weights.shape,
-                getattr(layer, "groups", 1),
-                getattr(layer, "padding", (0, 0))[:2],
-                getattr(layer, "dilation", (1, 1)),
-            )
+            try:
+                got = reader.dense(
+                    part,
+                    weights.shape,
+                    getattr(layer, "groups", 1),
+                    getattr(layer, "padding", (0, 0))[:2],
+                    getattr(layer, "dilation", (1, 1)),
+                )
+            except IndexError as error:
+                return Outcome(False, f"layer {name}: its stored weights do not lie in its shape: {error}")
             wrong = np.argwhere(got != weights)
             if wrong.size:
                 place = tuple(int(number) for number in wrong[0])

@@ -6,7 +6,7 @@ inputs that are not always zero. A change that no output could show would prove 
 
 import random
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -148,19 +148,51 @@ def _swapped_channels(t: Targets) -> Mutant | None:
     for one, two in zip(packet.words, other.words, strict=True):
         words[one], words[two] = words[two], words[one]
     where = f"layer {t.part.layer.name}, packets {packet.number} and {other.number}"
-    return Mutant("swapped channels", where, tuple(words))
+    return t.with_words("swapped channels", where, words)
 
 
 def _dropped_word(t: Targets) -> Mutant | None:
     number = t.draw.choice(t.part.packets).words[0]
     words = t.reader.words
-    return Mutant("dropped word", f"word {number}", (*words[:number], *words[number + 1 :]))
+    return t.with_words("dropped word", f"word {number}", (*words[:number], *words[number + 1 :]))
 
 
 def _repeated_word(t: Targets) -> Mutant | None:
     number = t.draw.choice(t.part.packets).words[0]
     words = t.reader.words
-    return Mutant("repeated word", f"word {number}", (*words[:number], words[number], *words[number:]))
+    return t.with_words("repeated word", f"word {number}", (*words[:number], words[number], *words[number:]))
+
+
+def _weight_number(t: Targets) -> Mutant | None:
+    """Another weight of the codebook, half of it away; of whole weights the sign."""
+    entry = t.entry(lambda entry: True)
+    if entry is None:
+        return None
+    place = t.reader.column_field(entry.place, "value")
+    return t.changed("weight in a column", place, lambda number: number ^ 1 << (place.bits - 1))
+
+
+def _codebook(t: Targets) -> Mutant | None:
+    """All weights of one number change their sign; whole weights have none."""
+    entry = t.entry(lambda entry: True)
+    if entry is None or t.reader.column_field(entry.place, "value").bits == 8:
+        return None
+    number = t.reader.read(t.reader.column_field(entry.place, "value"))
+    place = t.reader.codebook_place(t.part.packets[entry.packet], number)
+    return t.changed("codebook", place, lambda weight: weight ^ 0x80)
+
+
+def _swapped_columns(t: Targets) -> Mutant | None:
+    """The word of a lively weight and another one of its layer trade places in DDR."""
+    entry = t.entry(lambda entry: True)
+    words, first = list(t.reader.columns), t.part.first_column
+    own = range(first, first + t.part.layer.column_words)
+    others = [word for word in own if entry and words[word] != words[entry.place.word]]
+    if entry is None or not others:
+        return None
+    one, two = entry.place.word, t.draw.choice(others)
+    words[one], words[two] = words[two], words[one]
+    return t.with_words("swapped column words", f"layer {t.part.layer.name}, {one} and {two}", words, in_columns=True)
 
 
 _CONVOLVER = (
@@ -168,10 +200,14 @@ _CONVOLVER = (
     *(_channel_shift, _clamp, _input_sign, _left_padding, _swapped_channels, _dropped_word, _repeated_word),
 )
 _FC = (_weight_sign, _row_gap, _column_pointer, _bias, _layer_shift, _clamp, _swapped_channels, _dropped_word)
+_STREAMED_FC = (
+    *(_weight_number, _row_gap, _swapped_columns, _codebook),
+    *(_column_pointer, _bias, _layer_shift, _clamp, _dropped_word),
+)
 
 
 def weight_mutants(build: Build, tensors: Mapping[str, NDArray[Any]], seed: int, count: int) -> list[Mutant]:
-    """Changed weight streams, as many kinds as the network allows.
+    """Changed weight streams and columns, as many kinds as the network allows.
 
     Args:
         build: the build.
@@ -182,7 +218,8 @@ def weight_mutants(build: Build, tensors: Mapping[str, NDArray[Any]], seed: int,
     draw = random.Random(seed)
     mutants: list[Mutant] = []
     seen: set[tuple[int, ...]] = set()
-    for mutant in _endless(WeightStreamReader(build), tensors, draw, count):
+    engines = {"convolver": _CONVOLVER, "fc": _STREAMED_FC if build.streamed else _FC}
+    for mutant in _endless(WeightStreamReader(build), engines, tensors, draw, count):
         if mutant.words not in seen:
             seen.add(mutant.words)
             mutants.append(mutant)
@@ -192,10 +229,13 @@ def weight_mutants(build: Build, tensors: Mapping[str, NDArray[Any]], seed: int,
 
 
 def _endless(
-    reader: WeightStreamReader, tensors: Mapping[str, NDArray[Any]], draw: random.Random, count: int
+    reader: WeightStreamReader,
+    engines: Mapping[str, Sequence[Callable[[Targets], Mutant | None]]],
+    tensors: Mapping[str, NDArray[Any]],
+    draw: random.Random,
+    count: int,
 ) -> Iterator[Mutant]:
     """Goes through all kinds again and again, each time on a layer drawn anew; `count` rounds at most."""
-    engines = {"convolver": _CONVOLVER, "fc": _FC}
     for _ in range(count):
         for engine, kinds in engines.items():
             parts = [part for part in reader.layers if part.layer.engine == engine]

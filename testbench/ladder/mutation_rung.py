@@ -42,21 +42,22 @@ class MutationRung:
         return Outcome(True, f"{_COUNT} of {_COUNT} noticed, {len(kinds)} kinds", figures)
 
 
-def _weights_file(context: Context, mutant: Mutant) -> Path:
-    file = context.work / "mutants" / "weights.bin"
+def _changed_files(context: Context, mutant: Mutant) -> tuple[Path | None, Path | None]:
+    """The files of weights and of columns that a run takes in place of the build's."""
+    file = context.work / "mutants" / ("columns.bin" if mutant.in_columns else "weights.bin")
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(mutant.bytes(context.build.manifest.weight_stream.word_bits))
-    return file
+    file.write_bytes(mutant.bytes())
+    return (None, file) if mutant.in_columns else (file, None)
 
 
 def _caught_by_csim(context: Context, mutant: Mutant, images: int, limit: float) -> bool:
-    file = _weights_file(context, mutant)
-    return not context.csim.sequential(images, weights=file, timeout_seconds=limit).passed
+    weights, columns = _changed_files(context, mutant)
+    return not context.csim.sequential(images, weights=weights, columns=columns, timeout_seconds=limit).passed
 
 
 def _caught_by_rtl(context: Context, mutant: Mutant) -> bool:
-    file = _weights_file(context, mutant)
-    return not context.rtl.run([[0]], context.options.seed, weights=file, name="mutant").passed
+    weights, columns = _changed_files(context, mutant)
+    return not context.rtl.run([[0]], context.options.seed, weights=weights, columns=columns, name="mutant").passed
 
 
 def _caught_code(context: Context, mutant: CodeMutant, images: int) -> bool:

@@ -1,6 +1,7 @@
 """The RTL rungs."""
 
 import rtl
+from testbench.build import BehindDdr
 from testbench.ladder.rung import Context, Outcome
 from testbench.rtl.checks import check_design, check_timing
 from testbench.rtl.executor import RtlResult
@@ -33,8 +34,41 @@ class RtlRung:
         figures = {"cycles": cycles, "layer_cycles": [run.phase_cycles() for run in result.runs.runs]}
         if fault:
             return Outcome(False, fault, figures)
-        timing = f"; {design.timing}" if design.timing else ""
-        return Outcome(True, f"{len(images)} images, {cycles[0]:,} cycles for the first{timing}", figures)
+        detail = f"{len(images)} images, {cycles[0]:,} cycles for the first"
+        ddr = context.build.manifest.predictions.behind_ddr
+        if ddr is not None:
+            late = _behind_ddr(context, ddr)
+            figures = {**figures, "behind_ddr": late.figures}
+            if not late.passed:
+                return Outcome(False, late.detail, figures)
+            detail += late.detail
+        return Outcome(True, f"{detail}; {design.timing}" if design.timing else detail, figures)
+
+
+def _behind_ddr(context: Context, ddr: BehindDdr) -> Outcome:
+    """The same with a memory that has a bandwidth and a latency: what its lateness costs is counted apart."""
+    images = range(context.rtl_images)
+    result = context.rtl.run([[image] for image in images], context.options.seed, ddr=ddr, name="behind_ddr")
+    if not result.passed:
+        return Outcome(False, f"behind DDR: {_explain(result, context)}")
+    ours = context.rtl_design.depths is not None
+    if fault := check_timing(result.runs, context.build, images, ddr) if ours else "":
+        return Outcome(False, f"behind DDR: {fault}")
+    runs = result.runs.runs
+    size = context.build.column_bytes
+    figures = {
+        "bytes_per_clock": ddr.bytes_per_clock,
+        "latency": ddr.latency,
+        "cycles": [run.cycles for run in runs],
+        "layer_cycles": [run.phase_cycles() for run in runs],
+        "late_clocks": [[phase.late for phase in run.phases] for run in runs],
+        "fetched_bytes": [[size * phase.asked_for for phase in run.phases] for run in runs],
+    }
+    detail = (
+        f", {runs[0].cycles:,} behind DDR of {ddr.bytes_per_clock:g} bytes a clock after {ddr.latency} clocks, "
+        f"which was late in {sum(phase.late for phase in runs[0].phases):,}"
+    )
+    return Outcome(True, detail, figures)
 
 
 class StallsRung:

@@ -1,7 +1,7 @@
 """Where a change of the weight stream can show: live outputs, live inputs, and the fields between them."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,21 +16,25 @@ __all__ = ["Mutant", "Targets"]
 
 @dataclass(frozen=True)
 class Mutant:
-    """A changed weight stream.
+    """A changed weight stream, or changed column words in DDR.
 
     Attributes:
         kind: what was changed.
         place: where, for people.
-        words: all words of the stream.
+        words: all words of the stream, or of the columns.
+        word_bits: bits of each.
+        in_columns: whether they are columns.
     """
 
     kind: str
     place: str
     words: tuple[int, ...] = field(repr=False)
+    word_bits: int
+    in_columns: bool = False
 
-    def bytes(self, word_bits: int) -> bytes:
-        """The stream as it stands in weights.bin."""
-        return b"".join(word.to_bytes(word_bits // 8, "little") for word in self.words)
+    def bytes(self) -> bytes:
+        """The words as they stand in weights.bin, or columns.bin."""
+        return b"".join(word.to_bytes(self.word_bits // 8, "little") for word in self.words)
 
 
 class Targets:
@@ -77,10 +81,14 @@ class Targets:
     ) -> Mutant | None:
         """A mutant with a field of one stored weight changed; None if no weight fits the condition."""
         entry = self.entry(condition)
+        if entry is None:
+            return None
+        if entry.place.in_columns:
+            return self.changed(kind, self.reader.column_field(entry.place, name), change)
         layout = "fc_entry"
         if self.part.layer.engine == "convolver":
             layout = "pointwise_unit" if self.part.descriptor["pointwise"] else "entry_unit"
-        return None if entry is None else self.changed(kind, self.field(layout, name, entry.place), change)
+        return self.changed(kind, self.field(layout, name, entry.place), change)
 
     def packet(self) -> Packet | None:
         """The packet of a lively weight, None if there is none."""
@@ -105,13 +113,20 @@ class Targets:
     def changed(self, kind: str, place: Place, change: Callable[[int], int]) -> Mutant | None:
         """A mutant with one field changed; None when the change leaves it as it is."""
         before = self.reader.read(place)
-        words = list(self.reader.words)
-        write_bits(words, place, self.bits, change(before))
-        after = read_bits(words, place, self.bits)
+        words = list(self.reader.columns if place.in_columns else self.reader.words)
+        bits = self.reader.column_bits if place.in_columns else self.bits
+        write_bits(words, place, bits, change(before))
+        after = read_bits(words, place, bits)
         if after == before:
             return None
-        where = f"layer {self.part.layer.name}, word {place.word}, bit {place.low}: {before} to {after}"
-        return Mutant(kind, where, tuple(words))
+        word = f"column word {place.word}" if place.in_columns else f"word {place.word}"
+        where = f"layer {self.part.layer.name}, {word}, bit {place.low}: {before} to {after}"
+        return Mutant(kind, where, tuple(words), bits, place.in_columns)
+
+    def with_words(self, kind: str, place: str, words: Sequence[int], in_columns: bool = False) -> Mutant:
+        """A mutant with other words."""
+        bits = self.reader.column_bits if in_columns else self.bits
+        return Mutant(kind, place, tuple(words), bits, in_columns)
 
 
 def _best(liveliness: NDArray[np.float64]) -> frozenset[int]:

@@ -130,6 +130,7 @@ class BuildEntry(Selection):
     lanes: int = Field(16, ge=1, description="pixels in a feature word, a power of two")
     tile: int | None = Field(None, ge=1, description="multipliers of a PE; as many as lanes by default")
     fc_pes: int = Field(8, ge=1, description="PEs of the FC engine")
+    fc_slots: int = Field(0, ge=0, description="entries of a column word fetched from DDR; 0: the FC PEs hold weights")
 
     @property
     def board_file(self) -> Path | None:
@@ -140,7 +141,7 @@ class BuildEntry(Selection):
     def _check_origin(self) -> BuildEntry:
         if (self.folder is None) == (self.description is None):
             raise ValueError("a build has either a folder or a description")
-        generated = {"board", "stimuli", "clock", "pes", "lanes", "tile", "fc_pes"} & self.model_fields_set
+        generated = {"board", "stimuli", "clock", "pes", "lanes", "tile", "fc_pes", "fc_slots"} & self.model_fields_set
         if self.folder is not None and generated:
             raise ValueError(f"{sorted(generated)[0]} goes with a description; the build in a folder is made already")
         if self.description is not None and self.board is None:
@@ -154,6 +155,8 @@ class _Patterns(_Part):
     features_in: Share = 0.0
     weights_in: Share = 0.0
     features_out: Share = 0.0
+    columns_in: Share = 0.0
+    requests_out: Share = 0.0
 
 
 class Suite(_Part):

@@ -76,14 +76,18 @@ class Source:
                 self.first_clock = clock
             if self.phase_clock is None:
                 self.phase_clock = clock
-            if not self._queue or (self.pauses is not None and next(self.pauses)):
+            if not self._may_offer(clock):
                 self._valid.value = 0
                 return
-        elif not self._queue or (self.pauses is not None and next(self.pauses)):
+        elif not self._may_offer(clock):
             return
         self._data.value = self._queue.popleft()
         self._valid.value = 1
         self._offering = True
+
+    def _may_offer(self, clock: int) -> bool:
+        """Whether a word goes on offer in this clock."""
+        return bool(self._queue) and not (self.pauses is not None and next(self.pauses))
 
 
 class Sink:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from testbench.build import Build
+from testbench.build import BehindDdr, Build
 from testbench.rtl.executor import RtlDesign
 from testbench.rtl.phases import PhasedResult
 
@@ -31,24 +31,32 @@ def _check_depths(depths: Mapping[str, int], stated: Mapping[str, int]) -> str:
     return f"stream {name} has depth {depths.get(name)} in the RTL, {stated.get(name)} in the manifest"
 
 
-def check_timing(result: PhasedResult, build: Build, images: Sequence[int]) -> str:
+def check_timing(result: PhasedResult, build: Build, images: Sequence[int], ddr: BehindDdr | None = None) -> str:
     """How an unstalled simulation differs from the schedule in cycles and fill, empty when it does not.
 
     Args:
         result: one run an image, none of them stalled, all of them passed.
         build: whose manifest states the schedule, for its first images; images behind those are not checked.
         images: number of the image of each run.
+        ddr: what answered requests for columns, if not a memory that does so at once; the fill is not stated for it.
     """
     predictions = build.manifest.predictions
+    layer_cycles = ddr.layer_cycles if ddr else predictions.layer_cycles
     for image, run in zip(images, result.runs, strict=True):
-        if image >= len(predictions.layer_cycles):
+        if image >= len(layer_cycles):
             continue
-        measured, predicted = tuple(run.phase_cycles()), predictions.layer_cycles[image]
+        measured, predicted = tuple(run.phase_cycles()), layer_cycles[image]
         if measured != predicted:
             index = _first_unequal(measured, predicted)
             place = f"image {image}, layer {build.layers[index].output.tensor}"
             return f"{place}: {measured[index]} cycles, the schedule says {predicted[index]}"
-        for name, held in run.high_water.items():
+        fetched = tuple(phase.asked_for for phase in run.phases)
+        if build.streamed and fetched != predictions.fetched_words[image]:
+            index = _first_unequal(fetched, predictions.fetched_words[image])
+            place = f"image {image}, layer {build.layers[index].output.tensor}"
+            stated = predictions.fetched_words[image][index]
+            return f"{place}: {fetched[index]} column words were asked for, the schedule says {stated}"
+        for name, held in run.high_water.items() if ddr is None else ():
             stated = predictions.high_water.get(name, 0)
             if held > stated:
                 return f"image {image}: FIFO {name} held {held} words, the schedule says {stated}"

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import rtl
-from testbench.build import Build
+from testbench.build import BehindDdr, Build
 from testbench.difference import Difference
-from testbench.rtl.phases import Gauge, Phase, PhasedJob, PhasedResult, Run, Words, WrongWord
+from testbench.rtl.phases import Gauge, MoverJob, Phase, PhasedJob, PhasedResult, Run, Words, WrongWord
 from testbench.rtl.simulator import Model, build_model, run_module
 
 __all__ = ["PORTS", "RtlDesign", "RtlExecutor", "RtlResult", "compile_design"]
 
 _MODULE = "testbench.rtl.phased_bench"
-PORTS = ("features_in", "weights_in", "features_out")
-"""The accelerator's ports, all of which a bench can stall."""
+PORTS = ("features_in", "weights_in", "features_out", "columns_in", "requests_out")
+"""The accelerator's ports, all of which a bench can stall; the last two are the streamed FC engine's."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,8 @@ class RtlExecutor:
         *,
         pauses: Mapping[str, float] | None = None,
         weights: Path | None = None,
+        columns: Path | None = None,
+        ddr: BehindDdr | None = None,
         name: str = "run",
         time_limit: float | None = None,
     ) -> RtlResult:
@@ -131,7 +133,8 @@ class RtlExecutor:
             images: groups of image numbers; the images of a group follow each other without a reset.
             seed: of the pauses and of the random start values of registers.
             pauses: share of clocks in which each port pauses.
-            weights: file in place of the build's weights.
+            weights, columns: files in place of the build's.
+            ddr: what answers requests for columns; by default a memory that does so at once, a word a clock.
             name: of the run's folder.
             time_limit: seconds after which the simulation is killed.
 
@@ -139,12 +142,13 @@ class RtlExecutor:
             TimeLimitReached: it was killed.
             SimulationFailed: the design does not build, or the simulation broke off.
         """
-        runs = [self._group(group, weights or self._build.weights_file) for group in images]
+        columns = columns or self._build.columns_file
+        runs = [self._group(group, weights or self._build.weights_file, columns) for group in images]
         folder = self._work / name
         folder.mkdir(parents=True, exist_ok=True)
         for table in self._design.tables:
             shutil.copy(table, folder)
-        job = PhasedJob(runs=runs, pauses=dict(pauses or {}), gauges=list(self._design.gauges))
+        job = PhasedJob(runs=runs, pauses=dict(pauses or {}), gauges=list(self._design.gauges), mover=self._mover(ddr))
         raw = run_module(
             self.model(),
             _MODULE,
@@ -156,23 +160,40 @@ class RtlExecutor:
         )
         return self._read(PhasedResult.model_validate(raw), images)
 
-    def _group(self, images: Sequence[int], weights: Path) -> Run:
+    def _mover(self, ddr: BehindDdr | None) -> MoverJob | None:
+        if not self._build.streamed:
+            return None
+        fields = self._build.manifest.weight_stream.layouts["request_word"]
+        return MoverJob(
+            requests="requests_out", columns="columns_in", first=fields["first"], count=fields["count"],
+            word_bytes=self._build.column_bytes, latency=ddr.latency if ddr else 0,
+            bytes_per_clock=ddr.bytes_per_clock if ddr else None,
+        )  # fmt: skip
+
+    def _group(self, images: Sequence[int], weights: Path, columns: Path) -> Run:
         size = self._build.weight_bytes
         count = weights.stat().st_size // size
         words = Words(file=weights.resolve(), word_bytes=size, count=count)
-        phases = [phase for image in images for phase in self._phases(image)]
+        phases = [phase for image in images for phase in self._phases(image, columns)]
         return Run(background={"weights_in": [words] * len(images)}, phases=phases)
 
-    def _phases(self, image: int) -> list[Phase]:
+    def _phases(self, image: int, columns: Path) -> list[Phase]:
         """Layers are sent golden's maps: what is wrong in one ends the run before another could read it."""
-        next_word = image * self._build.image_words
+        next_word, next_column = image * self._build.image_words, 0
         phases = []
         for layer in self._build.layers:
             given = self._features(next_word, layer.input_words)
             expected = self._features(next_word + layer.input_words, layer.output_words)
             next_word += layer.input_words + layer.output_words
             name = f"layer {layer.output.tensor} of image {image}"
-            phases.append(Phase(name=name, send={"features_in": given}, expect={"features_out": expected}))
+            memory = None
+            if layer.column_words:
+                size = self._build.column_bytes
+                memory = Words(file=columns.resolve(), word_bytes=size, first=next_column, count=layer.column_words)
+                next_column += layer.column_words
+            phases.append(
+                Phase(name=name, memory=memory, send={"features_in": given}, expect={"features_out": expected})
+            )
         return phases
 
     def _features(self, first: int, count: int) -> Words:

@@ -11,6 +11,7 @@ import cocotb
 from cocotb.clock import Clock
 
 from testbench.rtl.axi_stream import ClockedBench, Port, ProtocolError, Sink, Source, random_pauses
+from testbench.rtl.data_mover import DataMover, WrongRequest
 from testbench.rtl.phases import PhasedJob, PhasedResult, PhaseTime, Run, RunResult, WrongWord
 
 __all__ = ["TB", "run_phased_job"]
@@ -33,8 +34,12 @@ class TB:
         receiving = sorted({port for phase in run.phases for port in phase.expect})
         self.sources = {name: Source(design, name) for name in sending}
         self.sinks = {name: Sink(design, name) for name in receiving}
+        self.mover = DataMover(design, job.mover) if job.mover else None
+        if self.mover:
+            self.sources[self.mover.name] = self.mover
         self._set_pauses(seed)
-        ports: list[Port] = [*self.sinks.values(), self, *self.sources.values()]
+        requests = [self.mover.requests] if self.mover else []
+        ports: list[Port] = [*requests, *self.sinks.values(), self, *self.sources.values()]
         self.bench = ClockedBench(design, ports)
         self.phase = -1
         self.times: list[PhaseTime] = []
@@ -44,6 +49,8 @@ class TB:
 
     def _set_pauses(self, seed: str) -> None:
         ports: dict[str, Source | Sink] = {**self.sources, **self.sinks}
+        if self.mover:
+            ports[self.mover.requests.name] = self.mover.requests
         for name, port in ports.items():
             share = self.job.pauses.get(name, 0.0)
             if share > 0:
@@ -64,7 +71,8 @@ class TB:
     def transfers(self) -> int:
         """Words that crossed any port so far."""
         sent = sum(source.sent for source in self.sources.values())
-        return sent + sum(len(sink.words) for sink in self.sinks.values())
+        requests = len(self.mover.requests.words) if self.mover else 0
+        return sent + requests + sum(len(sink.words) for sink in self.sinks.values())
 
     def step(self, clock: int) -> None:
         """Checks what arrived; starts the next phase when this one's last word has come."""
@@ -92,13 +100,23 @@ class TB:
         phase = self.run.phases[self.phase]
         first = min((self.sources[name].phase_clock or 0 for name in phase.send), default=0)
         last = max(self.sinks[name].clocks[-1] for name in phase.expect)
-        self.times.append(PhaseTime(first_sent=first, last_received=last))
+        asked_for, late = (self.mover.asked_for, self.mover.late) if self.mover else (0, 0)
+        self.times.append(
+            PhaseTime(
+                first_sent=first,
+                last_received=last,
+                asked_for=asked_for - sum(time.asked_for for time in self.times),
+                late=late - sum(time.late for time in self.times),
+            )
+        )
 
     def _start_phase(self) -> None:
         self.phase += 1
         if self.phase >= len(self.run.phases):
             return
         phase = self.run.phases[self.phase]
+        if self.mover:
+            self.mover.holds(phase.memory)
         self._expected = {name: words.load() for name, words in phase.expect.items()}
         self._started = {name: len(self.sinks[name].words) for name in phase.expect}
         for name, words in phase.send.items():
@@ -196,7 +214,7 @@ async def run_phased_job(dut: Any) -> None:
         tb = TB(dut, job, run, f"{os.environ['COCOTB_RANDOM_SEED']} {number}")
         try:
             results.append(await _drive(tb))
-        except ProtocolError as error:
+        except (ProtocolError, WrongRequest) as error:
             results.append(tb.result("protocol", str(error)))
         if results[-1].status != "passed":
             break

@@ -13,7 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Gauge", "Phase", "PhaseTime", "PhasedJob", "PhasedResult", "Run", "RunResult", "Words", "WrongWord"]
+__all__ = [
+    "Gauge",
+    "MoverJob",
+    "Phase",
+    "PhaseTime",
+    "PhasedJob",
+    "PhasedResult",
+    "Run",
+    "RunResult",
+    "Words",
+    "WrongWord",
+]
 
 
 class _Message(BaseModel):
@@ -56,10 +67,23 @@ class Gauge(_Message):
     path: str
 
 
+class MoverJob(_Message):
+    """A memory behind a port of requests and a port of words; testbench/rtl/data_mover.py has its rule."""
+
+    requests: str
+    columns: str
+    first: tuple[int, int] = Field(description="lowest bit and bits, in a request, of the number of the first word")
+    count: tuple[int, int] = Field(description="the same of how many words")
+    word_bytes: int = Field(gt=0)
+    latency: int = Field(default=0, ge=0, description="clocks from a request to its first word")
+    bytes_per_clock: float | None = Field(default=None, gt=0, description="to a thousandth; None: a word a clock")
+
+
 class Phase(_Message):
-    """Words of one phase, by port."""
+    """Words of one phase, by port; `memory` is what requests count from."""
 
     name: str
+    memory: Words | None = None
     send: dict[str, Words]
     expect: dict[str, Words] = Field(min_length=1)
 
@@ -78,6 +102,7 @@ class PhasedJob(_Message):
     pauses: dict[str, float] = Field(default_factory=dict, description="share of clocks in which a port pauses")
     quiet_limit: int = Field(default=20_000, gt=0, description="clocks without any transfer after which it is stuck")
     gauges: list[Gauge] = Field(default_factory=list)
+    mover: MoverJob | None = None
 
 
 class WrongWord(_Message):
@@ -96,6 +121,8 @@ class PhaseTime(_Message):
 
     first_sent: int
     last_received: int
+    asked_for: int = Field(default=0, description="words of the memory that were asked for")
+    late: int = Field(default=0, description="clocks in which such a word was not on offer, stalls apart")
 
 
 class RunResult(_Message):

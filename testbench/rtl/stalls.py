@@ -25,7 +25,7 @@ PATTERNS: Mapping[str, Callable[[int], Shares]] = {
     "random": random_shares,
     "light": _fixed(**dict.fromkeys(PORTS, 0.2)),
     "heavy": _fixed(**dict.fromkeys(PORTS, 0.8)),
-    "idle": _fixed(features_in=0.8, weights_in=0.8),
-    "back-pressure": _fixed(features_out=0.8),
+    "idle": _fixed(features_in=0.8, weights_in=0.8, columns_in=0.8),
+    "back-pressure": _fixed(features_out=0.8, requests_out=0.8),
 }
 """Stall patterns by name: from a run's seed to the shares of its ports, 0 to below 1; a port that is left out flows."""

@@ -59,7 +59,11 @@ class Accelerator:
         assert unstalled.passed, unstalled.explanation
         measured = tuple(tuple(run.phase_cycles()) for run in unstalled.runs.runs)
         assert measured == build.manifest.predictions.layer_cycles
-        pauses = {"features_in": 0.3, "weights_in": 0.3, "features_out": 0.5}
+        if ddr := build.manifest.predictions.behind_ddr:
+            late = simulation.run([[0], [1]], seed, ddr=ddr, name="behind_ddr")
+            assert late.passed, late.explanation
+            assert tuple(tuple(run.phase_cycles()) for run in late.runs.runs) == ddr.layer_cycles
+        pauses = {"features_in": 0.3, "weights_in": 0.3, "features_out": 0.5, "columns_in": 0.3, "requests_out": 0.3}
         stalled = simulation.run([[0, 1]], seed, pauses=pauses, name="stalled")
         assert stalled.passed, stalled.explanation
 

@@ -1,206 +1,263 @@
-"""The streamed FC engine: golden's arithmetic == both C-simulations == RTL, and its cycles are those of the model."""
+"""The streamed FC engine: golden == both C-simulations == RTL, cycles as predicted, alone and in whole networks."""
 
-from dataclasses import dataclass
+import json
+import re
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-import rtl
-from generator import layouts
+import golden
+from generator import BuildError, BuildOptions, EngineError, generate
 from generator.architecture import Architecture
-from generator.boards import load_board
-from generator.emit import TOP, emit_project
-from generator.layers import EngineError, FcLayer, FeatureLayout
-from generator.schedule.fc_stream import ColumnFormat, FcStreamSchedule, schedule_fc_stream
-from generator.timing.fc_stream import Ddr, predict_stream
-from golden.arithmetic import requantise
-from testbench.csim.compiler import compile_program
-from testbench.csim.program import run_program
-from testbench.rtl.phases import Phase, PhasedJob, PhasedResult, Run, Words
-from testbench.rtl.simulator import build_model, run_module
+from generator.layers import FcLayer, FeatureLayout
+from generator.schedule import ColumnFormat, FcStreamSchedule, column_entries, column_format, schedule_fc_stream
+from generator.timing import Ddr, predict
+from golden import DescriptionBuilder, Network, Scale
+from testbench.build import Build, BuildFileError, load_build
+from testbench.ladder import Context, Options, climb, rungs_of
+from testbench.ladder.csim import InterleavedRung, SequentialRung
+from testbench.ladder.description import WeightStreamRung
+from testbench.ladder.rtl import RtlRung
+from testbench.ladder.rung import Rung
+from tests.generator.networks import alexnet_like_network, pooled_fc_network
+from tests.integration.accelerator import Accelerator
+from zeroskip.pipeliner import Pipeliner
+
+# One worker runs them all, so that what they share is compiled once.
+pytestmark = pytest.mark.xdist_group("fc_stream")
 
 LANES = 16
-SHAPES = ((24, 48, 0.3, True), (64, 100, 0.09, False), (8, 16, 1.0, False), (1, 40, 0.5, False), (57, 33, 0.02, True))
-"""Outputs, inputs, density of weights, whether activations are signed (and all there)."""
+SHAPES = ((24, 48, 0.3, "int8"), (64, 100, 0.09, "uint8"), (8, 16, 1.0, "uint8"), (1, 40, 0.5, "uint8"))
+"""Outputs, inputs, density of weights, type of activations."""
+ZOO = Path(__file__).parents[2] / "zoo" / "descriptions"
 
 
 def _architecture(value_bits: int = 4, gap_bits: int = 5) -> Architecture:
     return Architecture(
         lanes=LANES, pes=0, fc_pes=1, map_words=2, max_entries=1, max_columns=1, pointer_words=16, entry_words=1,
-        fc_rows=64, fc_slots=8, fc_value_bits=value_bits, fc_gap_bits=gap_bits,
+        fc_rows=64, fc_slots=16, fc_value_bits=value_bits, fc_gap_bits=gap_bits,
     )  # fmt: skip
 
 
-def _form(architecture: Architecture) -> ColumnFormat:
-    return ColumnFormat(architecture.fc_slots, architecture.fc_value_bits, architecture.fc_gap_bits)
-
-
-def _layer(number: int, outputs: int, inputs: int, density: float, signed: bool, value_bits: int) -> FcLayer:
+def _weights(number: int, outputs: int, inputs: int, density: float, value_bits: int) -> np.ndarray:
     random = np.random.default_rng(number)
     values = np.arange(-128, 128) if value_bits == 8 else random.permutation(np.arange(-128, 128))[:15]
-    weights = np.where(random.random((outputs, inputs)) < density, random.choice(values, (outputs, inputs)), 0)
-    bias = random.integers(-5000, 5000, outputs).astype(np.int32)
-    return FcLayer(
-        f"fc{number}", "input", f"fc{number}", FeatureLayout((0,), 1, inputs, signed), weights.astype(np.int8), bias,
-        13, 15, -128, 127, True,
-    )  # fmt: skip
+    kept = random.random((outputs, inputs)) < density
+    return np.where(kept, random.choice(values, (outputs, inputs)), 0).astype(np.int8)
 
 
-def _activations(layer: FcLayer, number: int) -> NDArray[np.int64]:
-    random = np.random.default_rng([number, 1])
-    inputs = layer.weights.shape[1]
-    values = random.integers(-128, 128, inputs) if layer.input.signed else random.integers(0, 256, inputs)
-    if not layer.input.signed:
-        values *= random.random(inputs) < 0.4
-    stream = np.zeros(layer.input.words(LANES) * LANES, dtype=np.int64)
-    stream[:inputs] = values
-    return stream
-
-
-def _bytes(words: NDArray[np.int64], size: int) -> NDArray[np.uint8]:
-    """Words of `size` lanes of a byte, filled up with zeros."""
-    padded = np.zeros(-(-words.size // size) * size, dtype=np.uint8)
-    padded[: words.size] = words.astype(np.uint8)
-    return padded.reshape(-1, size)
-
-
-@dataclass
-class _Case:
-    schedules: list[FcStreamSchedule]
-    activations: dict[str, NDArray[np.int64]]
-    ports: list[dict[str, NDArray[np.uint8]]]  # of each layer
-
-    def save(self, folder: Path) -> None:
-        """The files that the C bench reads."""
-        folder.mkdir()
-        names = ("weights_in", "columns_in", "requests_out", "features_in", "features_out")
-        for name in names:
-            np.concatenate([ports[name] for ports in self.ports]).tofile(folder / f"{name}.bin")
-        lines = [" ".join(str(len(ports[name])) for name in names) for ports in self.ports]
-        (folder / "layers.txt").write_text("\n".join(lines) + "\n")
-
-
-def _case(architecture: Architecture) -> _Case:
-    schedules, activations, ports = [], {}, []
-    for number, shape in enumerate(SHAPES):
-        layer = _layer(number, *shape, architecture.fc_value_bits)
-        schedule = schedule_fc_stream(layer, _form(architecture), LANES)
-        values = _activations(layer, number)
-        inputs = layer.weights.shape[1]
-        sums = layer.weights.astype(np.int64) @ values[:inputs] + layer.bias
-        expected = requantise(sums, np.int32(layer.multiplier), np.int32(layer.shift), -128, 127)  # type: ignore[arg-type]
-        pack = next(each for each in layouts.COMMAND_LAYOUTS if each.name == "request_word").pack
-        requests = [pack(first=first, count=count) for first, count in schedule.requests(values)]
-        schedules.append(schedule)
-        activations[layer.name] = values
-        ports.append(
-            {
-                "weights_in": schedule.weight_words(),
-                "columns_in": schedule.fetched(values),
-                "requests_out": np.array(requests, dtype="<u4").view(np.uint8).reshape(-1, 4),
-                "features_in": _bytes(values, LANES),
-                "features_out": _bytes(expected, LANES),
-            }
-        )
-    return _Case(schedules, activations, ports)
+def _network(number: int, value_bits: int) -> Network:
+    outputs, inputs, density, dtype = SHAPES[number]
+    builder = DescriptionBuilder(f"fc{number}", (1, 1, inputs), dtype, Scale(multiplier=1, shift=8)).flatten("vector")
+    bias = np.random.default_rng(number).integers(-5000, 5000, outputs).astype(np.int32)
+    weights = _weights(number, outputs, inputs, density, value_bits)
+    hidden = {"shift": 9, "minimum": 0, "maximum": 255, "output_dtype": "uint8"}
+    builder.linear("fc", weights, bias, **hidden)
+    # Behind it a layer of few entries, whose slots clear their sums while the first one still hands over.
+    weights = _weights(number + 9, 57, outputs, 0.02, value_bits)
+    builder.linear(
+        "few", weights, np.zeros(57, dtype=np.int32), shift=5, minimum=-128, maximum=127, output_dtype="int8"
+    )
+    return builder.build()
 
 
 @pytest.fixture(scope="module", params=[(4, 5), (5, 3), (8, 4)], ids=lambda bits: f"value{bits[0]}-gap{bits[1]}")
-def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Architecture, Path]:
-    """An accelerator and the folder of its C++."""
-    folder = tmp_path_factory.mktemp("build")
-    architecture = _architecture(*request.param)
-    emit_project(folder, architecture, load_board("zcu104"), 200.0)
-    return architecture, folder
+def accelerator(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Accelerator:
+    return Accelerator(tmp_path_factory.mktemp("streamed"), _architecture(*request.param))
 
 
-def test_c_simulations_are_exact(built: tuple[Architecture, Path], tmp_path: Path) -> None:
-    architecture, folder = built
-    _case(architecture).save(tmp_path / "vectors")
-    hls, bench = folder / "hls", folder / "csim" / "stream_bench.cpp"
-    sequential = compile_program([hls / "top.cpp", bench], tmp_path / "sequential", include=[hls])
-    result = run_program(sequential, [str(tmp_path / "vectors")])
-    assert result.passed, result.explanation()
-    interleaved = compile_program([bench], tmp_path / "interleaved", include=[hls], defines={"INTERLEAVED": "1"})
-    for seed in ("0", "1", "2"):
-        result = run_program(interleaved, [str(tmp_path / "vectors"), seed])
-        assert result.passed, result.explanation()
-    wrong = np.fromfile(tmp_path / "vectors" / "columns_in.bin", dtype=np.uint8)
-    wrong ^= 1
-    wrong.tofile(tmp_path / "vectors" / "columns_in.bin")
-    assert not run_program(sequential, [str(tmp_path / "vectors")]).passed
+@pytest.mark.parametrize("number", range(len(SHAPES)))
+def test_layers_are_exact_in_every_format(accelerator: Accelerator, number: int) -> None:
+    accelerator.check(_network(number, accelerator.architecture.fc_value_bits), number, on_rtl=True)
 
 
-def _job(case: _Case, folder: Path, pauses: dict[str, float]) -> PhasedJob:
-    phases, background = [], []
-    for number, ports in enumerate(case.ports):
-        files = {
-            name: Words.save(words, folder / f"{name}_{number}.bin") for name, words in ports.items() if len(words)
-        }
-        background.append(files.pop("weights_in"))
-        out = {name: files.pop(name) for name in ("features_out", "requests_out") if name in files}
-        phases.append(Phase(name=f"layer {number}", send=files, expect=out))
-    return PhasedJob(runs=[Run(background={"weights_in": background}, phases=phases)], pauses=pauses)
+@pytest.mark.parametrize(
+    ("make", "engines"),
+    [(alexnet_like_network, "convolver map fc"), (pooled_fc_network, "map fc")],
+    ids=["all_three", "beside_maps"],
+)
+def test_it_stands_beside_the_other_engines(make: Callable[[], Network], engines: str, tmp_path: Path) -> None:
+    options = BuildOptions(pes=2, lanes=8, fc_slots=8, random_images=2, ddr_bytes=5.5, pipeliner=Pipeliner())
+    generate(make(), "zcu104", tmp_path / "build", options)
+    build = load_build(tmp_path / "build")
+    assert {layer.engine for layer in build.layers} == set(engines.split())
+    ladder = Options(mutations=False)
+    steps = climb(Context(build, ladder, tmp_path / "work"), rungs_of(ladder))
+    assert not [f"{step.name}: {step.outcome.detail}" for step in steps if not step.outcome.passed]
 
 
-def test_rtl_is_exact_and_takes_the_predicted_cycles(built: tuple[Architecture, Path], tmp_path: Path) -> None:
-    architecture, folder = built
-    case = _case(architecture)
-    hls = folder / "hls"
-    design, report = rtl.compile_with_report(hls / "top.cpp", TOP, [hls], tmp_path / "rtl", 200.0)
-    assert not report.misses
-    model = build_model(design.files, TOP, tmp_path / "model")
-    job = _job(case, tmp_path, {})
-    result = PhasedResult.model_validate(
-        run_module(model, "testbench.rtl.phased_bench", job.model_dump(mode="json"), tmp_path / "run")
+@pytest.fixture(scope="module")
+def lenet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """LeNet-5 with linear layers of shared values: convolver and streamed FC engine."""
+    folder = tmp_path_factory.mktemp("lenet") / "build"
+    network = golden.load(ZOO / "lenet5_reversed_codebook.json")
+    options = BuildOptions(pes=4, lanes=16, fc_slots=16, random_images=2, ddr_bytes=10, ddr_latency=37)
+    generate(network, "zcu104", folder, BuildOptions(**vars(options) | {"pipeliner": Pipeliner()}))
+    return folder
+
+
+def test_lenet5_climbs_the_ladder(lenet: Path) -> None:
+    """Mutations of columns, codebook and pointers included."""
+    options = Options()
+    steps = climb(Context(load_build(lenet), options, lenet / "work"), rungs_of(options))
+    assert not [f"{step.name}: {step.outcome.detail}" for step in steps if not step.outcome.passed]
+    figures = {step.name: step.outcome.figures for step in steps}
+    late = figures[RtlRung.name]["behind_ddr"]
+    stated = load_build(lenet).manifest.predictions
+    assert late["layer_cycles"][0] == list(stated.behind_ddr.layer_cycles[0])
+    assert sum(late["cycles"]) > sum(figures[RtlRung.name]["cycles"])
+    assert late["fetched_bytes"][0] == [words * 14 for words in stated.fetched_words[0]]
+    assert not any(late["late_clocks"][0][:2]) and all(late["late_clocks"][0][2:])
+    kinds = figures["mutations are caught"]["kinds"]
+    assert {"weight in a column", "gap", "swapped column words", "codebook"} <= set(kinds)
+
+
+def _copy(lenet: Path, tmp_path: Path, change: Callable[[dict], object] = lambda manifest: None) -> Path:
+    """The build with a changed manifest, whose files are not checked."""
+    copy = tmp_path / "build"
+    shutil.copytree(lenet, copy, ignore=shutil.ignore_patterns("work"))
+    manifest = json.loads((copy / "manifest.json").read_text())
+    change(manifest)
+    (copy / "manifest.json").write_text(json.dumps(manifest | {"files": {}}))
+    return copy
+
+
+def _outcome(rung: Rung, build: Build, lenet: Path) -> tuple[bool, str]:
+    """Programs are compiled in the right build's work folder: the code is the same."""
+    found = rung.check(Context(build, Options(rtl_images=1), lenet / "work"))
+    return found.passed, found.detail
+
+
+def test_wrong_weights_in_ddr_are_found(lenet: Path, tmp_path: Path) -> None:
+    copy = _copy(lenet, tmp_path)
+    file = copy / "vectors" / "columns.bin"
+    bits = np.unpackbits(np.fromfile(file, np.uint8), bitorder="little").reshape(
+        -1, 7
+    )  # an entry: 4 of value, 3 of gap
+    numbers = bits[:, :4] @ (1 << np.arange(4))
+    others = np.where(numbers > 0, 16 - numbers, 0)
+    bits[:, :4] = others[:, None] >> np.arange(4) & 1
+    np.packbits(bits, bitorder="little").tofile(file)
+    for rung in (WeightStreamRung(), SequentialRung(), InterleavedRung(), RtlRung()):
+        passed, detail = _outcome(rung, load_build(copy), lenet)
+        assert not passed and "layer fc1" in detail, (rung.name, detail)
+    np.full(file.stat().st_size, 255, dtype=np.uint8).tofile(file)
+    passed, detail = _outcome(WeightStreamRung(), load_build(copy), lenet)
+    assert not passed and detail.startswith("layer fc1: its stored weights do not lie in its shape")
+
+
+def test_a_wrong_request_is_found(lenet: Path, tmp_path: Path) -> None:
+    copy = _copy(lenet, tmp_path)
+    file = copy / "vectors" / "requests.bin"
+    requests = np.fromfile(file, np.uint32)
+    requests[3] += 1  # behind the counts of conv1, conv2 and fc1: fc1's first request
+    requests.tofile(file)
+    for rung in (SequentialRung(), InterleavedRung()):
+        passed, detail = _outcome(rung, load_build(copy), lenet)
+        assert not passed and "WRONG REQUEST layer=fc1 image=0 number=0" in detail, (rung.name, detail)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda m: m["predictions"]["fetched_words"][0].__setitem__(2, 1), "column words were asked for, the schedule"),
+        (lambda m: m["predictions"]["layer_cycles"][0].__setitem__(2, 1), "cycles, the schedule says 1"),
+        (
+            lambda m: m["predictions"]["behind_ddr"]["layer_cycles"][0].__setitem__(2, 1),
+            "behind DDR: image 0, layer fc1: .* cycles, the schedule says 1",
+        ),
+        (lambda m: m["predictions"]["behind_ddr"].update(latency=38), "behind DDR: image 0, layer fc1"),
+        (lambda m: m["predictions"]["behind_ddr"].update(bytes_per_clock=9.9), "behind DDR: image 0, layer fc"),
+        (lambda m: m["layers"][4].update(column_words=1), "requests_out: request .* asks for words"),
+    ],
+)
+def test_what_the_rtl_does_otherwise_than_stated_is_found(
+    change: Callable[[dict], object], message: str, lenet: Path, tmp_path: Path
+) -> None:
+    passed, detail = _outcome(RtlRung(), load_build(_copy(lenet, tmp_path, change)), lenet)
+    assert not passed and re.search(message, detail), detail
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda m: m["architecture"].update(fc_slots=8), "port columns_in has 112 bits"),
+        (lambda m: m["layers"][0].update(column_words=1), "layer conv1 has column_words, but no streamed FC engine"),
+        (lambda m: m["predictions"].update(behind_ddr=None), "state fetched_words and behind_ddr"),
+    ],
+)
+def test_a_manifest_at_odds_with_itself_is_refused(
+    change: Callable[[dict], object], message: str, lenet: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(BuildFileError, match=message):
+        load_build(_copy(lenet, tmp_path, change))
+
+
+def _layer(weights: np.ndarray) -> FcLayer:
+    outputs, inputs = weights.shape
+    bias = np.zeros(outputs, dtype=np.int32)
+    return FcLayer("fc", "input", "fc", FeatureLayout((0,), 1, inputs, False), weights, bias, 13, 15, -128, 127, True)
+
+
+def _schedule() -> FcStreamSchedule:
+    return schedule_fc_stream(_layer(_weights(1, 64, 100, 0.09, 4)), ColumnFormat(16, 4, 5), LANES)
+
+
+def test_latency_costs_once_a_layer_and_a_rate_each_word() -> None:
+    """Requests run ahead of their words; a word of 18 bytes at 12 a clock takes one and a half."""
+    schedule, values = _schedule(), np.ones(112, dtype=np.int64)
+    at_once, late, slow = (
+        predict(_architecture(), [schedule], {"fc": values}, ddr=ddr).cycles for ddr in (None, Ddr(100), Ddr(0, 12))
     )
-    assert result.passed, result.last
-    predicted = predict_stream(architecture, case.schedules, case.activations, design.stream_stages())
-    assert result.last.phase_cycles() == list(predicted.layer_cycles)
-    assert list(predicted.fetched_words) == [len(ports["columns_in"]) for ports in case.ports]
-    ports = ("weights_in", "features_in", "features_out", "columns_in", "requests_out")
-    for seed, share in ((1, 0.2), (2, 0.6)):
-        job = _job(case, tmp_path, dict.fromkeys(ports, share))
-        result = PhasedResult.model_validate(
-            run_module(
-                model, "testbench.rtl.phased_bench", job.model_dump(mode="json"), tmp_path / f"run{seed}", seed=seed
-            )
-        )
-        assert result.passed, result.last
+    words = int(schedule.packet.counts[:100].sum())
+    assert words == len(schedule.columns) > 90
+    assert late - at_once == 100
+    assert words // 2 - 4 <= slow - at_once <= words // 2
+    assert Ddr(0, 12).pauses(5, 18).tolist() == [0, 1, 0, 1, 0]
+    assert Ddr(0, 4).pauses(3, 18).tolist() == [3, 4, 3]
+    assert Ddr(0, 20).pauses(3, 18).tolist() == [0, 0, 0]
 
 
-def test_latency_costs_once_a_layer() -> None:
-    """Requests run ahead of their words."""
-    architecture = _architecture()
-    case = _case(architecture)
-    at_once = predict_stream(architecture, case.schedules, case.activations)
-    late = predict_stream(architecture, case.schedules, case.activations, ddr=Ddr(latency=100))
-    slower = [after - before for before, after in zip(at_once.layer_cycles, late.layer_cycles, strict=True)]
-    assert all(0 < each <= 104 for each in slower), slower
-
-
-def test_too_many_weights_are_refused() -> None:
-    layer = _layer(0, 24, 48, 0.5, False, 8)
-    with pytest.raises(EngineError, match=r"layer 'fc0': .* different weights, and entries of 4 bits tell 15 apart"):
+def test_too_many_weights_are_refused(tmp_path: Path) -> None:
+    layer = _layer(_weights(0, 24, 48, 0.5, 8))
+    with pytest.raises(EngineError, match=r"layer 'fc': .* different weights, and entries of 4 bits tell 15 apart"):
         schedule_fc_stream(layer, ColumnFormat(8, 4, 5), LANES)
+    with pytest.raises(BuildError, match="fc_slots must be a multiple of 8, not 12"):
+        generate(_network(0, 4), "zcu104", tmp_path / "build", BuildOptions(lanes=16, fc_slots=12))
+    with pytest.raises(BuildError, match="ddr: 0 bytes a clock after 100 clocks is no memory"):
+        generate(_network(0, 4), "zcu104", tmp_path / "build", BuildOptions(lanes=16, fc_slots=8, ddr_bytes=0))
+
+
+def test_the_smallest_format_is_chosen() -> None:
+    weights = _weights(1, 512, 100, 0.09, 8)
+    entries = column_entries(weights)
+    sizes = {}
+    for bits in range(1, 9):
+        form = ColumnFormat(8, 8, bits)
+        schedule = schedule_fc_stream(_layer(weights), form, LANES)
+        assert schedule.entries == entries[bits - 1].sum()
+        sizes[bits] = schedule.columns.size
+    chosen = column_format(8, np.unique(weights).size, [entries])
+    assert chosen.value_bits == 8 and sizes[chosen.gap_bits] == min(sizes.values()) < max(sizes.values())
+    assert [column_format(8, different, [entries]).value_bits for different in (15, 16, 31, 32)] == [4, 5, 5, 8]
 
 
 def test_columns_are_read_back() -> None:
     """Every weight from the words in DDR, by the format's own words."""
-    layer = _layer(1, *SHAPES[1], 4)
-    form = ColumnFormat(8, 4, 5)
-    schedule = schedule_fc_stream(layer, form, LANES)
+    schedule = _schedule()
+    weights = schedule.layer.weights
     bits = np.unpackbits(schedule.columns, axis=1, bitorder="little").reshape(-1, 9)
     numbers, gaps = bits[:, :4] @ (1 << np.arange(4)), bits[:, 4:] @ (1 << np.arange(5))
     book = schedule.packet.content[schedule.packet.pointer_words].view(np.int8)
-    weights, slot = np.zeros_like(layer.weights), 0
-    for column, count in enumerate(schedule.packet.counts[: layer.weights.shape[1]]):
+    found, slot = np.zeros_like(weights), 0
+    for column, count in enumerate(schedule.packet.counts[: weights.shape[1]]):
         row = -1
-        for _ in range(int(count) * form.slots):
+        for _ in range(int(count) * schedule.form.slots):
             row += int(gaps[slot]) + 1
             if numbers[slot]:
-                weights[row, column] = book[numbers[slot]]
+                found[row, column] = book[numbers[slot]]
             slot += 1
-    assert np.array_equal(weights, layer.weights)
+    assert np.array_equal(found, weights)

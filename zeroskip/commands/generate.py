@@ -26,6 +26,16 @@ def generate(
     tile: Annotated[int | None, typer.Option(help="Multipliers of a PE; as many as lanes by default.")] = None,
     fc_pes: Annotated[int, typer.Option(help="PEs of the FC engine.")] = 8,
     map_lanes: Annotated[int, typer.Option(help="Columns that the map engine works on at once.")] = 1,
+    fc_slots: Annotated[
+        int,
+        typer.Option(
+            help="Weights of FC layers stay in DDR; entries of a word that is fetched. 0: they lie in the PEs."
+        ),
+    ] = 0,
+    ddr_bytes: Annotated[
+        float | None, typer.Option(help="Bytes a clock from DDR, with --fc-slots; 80 % of the board's by default.")
+    ] = None,
+    ddr_latency: Annotated[int, typer.Option(help="Clocks from a request to DDR to its first word.")] = 100,
     relaxed: Annotated[
         bool, typer.Option("--relaxed", help="Exit code 0 even when a PIPELINE loop misses its II or the clock.")
     ] = False,
@@ -36,8 +46,8 @@ def generate(
     stimuli = None if images is None else load_images(images, network)
     pipeliner = Pipeliner()
     options = generator.BuildOptions(
-        pes=pes, lanes=lanes, tile=tile, fc_pes=fc_pes, map_lanes=map_lanes, clock_mhz=clock, images=stimuli,
-        pipeliner=pipeliner,
+        pes=pes, lanes=lanes, tile=tile, fc_pes=fc_pes, map_lanes=map_lanes, fc_slots=fc_slots,
+        clock_mhz=clock, images=stimuli, pipeliner=pipeliner, ddr_bytes=ddr_bytes, ddr_latency=ddr_latency,
     )  # fmt: skip
     if images is not None:
         options = replace(options, image_source=images.name)

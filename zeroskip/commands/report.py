@@ -28,6 +28,11 @@ def report(
         [layer.name, layer.engine, layer.cycles, layer.macs, 100 * layer.utilisation, layer.dense_macs / layer.cycles]
         for layer in figures.layers
     ]
+    if figures.behind_ddr:
+        columns += ["from DDR KB", "clocks for DDR"]
+        rows = [
+            [*row, each.fetched_bytes / 1000, each.ddr_clocks] for row, each in zip(rows, figures.layers, strict=True)
+        ]
     print_table(f"{figures.network} on {figures.board}", columns, rows)
     for engine in figures.engines:
         useful = (
@@ -38,3 +43,8 @@ def report(
         f"{figures.cycles:,} cycles an image, {figures.utilisation:.1%} of the multipliers' cycles useful; "
         f"{figures.frames_per_second:,.1f} images a second at {figures.clock_mhz:g} MHz (assumed, not synthesised)."
     )
+    if ddr := figures.behind_ddr:
+        typer.echo(
+            f"Behind a DDR of {ddr.bytes_per_clock:g} bytes a clock after {ddr.latency} clocks: {ddr.cycles:,} cycles, "
+            f"{ddr.frames_per_second:,.1f} images a second, {ddr.fetched_bytes / 1000:,.1f} KB of columns an image."
+        )
