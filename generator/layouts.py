@@ -28,7 +28,6 @@ __all__ = [
     "PACKET",
     "POINTERS_PER_WORD",
     "POINTER_BITS",
-    "TILE_SUMS",
     "UNITS_PER_WORD",
     "UNIT_BITS",
     "WEIGHT_BITS",
@@ -37,6 +36,7 @@ __all__ = [
     "PlacedField",
     "STREAM_LAYOUTS",
     "mask_bits",
+    "sum_depth",
     "words_from_integer",
     "words_from_lanes",
 ]
@@ -54,8 +54,6 @@ BASE_BITS = WEIGHT_BITS - (POINTERS_PER_WORD + 1) * POINTER_BITS
 """Bits of a pointer word's first entry, above its pointers; bounds the entries that a PE of the FC engine holds."""
 ADDRESS_BITS = 23
 """Bits of a pixel's address in a map: 65,536 words of 128 pixels."""
-TILE_SUMS = 2
-"""Tiles whose sums wait behind a PE: the depth of that stream."""
 DESCRIPTOR_WORDS = 2
 
 
@@ -143,6 +141,7 @@ DESCRIPTOR = Layout(
         "map_words": 32,
         "plane_words": 12,
         "tiles": 12,
+        "last_tile": 8,
         "pad_top": 4,
         "pad_left": 4,
         "pointwise": 1,
@@ -255,8 +254,8 @@ POINTWISE_UNIT = Layout(
 FC_ENTRY = Layout("fc_entry", "a non-zero weight of a column", {"value": 8, "gap": 8})
 
 COMMAND_LAYOUTS = (
-    Layout("channel_word", "an output channel, for the PE that computes it", {"entries": 16, "bias": 32}),
-    Layout("scale_word", "an output channel's requantisation", {"multiplier": 16, "shift": 6}),
+    Layout("channel_word", "an output channel, for the PE that computes it", {"entries": 16}),
+    Layout("scale_word", "an output channel's bias and requantisation", {"multiplier": 16, "shift": 6, "bias": 32}),
     Layout(
         "entry_word",
         "a decoded weight of the convolver, or none (waits); the address is a pixel's",
@@ -291,6 +290,11 @@ LAYOUTS = (*STREAM_LAYOUTS[:-1], *COMMAND_LAYOUTS)
 def mask_bits(tile: int) -> int:
     """Bits of a mask of `tile` positions on the weight stream: a power of two, 8 at least."""
     return max(8, 1 << (tile - 1).bit_length())
+
+
+def sum_depth(lanes: int) -> int:
+    """Sums that wait behind a PE of the convolver, beside those of the tile that it holds: two tiles' at least."""
+    return 2 * lanes
 
 
 def words_from_integer(value: int, count: int) -> npt.NDArray[np.uint8]:

@@ -153,7 +153,7 @@ def schedule_convolver(
     try:
         packets, meanwhile = _packets(layer, order, pes, loading)
         waiting = _waiting(packets, meanwhile, pes, output.channel_words(lanes))
-        stuck = layer.add is not None and _early_tiles(packets, pes, loading) > layouts.TILE_SUMS
+        stuck = layer.add is not None and _early_tiles(packets, pes, loading) * tile > layouts.sum_depth(lanes)
         if stuck or waiting.weights > buffers.weights or waiting.outputs > buffers.outputs:
             packets, _ = _packets(layer, order, pes, loading._replace(first=True))
             waiting = Buffers(2, 2)
@@ -173,7 +173,7 @@ def _packets(layer: ConvolverLayer, order: Int, pes: int, loading: Loading) -> t
         header = {
             "units": int(end - begin),
             "entries": int(np.count_nonzero(is_entry)),
-            "bias": int(layer.bias[channel]),
+            "bias": _pe_bias(layer, channel),
             "multiplier": int(layer.multiplier[channel]),
             "shift": int(layer.shift[channel]),
         }
@@ -209,6 +209,13 @@ def _early_tiles(packets: Sequence[ConvolverPacket], pes: int, loading: Loading)
     return most
 
 
+def _pe_bias(layer: ConvolverLayer, channel: int) -> int:
+    """The bias of an output channel for sums of pixels without a sign, which are 128 higher: modulo 2^32, signed."""
+    higher = 128 if layer.input.signed else 0
+    bias = int(layer.bias[channel]) - higher * int(layer.weights[channel].sum(dtype=np.int64))
+    return (bias + (1 << 31)) % (1 << 32) - (1 << 31)
+
+
 def _convolver_descriptor(
     layer: ConvolverLayer,
     rounds: Rounds,
@@ -236,6 +243,7 @@ def _convolver_descriptor(
         map_words=map_words,
         plane_words=layer.input.channel_words(lanes),
         tiles=layer.tiles(tile),
+        last_tile=layer.positions - (layer.tiles(tile) - 1) * tile,
         pad_top=layer.pad_top,
         pad_left=layer.pad_left,
         pointwise=int(layer.pointwise),

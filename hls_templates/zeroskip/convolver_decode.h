@@ -20,10 +20,10 @@ namespace zeroskip {
 // Hands the masks on, a word per cycle, then decodes `descriptor::channels` packets; one unit per cycle, one more cycle
 // for each packet's header and for each word that only fills up.
 //
-// For each packet: one word to `channels` (count of entries and bias, for the PE), one to `scales` (for the
-// post-processing), and one to `entries` per entry unit or waiting entry (which has no weight; one per cycle). An entry
-// holds the weight, its row and column in the kernel, and the address in the map of the pixel that it meets at output
-// position 0.
+// For each packet: one word to `channels` (count of entries, for the PE), one to `scales` (bias and scale, for
+// the post-processing), and one to `entries` per entry unit or waiting entry (which has no weight; one per cycle). An
+// entry holds the weight, its row and column in the kernel, and the address in the map of the pixel that it meets at
+// output position 0.
 //
 // \tparam Lanes  pixels in a feature word.
 template <int Lanes>
@@ -66,9 +66,9 @@ void decode_convolution(hls::stream<Descriptor>& layers, hls::stream<Descriptor>
     if (header) {
       ChannelWord channel = 0;
       put<channel_word::entries>(channel, get<packet::entries>(word));
-      put<channel_word::bias>(channel, get<packet::bias>(word));
       channels.write(channel);
       ScaleWord scale = 0;
+      put<scale_word::bias>(scale, get<packet::bias>(word));
       put<scale_word::multiplier>(scale, get<packet::multiplier>(word));
       put<scale_word::shift>(scale, get<packet::shift>(word));
       scales.write(scale);
