@@ -109,7 +109,9 @@ def _pe_spans(packets: Sequence[ConvolverPacket], tile_sums: Int) -> list[tuple[
     last = [np.flatnonzero(np.r_[True, packet.is_entry])[-2:] for packet in packets]  # behind the last weight but one
     sent = [(int(p.sends[:begin].sum()), int(p.sends[begin : end - 1].sum())) for p, (begin, end) in zip(packets, last)]
     early, late = np.array(sent, dtype=np.int64).T[:, :, None]
-    others = np.array([packet.entries for packet in packets])[:, None] - 1 + np.zeros(tile_sums.size - 1, dtype=np.int64)
+    others = (
+        np.array([packet.entries for packet in packets])[:, None] - 1 + np.zeros(tile_sums.size - 1, dtype=np.int64)
+    )
     early, late = np.hstack([early, others]), np.hstack([late, np.zeros_like(others)])
     leaving = np.roll(np.tile(tile_sums, len(packets)), 1)
     leaving[0] = 1  # nothing

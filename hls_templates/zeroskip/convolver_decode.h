@@ -37,12 +37,7 @@ void decode_convolution(hls::stream<Descriptor>& layers, hls::stream<Descriptor>
   const ap_uint<4> pad_top = get<descriptor::pad_top>(layer);
   const ap_uint<4> pad_left = get<descriptor::pad_left>(layer);
 
-  const ap_uint<descriptor::mask_words::bits> mask_words = get<descriptor::mask_words>(layer);
-  for (ap_uint<descriptor::mask_words::bits> word = 0; word < mask_words; ++word) {
-#pragma HLS PIPELINE II = 1
-    masks.write(weights.read());
-  }
-
+  ap_uint<descriptor::mask_words::bits> masks_left = get<descriptor::mask_words>(layer);
   ap_uint<descriptor::channels::bits> channels_left = get<descriptor::channels>(layer);
   ap_uint<packet::units::bits> units_left = 0;
   ap_uint<packet::round_words::bits> words_left = 0;
@@ -52,24 +47,26 @@ void decode_convolution(hls::stream<Descriptor>& layers, hls::stream<Descriptor>
   ap_uint<kUnitsLog> unit_index = 0;  // of the present word
   WeightWord word = 0;
   bool header = true;
-  while (channels_left != 0) {
+  while (masks_left != 0 || channels_left != 0) {
 #pragma HLS PIPELINE II = 1
-    if (waits_left == 0 && (header || unit_index == 0 || units_left == 0)) {
-      word = weights.read();
-      words_left = (header ? get<packet::round_words>(word) : words_left) - 1;
-    }
     EntryWord entry = 0;
     bool emit = false;
-    if (header) {
+    const bool in_masks = masks_left != 0;
+    if (in_masks) {
+      masks.write(weights.read());
+      --masks_left;
+    } else if (header) {
+      const WeightWord first = weights.read();
+      words_left = get<packet::round_words>(first) - 1;
       ChannelWord channel = 0;
-      put<channel_word::entries>(channel, get<packet::entries>(word));
+      put<channel_word::entries>(channel, get<packet::entries>(first));
       channels.write(channel);
       ScaleWord scale = 0;
-      put<scale_word::bias>(scale, get<packet::bias>(word));
-      put<scale_word::multiplier>(scale, get<packet::multiplier>(word));
-      put<scale_word::shift>(scale, get<packet::shift>(word));
+      put<scale_word::bias>(scale, get<packet::bias>(first));
+      put<scale_word::multiplier>(scale, get<packet::multiplier>(first));
+      put<scale_word::shift>(scale, get<packet::shift>(first));
       scales.write(scale);
-      units_left = get<packet::units>(word);
+      units_left = get<packet::units>(first);
       unit_index = 0;
       entries_left = 0;
       plane = 0;
@@ -78,34 +75,41 @@ void decode_convolution(hls::stream<Descriptor>& layers, hls::stream<Descriptor>
       put<entry_word::waits>(entry, 1);
       emit = true;
       --waits_left;
-    } else if (units_left != 0) {
-      const ap_uint<16> unit = ap_uint<16>(word);
-      const ap_uint<8> skip = get<kernel_unit::skip>(unit);
-      const ap_uint<8> count = get<kernel_unit::count>(unit);
-      if (entries_left != 0) {
-        const ap_int<5> row = ap_int<5>(get<entry_unit::row>(unit) - pad_top);
-        const ap_int<5> column = ap_int<5>(get<entry_unit::column>(unit) - pad_left);
-        const ap_int<16> distance = ap_int<16>(row * ap_int<11>(pitch) + column);
-        put<entry_word::value>(entry, get<entry_unit::value>(unit));
-        put<entry_word::row>(entry, get<entry_unit::row>(unit));
-        put<entry_word::column>(entry, get<entry_unit::column>(unit));
-        put<entry_word::address>(entry, ap_uint<entry_word::address::bits>(plane * Lanes + distance));
-        emit = true;
-        --entries_left;
-      } else if (count == 0 && skip != 255) {
-        put<entry_word::waits>(entry, 1);
-        emit = true;
-        waits_left = skip - 1;
-      } else {
-        plane += skip * plane_words;
-        entries_left = count;
+    } else {
+      // A word's first unit is taken as it comes, so that the word is kept without a choice in front of its registers.
+      ap_uint<16> unit = lane_of<16>(word, unit_index);
+      if (unit_index == 0 || units_left == 0) {
+        word = weights.read();
+        unit = ap_uint<16>(word);
+        --words_left;
       }
-      word >>= 16;
-      ++unit_index;
-      --units_left;
+      if (units_left != 0) {
+        const ap_uint<8> skip = get<kernel_unit::skip>(unit);
+        const ap_uint<8> count = get<kernel_unit::count>(unit);
+        if (entries_left != 0) {
+          const ap_int<5> row = ap_int<5>(get<entry_unit::row>(unit) - pad_top);
+          const ap_int<5> column = ap_int<5>(get<entry_unit::column>(unit) - pad_left);
+          const ap_int<16> distance = ap_int<16>(row * ap_int<11>(pitch) + column);
+          put<entry_word::value>(entry, get<entry_unit::value>(unit));
+          put<entry_word::row>(entry, get<entry_unit::row>(unit));
+          put<entry_word::column>(entry, get<entry_unit::column>(unit));
+          put<entry_word::address>(entry, ap_uint<entry_word::address::bits>(plane * Lanes + distance));
+          emit = true;
+          --entries_left;
+        } else if (count == 0 && skip != 255) {
+          put<entry_word::waits>(entry, 1);
+          emit = true;
+          waits_left = skip - 1;
+        } else {
+          plane += skip * plane_words;
+          entries_left = count;
+        }
+        ++unit_index;
+        --units_left;
+      }
     }
     if (emit) entries.write(entry);
-    if (units_left == 0 && words_left == 0) {
+    if (!in_masks && units_left == 0 && words_left == 0) {
       header = true;
       --channels_left;
     }
