@@ -144,8 +144,9 @@ def _print(found: Figures) -> None:
     console.print(table)
     console.print(
         f"{found.fitting} slices fit by LUTs, registers and DSP slices. Arrays of {found.pes} PEs: "
-        f"{found.array_blocks:,g} RAMB36E2 without UltraRAM, of which {found.array_bits / 1e6:.1f} Mbit are feature maps; "
-        f"{BOARD} has {board.bram36} and {board.uram} URAM288, {(board.bram36 * 36 + board.uram * 288) / 1024:.1f} Mbit."
+        f"{found.array_blocks:,g} RAMB36E2 without UltraRAM, of which {found.array_bits / 1e6:.1f} Mbit "
+        f"are feature maps; {BOARD} has {board.bram36} and {board.uram} URAM288, "
+        f"{(board.bram36 * 36 + board.uram * 288) / 1024:.1f} Mbit."
     )
 
 

@@ -106,8 +106,12 @@ def _pe_spans(packets: Sequence[ConvolverPacket], tile_sums: Int) -> list[tuple[
     """
     if not packets:
         return []
-    last = [np.flatnonzero(np.r_[True, packet.is_entry])[-2:] for packet in packets]  # behind the last weight but one
-    sent = [(int(p.sends[:begin].sum()), int(p.sends[begin : end - 1].sum())) for p, (begin, end) in zip(packets, last)]
+    # Units up to the last weight but one, and up to the last one.
+    last = [np.flatnonzero(np.r_[True, packet.is_entry])[-2:] for packet in packets]
+    sent = [
+        (int(packet.sends[:begin].sum()), int(packet.sends[begin : end - 1].sum()))
+        for packet, (begin, end) in zip(packets, last, strict=True)
+    ]
     early, late = np.array(sent, dtype=np.int64).T[:, :, None]
     others = (
         np.array([packet.entries for packet in packets])[:, None] - 1 + np.zeros(tile_sums.size - 1, dtype=np.int64)
