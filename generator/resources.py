@@ -97,7 +97,7 @@ def word_pixels(tile: Number) -> Number:
 
 def pe_takes(tile: int) -> tuple[int, int, int]:
     """LUTs, flip-flops and DSP slices of one PE of the convolver, decoding and post-processing included."""
-    return 3400 + 190 * tile, 3450 + 66 * tile + 41 * word_pixels(tile), tile + 7
+    return 3400 + 190 * tile, 3450 + 66 * tile + 41 * word_pixels(tile), (tile + 1) // 2 + 7
 
 
 def _map_engine(a: Architecture) -> tuple[int, int, int]:

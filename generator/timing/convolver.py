@@ -106,10 +106,11 @@ def _pe_spans(packets: Sequence[ConvolverPacket], tile_sums: Int) -> list[tuple[
     """
     if not packets:
         return []
-    last = [np.flatnonzero(np.r_[True, packet.is_entry])[-2:] for packet in packets]  # behind the last weight but one
+    # Units up to the last weight but one, and up to the last one.
+    last = [np.flatnonzero(np.r_[True, packet.is_entry])[-2:] for packet in packets]
     sent = [
-        (int(p.sends[:begin].sum()), int(p.sends[begin : end - 1].sum()))
-        for p, (begin, end) in zip(packets, last, strict=True)
+        (int(packet.sends[:begin].sum()), int(packet.sends[begin : end - 1].sum()))
+        for packet, (begin, end) in zip(packets, last, strict=True)
     ]
     early, late = np.array(sent, dtype=np.int64).T[:, :, None]
     others = (

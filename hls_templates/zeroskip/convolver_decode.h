@@ -40,12 +40,7 @@ void decode_convolution(hls::stream<Descriptor>& layers, hls::stream<Descriptor>
   const ap_uint<4> pad_left = get<descriptor::pad_left>(layer);
   const bool pointwise = get<descriptor::pointwise>(layer);
 
-  const ap_uint<descriptor::mask_words::bits> mask_words = get<descriptor::mask_words>(layer);
-  for (ap_uint<descriptor::mask_words::bits> word = 0; word < mask_words; ++word) {
-#pragma HLS PIPELINE II = 1
-    masks.write(weights.read());
-  }
-
+  ap_uint<descriptor::mask_words::bits> masks_left = get<descriptor::mask_words>(layer);
   ap_uint<descriptor::channels::bits> channels_left = get<descriptor::channels>(layer);
   ap_uint<packet::units::bits> units_left = 0;
   ap_uint<packet::round_words::bits> words_left = 0;
@@ -55,24 +50,26 @@ void decode_convolution(hls::stream<Descriptor>& layers, hls::stream<Descriptor>
   ap_uint<kUnitsLog> unit_index = 0;  // of the present word
   WeightWord word = 0;
   bool header = true;
-  while (channels_left != 0) {
+  while (masks_left != 0 || channels_left != 0) {
 #pragma HLS PIPELINE II = 1
-    if (waits_left == 0 && (header || unit_index == 0 || units_left == 0)) {
-      word = weights.read();
-      words_left = (header ? get<packet::round_words>(word) : words_left) - 1;
-    }
     EntryWord entry = 0;
     bool emit = false;
-    if (header) {
+    const bool in_masks = masks_left != 0;
+    if (in_masks) {
+      masks.write(weights.read());
+      --masks_left;
+    } else if (header) {
+      const WeightWord first = weights.read();
+      words_left = get<packet::round_words>(first) - 1;
       ChannelWord channel = 0;
-      put<channel_word::entries>(channel, get<packet::entries>(word));
+      put<channel_word::entries>(channel, get<packet::entries>(first));
       channels.write(channel);
       ScaleWord scale = 0;
-      put<scale_word::bias>(scale, get<packet::bias>(word));
-      put<scale_word::multiplier>(scale, get<packet::multiplier>(word));
-      put<scale_word::shift>(scale, get<packet::shift>(word));
+      put<scale_word::bias>(scale, get<packet::bias>(first));
+      put<scale_word::multiplier>(scale, get<packet::multiplier>(first));
+      put<scale_word::shift>(scale, get<packet::shift>(first));
       scales.write(scale);
-      units_left = get<packet::units>(word);
+      units_left = get<packet::units>(first);
       unit_index = 0;
       entries_left = 0;
       plane = 0;
@@ -81,34 +78,41 @@ void decode_convolution(hls::stream<Descriptor>& layers, hls::stream<Descriptor>
       put<entry_word::waits>(entry, 1);
       emit = true;
       --waits_left;
-    } else if (units_left != 0) {
-      const ap_uint<16> unit = ap_uint<16>(word);
-      const ap_uint<8> skip = get<kernel_unit::skip>(unit);
-      const ap_uint<8> count = get<kernel_unit::count>(unit);
-      const bool moves = entries_left == 0;
-      if (moves && count == 0 && skip != 255) {
-        put<entry_word::waits>(entry, 1);
-        emit = true;
-        waits_left = skip - 1;
-      } else {
-        if (moves) plane += skip * plane_words;
-        const ap_uint<4> row = pointwise ? ap_uint<4>(0) : get<entry_unit::row>(unit);
-        const ap_uint<4> column = pointwise ? ap_uint<4>(0) : get<entry_unit::column>(unit);
-        const ap_int<5> rows = ap_int<5>(row - pad_top);
-        const ap_int<16> distance = ap_int<16>(rows * ap_int<11>(pitch) + ap_int<5>(column - pad_left));
-        put<entry_word::value>(entry, pointwise ? get<pointwise_unit::value>(unit) : get<entry_unit::value>(unit));
-        put<entry_word::row>(entry, row);
-        put<entry_word::column>(entry, column);
-        put<entry_word::address>(entry, ap_uint<entry_word::address::bits>(plane * Lanes + distance));
-        emit = pointwise ? count != 0 : !moves;
-        if (!pointwise) entries_left = moves ? count : ap_uint<8>(entries_left - 1);
+    } else {
+      // A word's first unit is taken as it comes, so that the word is kept without a choice in front of its registers.
+      ap_uint<16> unit = lane_of<16>(word, unit_index);
+      if (unit_index == 0 || units_left == 0) {
+        word = weights.read();
+        unit = ap_uint<16>(word);
+        --words_left;
       }
-      word >>= 16;
-      ++unit_index;
-      --units_left;
+      if (units_left != 0) {
+        const ap_uint<8> skip = get<kernel_unit::skip>(unit);
+        const ap_uint<8> count = get<kernel_unit::count>(unit);
+        const bool moves = entries_left == 0;
+        if (moves && count == 0 && skip != 255) {
+          put<entry_word::waits>(entry, 1);
+          emit = true;
+          waits_left = skip - 1;
+        } else {
+          if (moves) plane += skip * plane_words;
+          const ap_uint<4> row = pointwise ? ap_uint<4>(0) : get<entry_unit::row>(unit);
+          const ap_uint<4> column = pointwise ? ap_uint<4>(0) : get<entry_unit::column>(unit);
+          const ap_int<5> rows = ap_int<5>(row - pad_top);
+          const ap_int<16> distance = ap_int<16>(rows * ap_int<11>(pitch) + ap_int<5>(column - pad_left));
+          put<entry_word::value>(entry, pointwise ? get<pointwise_unit::value>(unit) : get<entry_unit::value>(unit));
+          put<entry_word::row>(entry, row);
+          put<entry_word::column>(entry, column);
+          put<entry_word::address>(entry, ap_uint<entry_word::address::bits>(plane * Lanes + distance));
+          emit = pointwise ? count != 0 : !moves;
+          if (!pointwise) entries_left = moves ? count : ap_uint<8>(entries_left - 1);
+        }
+        ++unit_index;
+        --units_left;
+      }
     }
     if (emit) entries.write(entry);
-    if (units_left == 0 && words_left == 0) {
+    if (!in_masks && units_left == 0 && words_left == 0) {
       header = true;
       --channels_left;
     }
