@@ -170,7 +170,8 @@ def _convolver(a: Architecture, weights: str, features: str, outputs: str) -> Pr
         Stream("masks", "WeightWord", 1, n),
         *([Stream("addends", feature, a.output_depth, n)] if a.additions else []),
         Stream("channels", "ChannelWord", 2, n),
-        Stream("scales", "ScaleWord", 4, n),
+        # A PE's pipeline holds the sums of five channels, where they are of one weight and one position.
+        Stream("scales", "ScaleWord", 8, n),
         Stream("entries", "EntryWord", a.entry_depth, n),
         Stream("tile_sums", "ap_uint<kSumBits>", layouts.sum_depth(a.lanes) if a.additions else a.lanes, n),
         Stream("pe_outputs", feature, a.output_depth, n),

@@ -30,6 +30,7 @@ __all__ = [
     "POINTER_BITS",
     "UNITS_PER_WORD",
     "UNIT_BITS",
+    "VALUE_UNIT",
     "WEIGHT_BITS",
     "Layout",
     "LayoutError",
@@ -145,6 +146,7 @@ DESCRIPTOR = Layout(
         "pad_top": 4,
         "pad_left": 4,
         "pointwise": 1,
+        "full": 1,
         "mask_columns": 5,
         "mask_rows": 5,
         "column_mask_words": 17,
@@ -231,6 +233,7 @@ PACKET = Layout(
         "words": 16,
         # Convolver.
         "units": 20,
+        "waits": 20,
         "entries": 16,
         "bias": 32,
         "multiplier": 16,
@@ -251,6 +254,7 @@ POINTWISE_UNIT = Layout(
     "the one weight of a kernel, `skip` input channels further on; of value 0 as a kernel unit of count 0",
     {"skip": 8, "value": 8},
 )
+VALUE_UNIT = Layout("value_unit", "the next weight of a packet that holds all weights, zeros included", {"value": 8})
 FC_ENTRY = Layout("fc_entry", "a non-zero weight of a column", {"value": 8, "gap": 8})
 
 COMMAND_LAYOUTS = (
@@ -280,7 +284,7 @@ COMMAND_LAYOUTS = (
 )
 """Words that only travel between processes."""
 
-STREAM_LAYOUTS = (DESCRIPTOR, PACKET, KERNEL_UNIT, ENTRY_UNIT, POINTWISE_UNIT, FC_ENTRY, MAP_DESCRIPTOR)
+STREAM_LAYOUTS = (DESCRIPTOR, PACKET, KERNEL_UNIT, ENTRY_UNIT, POINTWISE_UNIT, VALUE_UNIT, FC_ENTRY, MAP_DESCRIPTOR)
 """Words and units of the weight stream."""
 
 LAYOUTS = (*STREAM_LAYOUTS[:-1], *COMMAND_LAYOUTS)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from generator import layouts
 from generator.dataflow import Trace
 from generator.layers import Pool
 from generator.schedule import ConvolverPacket, ConvolverSchedule
@@ -73,7 +72,8 @@ def _decode(trace: Trace, i: int, packets: Sequence[ConvolverPacket], schedule: 
     patterns = [(reads, writes) for reads in ((), word) for writes in ((), entry)]
     for packet, (_, words) in zip(packets, schedule.rounds.sizes, strict=False):
         trace.step(word, [f"channels_{i}", f"scales_{i}"])
-        begins_word = np.arange(packet.sends.size) % layouts.UNITS_PER_WORD == 0
+        trace.step((), entry, packet.waits)
+        begins_word = np.arange(packet.sends.size) % packet.units_per_word == 0
         # A unit of several waiting entries goes on sending them.
         kinds = np.stack([2 * begins_word + (packet.sends > 0), np.ones(packet.sends.size, dtype=np.int64)], axis=1)
         lengths = np.stack([np.ones_like(packet.sends), np.maximum(packet.sends - 1, 0)], axis=1)
@@ -106,13 +106,7 @@ def _pe_spans(packets: Sequence[ConvolverPacket], tile_sums: Int) -> list[tuple[
     """
     if not packets:
         return []
-    # Units up to the last weight but one, and up to the last one.
-    last = [np.flatnonzero(np.r_[True, packet.is_entry])[-2:] for packet in packets]
-    sent = [
-        (int(packet.sends[:begin].sum()), int(packet.sends[begin : end - 1].sum()))
-        for packet, (begin, end) in zip(packets, last, strict=True)
-    ]
-    early, late = np.array(sent, dtype=np.int64).T[:, :, None]
+    early, late = np.array([_sent_early(packet) for packet in packets], dtype=np.int64).T[:, :, None]
     others = (
         np.array([packet.entries for packet in packets])[:, None] - 1 + np.zeros(tile_sums.size - 1, dtype=np.int64)
     )
@@ -127,6 +121,13 @@ def _pe_spans(packets: Sequence[ConvolverPacket], tile_sums: Int) -> list[tuple[
         (np.r_[begins, ends[:, 0] - 1 - late[:, 0]], np.r_[begins + early[:, 0], ends[:, 0]]),
         (ends.reshape(-1) + _BEHIND, (ends + tile_sums).reshape(-1) + _BEHIND),
     ]
+
+
+def _sent_early(packet: ConvolverPacket) -> tuple[int, int]:
+    """Entries that a PE is sent up to the last weight but one, and those without a weight between it and the last."""
+    sends, is_entry = np.r_[packet.waits, packet.sends], np.r_[False, packet.is_entry]
+    begin, end = np.flatnonzero(np.r_[True, is_entry])[-2:]
+    return int(sends[:begin].sum()), int(sends[begin : end - 1].sum())
 
 
 def _numbered(streams: Sequence[str], i: int) -> tuple[str, ...]:

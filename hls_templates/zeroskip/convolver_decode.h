@@ -7,7 +7,11 @@
 //   entry unit {value, row, column}: one non-zero weight, the 8 + 4 + 4 bits of the format `conv-rc`.
 // Where all kernels are of one weight (descriptor::pointwise) there is but one kind of unit, {skip, value}: move on by
 // `skip` input channels, to a kernel of that weight; with a value of 0 as a kernel unit with a count of 0.
-// Behind the units the packet is filled up to packet::round_words words, which are read and dropped.
+// Where packets hold all weights (descriptor::full) a unit is of 8 bits, twice as many to a word: the next weight, be
+// it zero, of the first input channel's kernel, row after row, then of the next one's.
+//
+// packet::waits waiting entries are sent in front of the units; behind them the packet is filled up to
+// packet::round_words words, which are read and dropped.
 //
 // In front of the packets lie the layer's masks, which are the same for all PEs: mask_bits(Tile) bits each, as many to
 // a word as fit, lowest first.
@@ -39,15 +43,20 @@ void decode_convolution(hls::stream<Descriptor>& layers, hls::stream<Descriptor>
   const ap_uint<4> pad_top = get<descriptor::pad_top>(layer);
   const ap_uint<4> pad_left = get<descriptor::pad_left>(layer);
   const bool pointwise = get<descriptor::pointwise>(layer);
+  const bool full = get<descriptor::full>(layer);
+  const ap_uint<5> columns = get<descriptor::mask_columns>(layer);
+  const ap_uint<5> rows = get<descriptor::mask_rows>(layer);
 
   ap_uint<descriptor::mask_words::bits> masks_left = get<descriptor::mask_words>(layer);
   ap_uint<descriptor::channels::bits> channels_left = get<descriptor::channels>(layer);
   ap_uint<packet::units::bits> units_left = 0;
   ap_uint<packet::round_words::bits> words_left = 0;
-  ap_uint<8> entries_left = 0;        // of the present kernel
-  ap_uint<8> waits_left = 0;          // behind the present waiting entry
-  ap_uint<16> plane = 0;              // address of the present input channel, in feature words
-  ap_uint<kUnitsLog> unit_index = 0;  // of the present word
+  ap_uint<8> entries_left = 0;                  // of the present kernel
+  ap_uint<packet::waits::bits> waits_left = 0;  // behind the present waiting entry
+  ap_uint<16> plane = 0;                        // address of the present input channel, in feature words
+  ap_uint<4> full_row = 0;                      // of the next weight, where packets hold all
+  ap_uint<4> full_column = 0;
+  ap_uint<kUnitsLog + 1> byte_index = 0;  // of the present unit in the present word
   WeightWord word = 0;
   bool header = true;
   while (masks_left != 0 || channels_left != 0) {
@@ -70,9 +79,12 @@ void decode_convolution(hls::stream<Descriptor>& layers, hls::stream<Descriptor>
       put<scale_word::shift>(scale, get<packet::shift>(first));
       scales.write(scale);
       units_left = get<packet::units>(first);
-      unit_index = 0;
+      waits_left = get<packet::waits>(first);
+      byte_index = 0;
       entries_left = 0;
       plane = 0;
+      full_row = 0;
+      full_column = 0;
       header = false;
     } else if (waits_left != 0) {
       put<entry_word::waits>(entry, 1);
@@ -80,8 +92,8 @@ void decode_convolution(hls::stream<Descriptor>& layers, hls::stream<Descriptor>
       --waits_left;
     } else {
       // A word's first unit is taken as it comes, so that the word is kept without a choice in front of its registers.
-      ap_uint<16> unit = lane_of<16>(word, unit_index);
-      if (unit_index == 0 || units_left == 0) {
+      ap_uint<16> unit = lane_of<16>(word, byte_index / 2);
+      if (byte_index == 0 || units_left == 0) {
         word = weights.read();
         unit = ap_uint<16>(word);
         --words_left;
@@ -89,25 +101,47 @@ void decode_convolution(hls::stream<Descriptor>& layers, hls::stream<Descriptor>
       if (units_left != 0) {
         const ap_uint<8> skip = get<kernel_unit::skip>(unit);
         const ap_uint<8> count = get<kernel_unit::count>(unit);
-        const bool moves = entries_left == 0;
+        const bool moves = !full && entries_left == 0;
         if (moves && count == 0 && skip != 255) {
           put<entry_word::waits>(entry, 1);
           emit = true;
           waits_left = skip - 1;
         } else {
           if (moves) plane += skip * plane_words;
-          const ap_uint<4> row = pointwise ? ap_uint<4>(0) : get<entry_unit::row>(unit);
-          const ap_uint<4> column = pointwise ? ap_uint<4>(0) : get<entry_unit::column>(unit);
-          const ap_int<5> rows = ap_int<5>(row - pad_top);
-          const ap_int<16> distance = ap_int<16>(rows * ap_int<11>(pitch) + ap_int<5>(column - pad_left));
-          put<entry_word::value>(entry, pointwise ? get<pointwise_unit::value>(unit) : get<entry_unit::value>(unit));
+          ap_uint<4> row = get<entry_unit::row>(unit);
+          ap_uint<4> column = get<entry_unit::column>(unit);
+          if (full) {
+            row = full_row;
+            column = full_column;
+          } else if (pointwise) {
+            row = 0;
+            column = 0;
+          }
+          const bool upper = full ? byte_index[0] : pointwise;
+          const ap_int<5> down = ap_int<5>(row - pad_top);
+          const ap_int<16> distance = ap_int<16>(down * ap_int<11>(pitch) + ap_int<5>(column - pad_left));
+          put<entry_word::value>(entry, upper ? get<pointwise_unit::value>(unit) : get<entry_unit::value>(unit));
           put<entry_word::row>(entry, row);
           put<entry_word::column>(entry, column);
           put<entry_word::address>(entry, ap_uint<entry_word::address::bits>(plane * Lanes + distance));
           emit = pointwise ? count != 0 : !moves;
-          if (!pointwise) entries_left = moves ? count : ap_uint<8>(entries_left - 1);
+          if (full) {
+            if (full_column + 1 != columns) {
+              ++full_column;
+            } else {
+              full_column = 0;
+              if (full_row + 1 != rows) {
+                ++full_row;
+              } else {
+                full_row = 0;
+                plane += plane_words;
+              }
+            }
+          } else if (!pointwise) {
+            entries_left = moves ? count : ap_uint<8>(entries_left - 1);
+          }
         }
-        ++unit_index;
+        byte_index += full ? 1 : 2;
         --units_left;
       }
     }

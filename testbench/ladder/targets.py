@@ -75,11 +75,9 @@ class Targets:
         change: Callable[[int], int],
         condition: Callable[[Entry], bool] = lambda entry: True,
     ) -> Mutant | None:
-        """A mutant with a field of one stored weight changed; None if no weight fits the condition."""
-        entry = self.entry(condition)
-        layout = "fc_entry"
-        if self.part.layer.engine == "convolver":
-            layout = "pointwise_unit" if self.part.descriptor["pointwise"] else "entry_unit"
+        """A mutant with a field of one stored weight changed; None if none has the field or fits the condition."""
+        layout = self.reader.unit_layout(self.part)
+        entry = self.entry(condition) if self.reader.has(layout, name) else None
         return None if entry is None else self.changed(kind, self.field(layout, name, entry.place), change)
 
     def packet(self) -> Packet | None:
