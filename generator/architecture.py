@@ -32,6 +32,9 @@ class Architecture(BaseModel):
     max_entries: int = Field(ge=1, le=65535, description="entries of the longest output channel")
     mask_words: int = Field(default=2, ge=2, le=65535, description="words of a layer's masks of columns, or of rows")
     max_columns: int = Field(ge=1, le=1023, description="columns of the widest pooled map")
+    sum_bits: int = Field(default=32, ge=18, le=32, description="bits of the convolver's sums, biases added")
+    additions: bool = Field(default=True, description="whether a map may be added behind a convolution")
+    averages: bool = Field(default=True, description="whether average pooling may be fused behind a convolution")
     pointer_words: int = Field(ge=1, le=65535, description="pointer words of the widest FC layer")
     entry_words: int = Field(ge=1, le=16384, description="entry words a PE holds of the largest FC layer")
     fc_rows: int = Field(ge=1, le=65535, description="rows a PE holds of the largest FC layer")
@@ -180,20 +183,23 @@ class ProcessNetwork:
 
 def _convolver(a: Architecture, weights: str, features: str, outputs: str) -> ProcessNetwork:
     n, feature = a.pes, "FeatureWord<kLanes>"
+    addends = ("addends",) if a.additions else ()
     streams = (
         Stream("broadcast_layer", "Descriptor", 2),
         Stream("collect_layer", "Descriptor", 2),
-        Stream("decode_layers", "Descriptor", 2, n),
-        Stream("pe_layers", "Descriptor", 2, n),
-        Stream("post_layers", "Descriptor", 2, n),
+        # Registers, where two words would take LUTs.
+        Stream("decode_layers", "Descriptor", 1, n),
+        Stream("pe_layers", "Descriptor", 1, n),
+        Stream("post_layers", "Descriptor", 1, n),
         Stream("pe_weights", "WeightWord", a.weight_depth, n),
         Stream("maps", feature, 2, n),
-        Stream("masks", "WeightWord", 2, n),
-        Stream("addends", feature, a.output_depth, n),
+        Stream("masks", "WeightWord", 1, n),
+        *([Stream("addends", feature, a.output_depth, n)] if a.additions else []),
         Stream("channels", "ChannelWord", 2, n),
-        Stream("scales", "ScaleWord", 4, n),
+        # A PE's pipeline holds the sums of five channels, where they are of one weight and one position.
+        Stream("scales", "ScaleWord", 8, n),
         Stream("entries", "EntryWord", a.entry_depth, n),
-        Stream("tile_sums", "AccumulatorWord<kTile>", layouts.TILE_SUMS, n),
+        Stream("tile_sums", "ap_uint<kSumBits>", layouts.sum_depth(a.lanes) if a.additions else a.lanes, n),
         Stream("pe_outputs", feature, a.output_depth, n),
     )
     head = (
@@ -202,15 +208,15 @@ def _convolver(a: Architecture, weights: str, features: str, outputs: str) -> Pr
             "scatter<kEngineConvolver, kPes>",
             (weights, "broadcast_layer", "collect_layer", "decode_layers", "pe_weights"),
         ),
-        Process("broadcast", "broadcast<kLanes, kPes>", ("broadcast_layer", features, "maps", "addends")),
+        Process("broadcast", "broadcast<kLanes, kPes>", ("broadcast_layer", features, "maps", *addends)),
     )
-    body = tuple(process for i in range(n) for process in _convolver_pe(i))
+    body = tuple(process for i in range(n) for process in _convolver_pe(i, addends))
     tail = (Process("collect", "collect<kLanes, kPes>", ("collect_layer", "pe_outputs", outputs)),)
     headers = ("scatter.h", "convolver_decode.h", "convolver_pe.h", "convolver_post.h")
     return ProcessNetwork(streams, head + body + tail, headers)
 
 
-def _convolver_pe(i: int) -> tuple[Process, ...]:
+def _convolver_pe(i: int, addends: tuple[str, ...]) -> tuple[Process, ...]:
     def of(*names: str) -> tuple[str, ...]:
         return tuple(f"{name}[{i}]" for name in names)
 
@@ -222,13 +228,13 @@ def _convolver_pe(i: int) -> tuple[Process, ...]:
         ),
         Process(
             f"pe_{i}",
-            "convolver_pe<kLanes, kTile, kMapWords, kMaxEntries, kMaskWords>",
+            "convolver_pe<kLanes, kTile, kMapWords, kMaxEntries, kMaskWords, kSumBits>",
             of("pe_layers", "post_layers", "maps", "masks", "channels", "entries", "tile_sums"),
         ),
         Process(
             f"post_{i}",
-            "convolver_post<kLanes, kTile, kMaxColumns>",
-            of("post_layers", "scales", "tile_sums", "addends", "pe_outputs"),
+            "convolver_post<kLanes, kMaxColumns, kSumBits, kAverages>",
+            of("post_layers", "scales", "tile_sums", *addends, "pe_outputs"),
         ),
     )
 

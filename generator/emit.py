@@ -66,7 +66,7 @@ def _sizes(architecture: Architecture) -> list[_Size]:
     meanings = {name: field.description or "" for name, field in Architecture.model_fields.items()}
     names = ["lanes"]
     if architecture.pes:
-        names += ["tile", "pes", "map_words", "max_entries", "mask_words", "max_columns"]
+        names += ["tile", "pes", "map_words", "max_entries", "mask_words", "max_columns", "sum_bits", "averages"]
     if architecture.fc_slots:
         names += ["pointer_words", "fc_rows", "fc_slots", "fc_value_bits", "fc_gap_bits"]
     elif architecture.fc_pes:
@@ -76,7 +76,7 @@ def _sizes(architecture: Architecture) -> list[_Size]:
         names += strips if architecture.map_lanes > 1 else ["map_columns"]
         names += ["map_overlap", "normalised_positions", "normalised_channels", "table_words"]
     return [
-        _Size("k" + name.title().replace("_", ""), getattr(architecture, name), meanings[name].split(";")[0])
+        _Size("k" + name.title().replace("_", ""), int(getattr(architecture, name)), meanings[name].split(";")[0])
         for name in names
     ]
 

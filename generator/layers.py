@@ -247,6 +247,17 @@ class ConvolverLayer:
         return self.pool.windows(self.out_width, self.pool.left)
 
     @property
+    def sum_bits(self) -> int:
+        """Bits of two's complement that every sum fits, its bias added, whatever the pixels are."""
+        weights = self.weights.reshape(len(self.weights), -1)
+        positive = np.maximum(weights, 0).sum(axis=1, dtype=np.int64)
+        negative = np.minimum(weights, 0).sum(axis=1, dtype=np.int64)
+        low, high = (-128, 127) if self.input.signed else (0, 255)
+        greatest = int((self.bias + positive * high + negative * low).max())
+        least = int((self.bias + positive * low + negative * high).min())
+        return 1 + max(greatest.bit_length(), (-least - 1).bit_length())
+
+    @property
     def macs(self) -> int:
         """Multiplications with a weight that is not zero, for one image, padding positions included."""
         return int(np.count_nonzero(self.weights)) * self.out_height * self.out_width

@@ -29,15 +29,16 @@ __all__ = [
     "POINTERS_PER_WORD",
     "POINTER_BITS",
     "REQUEST",
-    "TILE_SUMS",
     "UNITS_PER_WORD",
     "UNIT_BITS",
+    "VALUE_UNIT",
     "WEIGHT_BITS",
     "Layout",
     "LayoutError",
     "PlacedField",
     "STREAM_LAYOUTS",
     "mask_bits",
+    "sum_depth",
     "words_from_integer",
     "words_from_lanes",
 ]
@@ -55,8 +56,6 @@ BASE_BITS = WEIGHT_BITS - (POINTERS_PER_WORD + 1) * POINTER_BITS
 """Bits of a pointer word's first entry, above its pointers; bounds the entries that a PE of the FC engine holds."""
 ADDRESS_BITS = 23
 """Bits of a pixel's address in a map: 65,536 words of 128 pixels."""
-TILE_SUMS = 2
-"""Tiles whose sums wait behind a PE: the depth of that stream."""
 DESCRIPTOR_WORDS = 2
 
 
@@ -144,9 +143,11 @@ DESCRIPTOR = Layout(
         "map_words": 32,
         "plane_words": 12,
         "tiles": 12,
+        "last_tile": 8,
         "pad_top": 4,
         "pad_left": 4,
         "pointwise": 1,
+        "full": 1,
         "mask_columns": 5,
         "mask_rows": 5,
         "column_mask_words": 17,
@@ -233,6 +234,7 @@ PACKET = Layout(
         "words": 16,
         # Convolver.
         "units": 20,
+        "waits": 20,
         "entries": 16,
         "bias": 32,
         "multiplier": 16,
@@ -253,6 +255,7 @@ POINTWISE_UNIT = Layout(
     "the one weight of a kernel, `skip` input channels further on; of value 0 as a kernel unit of count 0",
     {"skip": 8, "value": 8},
 )
+VALUE_UNIT = Layout("value_unit", "the next weight of a packet that holds all weights, zeros included", {"value": 8})
 FC_ENTRY = Layout("fc_entry", "a non-zero weight of a column", {"value": 8, "gap": 8})
 
 REQUEST = Layout(
@@ -262,8 +265,8 @@ REQUEST = Layout(
 )
 
 COMMAND_LAYOUTS = (
-    Layout("channel_word", "an output channel, for the PE that computes it", {"entries": 16, "bias": 32}),
-    Layout("scale_word", "an output channel's requantisation", {"multiplier": 16, "shift": 6}),
+    Layout("channel_word", "an output channel, for the PE that computes it", {"entries": 16}),
+    Layout("scale_word", "an output channel's bias and requantisation", {"multiplier": 16, "shift": 6, "bias": 32}),
     Layout(
         "entry_word",
         "a decoded weight of the convolver, or none (waits); the address is a pixel's",
@@ -284,7 +287,7 @@ COMMAND_LAYOUTS = (
 )
 """Words that only travel between processes, and requests for columns."""
 
-STREAM_LAYOUTS = (DESCRIPTOR, PACKET, KERNEL_UNIT, ENTRY_UNIT, POINTWISE_UNIT, FC_ENTRY, MAP_DESCRIPTOR)
+STREAM_LAYOUTS = (DESCRIPTOR, PACKET, KERNEL_UNIT, ENTRY_UNIT, POINTWISE_UNIT, VALUE_UNIT, FC_ENTRY, MAP_DESCRIPTOR)
 """Words and units of the weight stream."""
 
 LAYOUTS = (*STREAM_LAYOUTS[:-1], *COMMAND_LAYOUTS)
@@ -294,6 +297,11 @@ LAYOUTS = (*STREAM_LAYOUTS[:-1], *COMMAND_LAYOUTS)
 def mask_bits(tile: int) -> int:
     """Bits of a mask of `tile` positions on the weight stream: a power of two, 8 at least."""
     return max(8, 1 << (tile - 1).bit_length())
+
+
+def sum_depth(lanes: int) -> int:
+    """Sums that wait behind a PE of the convolver, beside those of the tile that it holds: two tiles' at least."""
+    return 2 * lanes
 
 
 def words_from_integer(value: int, count: int) -> npt.NDArray[np.uint8]:

@@ -93,7 +93,9 @@ class WeightStream(_Strict):
 
     A packet is a header word of layout `packet`, `packet.words` words of content, and filling. A convolver packet's
     content is `packet.units` units of `unit_bits` bits, lowest first: a `kernel_unit`, then `kernel_unit.count` times
-    an `entry_unit`, and so on; with `descriptor.pointwise` each is a `pointwise_unit`. An FC packet's content is
+    an `entry_unit`, and so on; with `descriptor.pointwise` each is a `pointwise_unit`. With `descriptor.full` they are
+    `value_unit`s of 8 bits: all weights of a kernel of descriptor.mask_rows x descriptor.mask_columns, row after row,
+    then those of the next input channel's. An FC packet's content is
     `packet.pointer_words` words of pointers, then int32 biases, and in its last `packet.entry_words` words `fc_entry`
     units. A pointer word has `pointers_per_word` + 1 pointers and, in the bits above them, the number of the entry
     that they count from. Packet p holds entries of the rows r with r mod descriptor.row_sets = p mod

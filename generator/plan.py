@@ -17,6 +17,7 @@ from generator.layers import (
     Normalisation,
     Pool,
 )
+from generator.layouts import DESCRIPTOR
 from generator.schedule import (
     Buffers,
     ColumnFormat,
@@ -42,7 +43,7 @@ from golden.description import (
 )
 from golden.names import INPUT_NAME
 
-__all__ = ["map_layers", "plan_network"]
+__all__ = ["is_pointwise", "map_layers", "plan_network"]
 
 _PoolLayer = MaxPoolLayer | AveragePoolLayer | GlobalAveragePoolLayer
 _MAX_MULTIPLIER = (1 << 16) - 1
@@ -96,6 +97,24 @@ def map_layers(network: Network) -> list[MapLayer]:
         EngineError: as :func:`plan_network`.
     """
     return _Planner(network, (1, 8, 8), None, 1, None, (1, None)).map_layers()
+
+
+def is_pointwise(network: Network, layer: LinearLayer) -> bool:
+    """Whether a linear layer runs on the convolver: at least half of its weights are not zero, and it reads a map of
+    one pixel a channel that is not the network's input.
+
+    It is then a convolution of one position and takes 8 bits a weight. On the FC engine it would take 16, and pointers
+    for a feature word of columns in place of each pixel.
+    """
+    weights = network.weights(layer.name)
+    if 2 * np.count_nonzero(weights) < weights.size:
+        return False
+    source = layer.source
+    while source != INPUT_NAME and isinstance(before := network.layer(source), FlattenLayer):
+        source = before.source
+    if source == INPUT_NAME or len(weights) >= 1 << DESCRIPTOR.fields["channels"].bits:
+        return False
+    return is_pointwise(network, before) if isinstance(before, LinearLayer) else network.shapes[source][1:] == (1, 1)
 
 
 class _Planner:
@@ -180,7 +199,8 @@ class _Planner:
                     engine_layer = replace(engine_layer, input=padded.output, pad_left=0)
                 yield engine_layer
             elif isinstance(layer, LinearLayer):
-                yield _fc_layer(self.network, layer, self._layout(layer, layer.source))
+                fc_layer = _fc_layer(self.network, layer, self._layout(layer, layer.source))
+                yield _as_convolution(fc_layer) if is_pointwise(self.network, layer) else fc_layer
             elif isinstance(layer, AddLayer):
                 raise _refuse(layer.name, "type", f"no engine runs '{layer.type}' by itself, only right behind a conv")
             else:
@@ -506,6 +526,31 @@ def _with_add(
         ],
     )
     return replace(layer, target=add.name, add=fused, output_signed=add.output.dtype == "int8")
+
+
+def _as_convolution(layer: FcLayer) -> ConvolverLayer:
+    """A linear layer over a map of one pixel a channel."""
+    scale = np.ones(len(layer.bias), dtype=np.int64)
+    return ConvolverLayer(
+        name=layer.name,
+        source=layer.source,
+        target=layer.target,
+        input=layer.input,
+        weights=layer.weights[:, :, None, None],
+        bias=layer.bias,
+        multiplier=layer.multiplier * scale,
+        shift=layer.shift * scale,
+        minimum=layer.minimum,
+        maximum=layer.maximum,
+        stride=1,
+        pad_top=0,
+        pad_left=0,
+        groups=1,
+        out_height=1,
+        out_width=1,
+        output_signed=layer.output_signed,
+        pool=Pool(),
+    )
 
 
 def _fc_layer(network: Network, layer: LinearLayer, layout: FeatureLayout) -> FcLayer:

@@ -97,7 +97,7 @@ def word_pixels(tile: Number) -> Number:
 
 def pe_takes(tile: int) -> tuple[int, int, int]:
     """LUTs, flip-flops and DSP slices of one PE of the convolver, decoding and post-processing included."""
-    return 3400 + 190 * tile, 3450 + 66 * tile + 41 * word_pixels(tile), tile + 7
+    return 3400 + 190 * tile, 3450 + 66 * tile + 41 * word_pixels(tile), (tile + 1) // 2 + 7
 
 
 def _map_engine(a: Architecture) -> tuple[int, int, int]:
@@ -153,8 +153,8 @@ def _lut_ram(words: int, bits: int) -> int:
 _ELEMENT_BITS = {
     "WeightWord": layouts.WEIGHT_BITS,
     "Descriptor": layouts.DESCRIPTOR.bits,
-    "ChannelWord": 48,
-    "ScaleWord": 22,
+    "ChannelWord": 16,
+    "ScaleWord": 54,
     "EntryWord": 40,
     "TokenWord": 34,
     "CommandWord": 65,
@@ -166,7 +166,7 @@ def _fifos(a: Architecture) -> tuple[int, int]:
     """LUTs and registers of all streams: LUT RAM, two addresses and a count."""
     luts, flip_flops = 0, 0
     for stream in process_network(a).streams:
-        wide = {"FeatureWord<kLanes>": 8 * a.lanes, "AccumulatorWord<kTile>": 32 * a.tile}
+        wide = {"FeatureWord<kLanes>": 8 * a.lanes, "ap_uint<kSumBits>": a.sum_bits}
         bits = wide.get(stream.element) or _ELEMENT_BITS[stream.element]
         index, count = max((stream.depth - 1).bit_length(), 1), stream.depth.bit_length()
         luts += (_lut_ram(stream.depth, bits) + 2 * index + 2 * count + 4) * (stream.count or 1)

@@ -17,7 +17,7 @@ from generator import layouts
 from generator.architecture import Architecture
 from generator.boards import DDR_SHARE, Board, board_names, load_board
 from generator.layers import EngineError, MapLayer
-from generator.plan import map_layers
+from generator.plan import is_pointwise, map_layers
 from generator.resources import pe_takes, shortages, word_pixels
 from generator.schedule import Strips, channel_order, map_sizes, walk_steps
 from golden import Network
@@ -64,6 +64,7 @@ class ConvolverWork:
         inputs, pixels: input channels and pixels of each.
         outputs: pixels of an output channel, before pooling.
         positions: that a PE walks per output channel.
+        full: packets may hold all weights, zeros included.
     """
 
     name: str
@@ -76,6 +77,7 @@ class ConvolverWork:
     outputs: int
     positions: int
     width: int
+    full: bool
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,8 @@ def workload(network: Network) -> Workload:
     for layer in network.layers:
         if isinstance(layer, ConvLayer):
             layers.append(_convolver_work(network, layer))
+        elif isinstance(layer, LinearLayer) and is_pointwise(network, layer):
+            layers.append(_pointwise_work(layer.name, network.weights(layer.name)))
         elif isinstance(layer, LinearLayer):
             weights = network.weights(layer.name)
             shape = network.shapes[layer.source]
@@ -177,6 +181,26 @@ def _convolver_work(network: Network, layer: ConvLayer) -> ConvolverWork:
         outputs=out_height * out_width,
         positions=positions,
         width=out_width,
+        full=layer.groups == 1 and layer.dilation == (1, 1) and (layer.source != INPUT_NAME or stride == 1),
+    )
+
+
+def _pointwise_work(name: str, weights: npt.NDArray[np.int8]) -> ConvolverWork:
+    """Of a linear layer over a map of one pixel a channel; weights are int8 [outputs, inputs]."""
+    entries = np.maximum(np.count_nonzero(weights, axis=1), 1)
+    inputs = weights.shape[1]
+    return ConvolverWork(
+        name=name,
+        entries=entries,
+        units=entries,
+        kernels=inputs,
+        weights=inputs,
+        inputs=inputs,
+        pixels=1,
+        outputs=1,
+        positions=1,
+        width=1,
+        full=True,
     )
 
 
@@ -200,16 +224,26 @@ def bound(work: Work, pes: int, tiles: Int, fc_pes: int) -> tuple[Int, Int]:
         loaded = fc_pes * packet
         cycles = loaded + np.maximum(int(ACTIVE_SHARE * share), words * pixels // 4) + rows
         return cycles, 32 * loaded + pixels * (words + -(-work.rows // pixels))
-    order = channel_order(work.entries, pes)
+    maps, outputs = work.inputs * -(-work.pixels // pixels), work.entries.size * -(-work.outputs // pixels)
+    busy, weights = _packets_bound(work.entries, work.units, layouts.UNITS_PER_WORD, pes, work.positions, tiles)
+    if work.full:
+        every = np.full_like(work.entries, work.weights)
+        full_busy, full_weights = _packets_bound(every, every, 2 * layouts.UNITS_PER_WORD, pes, work.positions, tiles)
+        weights = np.where(full_busy <= busy, full_weights, weights)
+        busy = np.minimum(full_busy, busy)
+    return maps + busy, 32 * weights + pixels * (maps + outputs)
+
+
+def _packets_bound(entries: Int, units: Int, per_word: int, pes: int, positions: int, tiles: Int) -> tuple[Int, Int]:
+    """Clocks at least, once the map is there, and weight words of a layer of so many units a word: int64 [n] each."""
+    order = channel_order(entries, pes)
     filling = -order.size % pes
-    entries = np.pad(work.entries[order], (0, filling)).reshape(-1, pes)
-    units = np.pad(work.units[order], (0, filling)).reshape(-1, pes)
-    turns = -(-work.positions // tiles)
-    busy = np.maximum(entries * turns[:, None, None], work.positions * (entries > 0)).sum(axis=1).max(axis=1)
-    weights = int(((1 + -(-units.max(axis=1) // 16)) * (units > 0).sum(axis=1)).sum())
-    maps, outputs = work.inputs * -(-work.pixels // pixels), order.size * -(-work.outputs // pixels)
-    cycles = maps + np.maximum(np.maximum(busy, weights), units.sum(axis=0).max())
-    return cycles, 32 * weights + pixels * (maps + outputs)
+    entries = np.pad(entries[order], (0, filling)).reshape(-1, pes)
+    units = np.pad(units[order], (0, filling)).reshape(-1, pes)
+    turns = -(-positions // tiles)
+    busy = np.maximum(entries * turns[:, None, None], positions * (entries > 0)).sum(axis=1).max(axis=1)
+    weights = int(((1 + -(-units.max(axis=1) // per_word)) * (units > 0).sum(axis=1)).sum())
+    return np.maximum(busy, max(weights, int(units.sum(axis=0).max()))), np.full_like(busy, weights)
 
 
 def _strips(layer: MapLayer, map_lanes: int) -> Strips | None:

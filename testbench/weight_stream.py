@@ -121,6 +121,10 @@ class WeightStreamReader:
             return read_bits(self.columns, place, self.column_bits)
         return read_bits(self.words, place, self._format.word_bits)
 
+    def has(self, layout: str, field: str) -> bool:
+        """Whether a layout has a field."""
+        return field in self._format.layouts[layout]
+
     def place(self, layout: str, field: str, word: int, low: int = 0) -> Place:
         """Where a field lies of a layout that starts in a word at a bit; it may begin words later."""
         start, bits = self._format.layouts[layout][field]
@@ -136,6 +140,14 @@ class WeightStreamReader:
                 yield from self._streamed_entries(part, packet)
             else:
                 yield from self._fc_entries(part, packet)
+
+    def unit_layout(self, part: LayerStream) -> str:
+        """Layout of the units that hold a layer's weights."""
+        if part.layer.engine != "convolver":
+            return "fc_entry"
+        if part.descriptor["full"]:
+            return "value_unit"
+        return "pointwise_unit" if part.descriptor["pointwise"] else "entry_unit"
 
     def bias_place(self, part: LayerStream, output: int) -> Place:
         """Where the bias of an output channel or row lies."""
@@ -160,7 +172,8 @@ class WeightStreamReader:
         """The weights that a layer's stream holds, in the description's shape.
 
         Args:
-            shape: (output, input per group, kh, kw) or (output, input).
+            shape: (output, input per group, kh, kw) or (output, input), also of a layer on the convolver, whose kernels
+                are then of one weight.
             groups: of a convolution.
             padding: of a convolution, above and left: where the phases of its input begin.
             dilation: of a convolution, rows and columns.
@@ -168,12 +181,13 @@ class WeightStreamReader:
         Raises:
             IndexError: a stored weight lies outside the shape, or between a dilated kernel's weights.
         """
-        weights = np.zeros(shape, dtype=np.int64)
+        on_convolver = part.layer.engine == "convolver"
+        weights = np.zeros((*shape, 1, 1)[:4] if on_convolver else shape, dtype=np.int64)
         layout = part.layer.inputs[0]
         pixels = layout.height * layout.width
         padded = layout.channel_words * self._build.lanes
         for entry in self.entries(part):
-            if part.layer.engine == "convolver":
+            if on_convolver:
                 channel, row, column = _in_map(entry, layout, padding)
                 channel -= entry.output // (shape[0] // groups) * shape[1]
                 (row, between), (column, beside) = divmod(row, dilation[0]), divmod(column, dilation[1])
@@ -185,7 +199,7 @@ class WeightStreamReader:
                 if pixel >= pixels:
                     raise IndexError(f"row {entry.output} reads filling of the feature stream")
                 weights[entry.output, layout.channel_order[channel] * pixels + pixel] += entry.value
-        return weights
+        return weights.reshape(shape)
 
     def table(self, part: LayerStream) -> NDArray[np.int64]:
         """The table of a normalisation on the map engine, filled up with zeros to whole words; empty without one."""
@@ -228,6 +242,9 @@ class WeightStreamReader:
 
     def _convolver_entries(self, part: LayerStream, packet: Packet) -> Iterator[Entry]:
         output = part.layer.output.channel_order[packet.number]
+        if part.descriptor["full"]:
+            yield from self._all_weights(part, packet)
+            return
         position, left = 0, 0
         for number in range(packet.fields["units"]):
             unit = self._unit(packet.content, number)
@@ -248,6 +265,17 @@ class WeightStreamReader:
             column = self.read(self.place("entry_unit", "column", unit.word, unit.low))
             value = _signed(self.read(self.place("entry_unit", "value", unit.word, unit.low)), 8)
             yield Entry(output, position, row, column, value, unit, packet.number)
+
+    def _all_weights(self, part: LayerStream, packet: Packet) -> Iterator[Entry]:
+        """Of a packet that holds all weights those that are not zero."""
+        output = part.layer.output.channel_order[packet.number]
+        rows, columns = part.descriptor["mask_rows"], part.descriptor["mask_columns"]
+        for number in range(packet.fields["units"]):
+            unit = self._unit(packet.content, number, 8)
+            value = _signed(self.read(unit), 8)
+            kernel, place = divmod(number, rows * columns)
+            if value:
+                yield Entry(output, kernel, *divmod(place, columns), value, unit, packet.number)
 
     def _fc_entries(self, part: LayerStream, packet: Packet) -> Iterator[Entry]:
         row_sets = part.descriptor["row_sets"]
@@ -294,7 +322,10 @@ class WeightStreamReader:
         return number if whole else self.read(self.codebook_place(packet, number))
 
     def first_kernel(self, packet: Packet) -> Place:
-        """The first kernel unit of a convolver's packet that has entries; waiting ones and skips may lie before it."""
+        """The first kernel unit of a convolver's packet that has entries; waiting ones and skips may lie before it.
+
+        Packets that hold all weights have none.
+        """
         units = (self._unit(packet.content, number) for number in range(packet.fields["units"]))
         return next(unit for unit in units if self.read(self.place("kernel_unit", "count", unit.word, unit.low)))
 
@@ -312,9 +343,10 @@ class WeightStreamReader:
             base = self.read(Place(end.word, base_bit, self.word_bits - base_bit))
             yield base + self.read(start), base + self.read(end)
 
-    def _unit(self, words: tuple[int, ...], number: int) -> Place:
-        word, index = divmod(number, self._format.word_bits // self._format.unit_bits)
-        return Place(words[word], index * self._format.unit_bits, self._format.unit_bits)
+    def _unit(self, words: tuple[int, ...], number: int, bits: int = 0) -> Place:
+        bits = bits or self._format.unit_bits
+        word, index = divmod(number, self._format.word_bits // bits)
+        return Place(words[word], index * bits, bits)
 
 
 def _in_map(entry: Entry, layout: StreamLayout, padding: Sequence[int]) -> tuple[int, int, int]:

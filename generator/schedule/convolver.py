@@ -12,7 +12,7 @@ import numpy.typing as npt
 from generator import layouts
 from generator.layers import ConvolverLayer, EngineError, FeatureLayout
 from generator.schedule.rounds import Int, Rounds, Words, deal
-from generator.schedule.units import Loading, Masks, layer_units
+from generator.schedule.units import Loading, Masks, full_units, layer_units
 
 __all__ = [
     "Buffers",
@@ -39,14 +39,14 @@ class ConvolverPacket:
 
     Attributes:
         pe: the PE that computes it.
-        units: uint16 [n], kernel and entry units in order.
+        units: uint16 [n], kernel and entry units in order; or uint8 [n], values of all weights.
         sends: int64 [n], how many entries each of them sends to the PE, waiting ones included.
         is_entry: bool [n], which of them are entries with a weight.
         header: fields of the header word.
     """
 
     pe: int
-    units: npt.NDArray[np.uint16]
+    units: npt.NDArray[np.unsignedinteger]
     sends: Int
     is_entry: npt.NDArray[np.bool_]
     header: Mapping[str, int]
@@ -56,10 +56,25 @@ class ConvolverPacket:
         """Weights that the PE multiplies with, filling entries included."""
         return int(self.is_entry.sum())
 
+    @property
+    def waits(self) -> int:
+        """Waiting entries that the PE is sent in front of the units."""
+        return self.header["waits"]
+
+    @property
+    def first_tile(self) -> int:
+        """Entries that the PE is sent, all of them in a channel's first tile."""
+        return self.waits + int(self.sends.sum())
+
+    @property
+    def units_per_word(self) -> int:
+        """Units of a weight word."""
+        return layouts.WEIGHT_BITS // (8 * self.units.itemsize)
+
     @cached_property
     def content(self) -> Words:
         """The units as weight words: uint8 [words, WEIGHT_BITS / 8]."""
-        return layouts.words_from_lanes(self.units, 2)
+        return layouts.words_from_lanes(self.units, self.units.itemsize)
 
 
 @dataclass(frozen=True)
@@ -150,30 +165,63 @@ def schedule_convolver(
     words = [mask_stream(each) for each in masks]
     mask_words = (len(words[0]), len(words[1]))
     loading = Loading.of(layer, lanes, masks)
+    full = _takes_all_weights(layer, order, pes, loading.tiles)
     try:
-        packets, meanwhile = _packets(layer, order, pes, loading)
+        packets, meanwhile = _packets(layer, order, pes, loading, full)
         waiting = _waiting(packets, meanwhile, pes, output.channel_words(lanes))
-        stuck = layer.add is not None and _early_tiles(packets, pes, loading) > layouts.TILE_SUMS
+        stuck = layer.add is not None and _early_tiles(packets, pes, loading) * tile > layouts.sum_depth(lanes)
         if stuck or waiting.weights > buffers.weights or waiting.outputs > buffers.outputs:
-            packets, _ = _packets(layer, order, pes, loading._replace(first=True))
+            packets, _ = _packets(layer, order, pes, loading._replace(first=True), full)
             waiting = Buffers(2, 2)
         rounds = deal(packets, pes, np.concatenate(words))
-        descriptor = _convolver_descriptor(layer, rounds, output, (pes, lanes, tile), mask_words)
+        descriptor = _convolver_descriptor(layer, rounds, output, (pes, lanes, tile), mask_words, full)
     except layouts.LayoutError as error:
         raise EngineError(f"layer '{layer.name}': the convolver cannot run it, {error}") from error
     return ConvolverSchedule(layer, descriptor, tuple(packets), rounds, output, mask_words, waiting)
 
 
-def _packets(layer: ConvolverLayer, order: Int, pes: int, loading: Loading) -> tuple[list[ConvolverPacket], int]:
+def _takes_all_weights(layer: ConvolverLayer, order: Int, pes: int, tiles: int) -> bool:
+    """Whether packets hold all weights, zeros included: where that is not slower, nor more words.
+
+    The decoder counts rows, columns and input channels for such packets, of one group and without dilation.
+    """
+    if layer.groups > 1 or layer.dilation != (1, 1):
+        return False
+    kernels = np.count_nonzero(layer.weights[order], axis=(2, 3))
+    entries = np.maximum(kernels.sum(axis=1), 1)
+    heads = 0 if layer.pointwise else np.maximum(np.count_nonzero(kernels, axis=1), 1)
+    weights = np.full_like(entries, layer.weights[0].size)
+    return clocks(weights, weights, pes, tiles, 8) <= clocks(entries, entries + heads, pes, tiles, 16)
+
+
+def clocks(entries: Int, units: Int, pes: int, tiles: int, unit_bits: int) -> tuple[int, int]:
+    """The clocks of a layer at least: of the slowest of weight stream, decoders and PEs, and of the weight stream.
+
+    Args:
+        entries, units: int64 [channels] each, in the order in which they are dealt to the PEs.
+    """
+    filling = -entries.size % pes
+    most_entries, most_units = (
+        np.pad(numbers, (0, filling)).reshape(-1, pes).max(axis=1) for numbers in (entries, units)
+    )
+    words = 1 + -(-most_units * unit_bits // layouts.WEIGHT_BITS)
+    stream = int(words.sum()) * pes - int(words[-1]) * filling
+    return max(stream, int(most_units.sum()), int(most_entries.sum()) * tiles), stream
+
+
+def _packets(
+    layer: ConvolverLayer, order: Int, pes: int, loading: Loading, full: bool
+) -> tuple[list[ConvolverPacket], int]:
     """The packets in order, and how many of them, from the first on, are begun while the map is loaded."""
-    found = layer_units(layer, order, pes, loading)
+    found = (full_units if full else layer_units)(layer, order, pes, loading)
     packets: list[ConvolverPacket] = []
     for place, (channel, begin, end) in enumerate(zip(order, np.r_[0, found.ends], found.ends, strict=False)):
         is_entry = found.is_entry[begin:end]
         header = {
             "units": int(end - begin),
+            "waits": int(found.waits[place]),
             "entries": int(np.count_nonzero(is_entry)),
-            "bias": int(layer.bias[channel]),
+            "bias": _pe_bias(layer, channel),
             "multiplier": int(layer.multiplier[channel]),
             "shift": int(layer.shift[channel]),
         }
@@ -202,11 +250,18 @@ def _early_tiles(packets: Sequence[ConvolverPacket], pes: int, loading: Loading)
     for pe in range(pes):
         begun, early = 0, 0
         for packet in packets[pe::pes]:
-            ends = begun + int(packet.sends.sum()) - 1 + packet.entries * np.arange(loading.tiles)
+            ends = begun + packet.first_tile - 1 + packet.entries * np.arange(loading.tiles)
             early += int(np.count_nonzero(ends < loading.map_words))
             begun = int(ends[-1]) + 1
         most = max(most, early)
     return most
+
+
+def _pe_bias(layer: ConvolverLayer, channel: int) -> int:
+    """The bias of an output channel for sums of pixels without a sign, which are 128 higher: modulo 2^32, signed."""
+    higher = 128 if layer.input.signed else 0
+    bias = int(layer.bias[channel]) - higher * int(layer.weights[channel].sum(dtype=np.int64))
+    return (bias + (1 << 31)) % (1 << 32) - (1 << 31)
 
 
 def _convolver_descriptor(
@@ -215,6 +270,7 @@ def _convolver_descriptor(
     output: FeatureLayout,
     sizes: tuple[int, int, int],
     mask_words: tuple[int, int],
+    full: bool,
 ) -> int:
     pes, lanes, tile = sizes
     channels, pitch, pool, add = output.channels, layer.input.width, layer.pool, layer.add
@@ -236,9 +292,11 @@ def _convolver_descriptor(
         map_words=map_words,
         plane_words=layer.input.channel_words(lanes),
         tiles=layer.tiles(tile),
+        last_tile=layer.positions - (layer.tiles(tile) - 1) * tile,
         pad_top=layer.pad_top,
         pad_left=layer.pad_left,
-        pointwise=int(layer.pointwise),
+        pointwise=int(layer.pointwise and not full),
+        full=int(full),
         mask_columns=layer.reach[1],
         mask_rows=layer.reach[0],
         column_mask_words=mask_words[0],

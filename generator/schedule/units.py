@@ -12,7 +12,7 @@ from generator import layouts
 from generator.layers import ConvolverLayer
 from generator.schedule.rounds import Int
 
-__all__ = ["CHASE", "Loading", "Masks", "Units", "layer_units"]
+__all__ = ["CHASE", "Loading", "Masks", "Units", "full_units", "layer_units"]
 
 Masks = tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]
 
@@ -55,18 +55,47 @@ class Units(NamedTuple):
     """Units of a layer's output channels, one channel after another.
 
     Attributes:
-        units: uint16 [n], kernel and entry units in order.
+        units: uint16 [n], kernel and entry units in order; or uint8 [n], values of all weights.
         sends: int64 [n], how many entries each of them sends to the PE, waiting ones included.
         is_entry: bool [n], which of them are entries with a weight.
         ends: int64 [channels], where each channel's units end.
         begun: int64 [channels], steps of the channel's PE before it.
+        waits: int64 [channels], waiting entries in front of each channel's units.
     """
 
-    units: npt.NDArray[np.uint16]
+    units: npt.NDArray[np.unsignedinteger]
     sends: Int
     is_entry: npt.NDArray[np.bool_]
     ends: Int
     begun: Int
+    waits: Int
+
+
+def full_units(layer: ConvolverLayer, order: Int, pes: int, loading: Loading) -> Units:
+    """Units of the output channels `order`, of which number c goes to PE c mod `pes`: values of all their weights.
+
+    `layer` has one group and no dilation. All waiting is in front of a channel.
+    """
+    kernels = layer.weights[order][:, np.asarray(layer.input.order)]
+    channels, inputs, rows, columns = kernels.shape
+    count = kernels[0].size
+    # A weight comes `number` steps behind a kernel's first one, and kernels lie as far apart as planes do or not: the
+    # first or the last kernel waits longest. With the last entry all input channels have to be there.
+    number = np.arange(rows * columns).reshape(rows, columns)
+    kernel_need = int((loading.needs[:rows, :columns] - number).max()) + CHASE
+    last_need = max(kernel_need, loading.plane_words - 1 + CHASE - (rows * columns - 1))
+    need = max(kernel_need, last_need + (inputs - 1) * (loading.plane_words - rows * columns))
+    if loading.first:
+        need = loading.map_words + CHASE
+    begun, waits = np.zeros(channels, dtype=np.int64), np.zeros(channels, dtype=np.int64)
+    steps = 0
+    for first in range(0, channels, pes):
+        begun[first : first + pes] = steps
+        waits[first : first + pes] = max(need - steps, 0)
+        steps += max(need - steps, 0) + loading.tiles * count
+    units = np.ascontiguousarray(kernels).view(np.uint8).reshape(-1)
+    ones = np.ones(units.size, dtype=np.int64)
+    return Units(units, ones, ones.astype(np.bool_), count * np.arange(1, channels + 1), begun, waits)
 
 
 def layer_units(layer: ConvolverLayer, order: Int, pes: int, loading: Loading) -> Units:
@@ -92,7 +121,7 @@ def layer_units(layer: ConvolverLayer, order: Int, pes: int, loading: Loading) -
         units[is_entry] = layouts.ENTRY_UNIT.pack_many(
             value=_wide(entry["low"]), row=_wide(entry["middle"]), column=_wide(entry["high"])
         )
-    return Units(units, _wide(found["sends"]), is_entry, ends, begun)
+    return Units(units, _wide(found["sends"]), is_entry, ends, begun, np.zeros_like(ends))
 
 
 _Found = npt.NDArray[Any]

@@ -7,13 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from generator import layouts
 from generator.dataflow import Trace
 from generator.layers import Pool
 from generator.schedule import ConvolverPacket, ConvolverSchedule
 from generator.timing.traces import Traces, scatter
 
 __all__ = ["convolver", "idle_convolver"]
+
+Int = npt.NDArray[np.int64]
+
+_BEHIND = 3
+"""Steps of a PE from an entry to its multiplication."""
 
 
 def convolver(traces: Traces, schedule: ConvolverSchedule) -> None:
@@ -31,11 +35,13 @@ def convolver(traces: Traces, schedule: ConvolverSchedule) -> None:
         for place in range(schedule.output.channels):
             broadcast.step([features], [f"addends_{place % a.pes}"], channel_words)
     mask_words = schedule.rounds.mask_words
-    patterns, post_channel = _post_channel(schedule, a.lanes, a.tile)
+    tile_sums = np.full(schedule.layer.tiles(a.tile), a.tile)
+    tile_sums[-1] = schedule.layer.positions - (tile_sums.size - 1) * a.tile
+    patterns, post_channel = _post_channel(schedule, a.lanes)
     for i in range(a.pes):
         packets = schedule.packets[i :: a.pes]
         _decode(traces.of(f"decode_{i}"), i, packets, schedule)
-        _convolver_pe(traces.of(f"pe_{i}"), i, packets, (map_words, mask_words), schedule.layer.tiles(a.tile))
+        _convolver_pe(traces.of(f"pe_{i}"), i, packets, (map_words, mask_words), tile_sums)
         post = traces.of(f"post_{i}")
         post.step([f"post_layers_{i}"])
         own = [(_numbered(reads, i), _numbered(writes, i)) for reads, writes in patterns]
@@ -66,7 +72,8 @@ def _decode(trace: Trace, i: int, packets: Sequence[ConvolverPacket], schedule: 
     patterns = [(reads, writes) for reads in ((), word) for writes in ((), entry)]
     for packet, (_, words) in zip(packets, schedule.rounds.sizes, strict=False):
         trace.step(word, [f"channels_{i}", f"scales_{i}"])
-        begins_word = np.arange(packet.sends.size) % layouts.UNITS_PER_WORD == 0
+        trace.step((), entry, packet.waits)
+        begins_word = np.arange(packet.sends.size) % packet.units_per_word == 0
         # A unit of several waiting entries goes on sending them.
         kinds = np.stack([2 * begins_word + (packet.sends > 0), np.ones(packet.sends.size, dtype=np.int64)], axis=1)
         lengths = np.stack([np.ones_like(packet.sends), np.maximum(packet.sends - 1, 0)], axis=1)
@@ -75,45 +82,59 @@ def _decode(trace: Trace, i: int, packets: Sequence[ConvolverPacket], schedule: 
 
 
 def _convolver_pe(
-    trace: Trace, i: int, packets: Sequence[ConvolverPacket], loaded: tuple[int, int], tiles: int
+    trace: Trace, i: int, packets: Sequence[ConvolverPacket], loaded: tuple[int, int], tile_sums: Int
 ) -> None:
+    """A PE's steps; `tile_sums`: int64 [tiles], sums that leave of each tile of an output channel."""
     map_words, mask_words = loaded
     trace.step([f"pe_layers_{i}"], [f"post_layers_{i}"])
     trace.step([f"masks_{i}"], times=mask_words)
-    maps, entries, sums = f"maps_{i}", f"entries_{i}", f"tile_sums_{i}"
-    done = 0
+    touched = [(np.zeros(1, dtype=np.int64), np.array([map_words])), *_pe_spans(packets, tile_sums)]
+    edges = np.unique(np.concatenate([edge for span in touched for edge in span]))
+    kinds = np.zeros(edges.size, dtype=np.int64)
+    for bit, (begins, ends) in enumerate(touched):
+        inside = np.searchsorted(np.sort(begins), edges, "right") - np.searchsorted(np.sort(ends), edges, "right")
+        kinds += inside << bit
+    own = [(_numbered(reads, i), _numbered(writes, i)) for reads, writes in _PE_PATTERNS]
+    trace.choose(own, kinds[:-1], np.diff(edges))
 
-    def steps(count: int, reads: Sequence[str] = (), writes: Sequence[str] = ()) -> None:
-        """Equal steps, in which the map comes in as long as it is not all there."""
-        nonlocal done
-        loading = min(count, max(0, map_words - done))
-        trace.step([*reads, maps], writes, loading)
-        trace.step(reads, writes, count - loading)
-        done += count
 
-    for packet in packets:
-        sent, others = int(packet.sends.sum()), tiles - 1
-        if sent > 1:
-            steps(1, [f"channels_{i}", entries])
-            steps(sent - 2, [entries])
-            steps(1, [entries], [sums])
-        else:
-            steps(1, [f"channels_{i}", entries], [sums])
-        while others and done < map_words:
-            steps(packet.entries - 1)
-            steps(1, (), [sums])
-            others -= 1
-        tile = [(((), ()), packet.entries - 1)] if packet.entries > 1 else []
-        trace.extend([*tile, (((), (sums,)), 1)], others)
-        done += others * packet.entries
-    steps(map_words - done)
+def _pe_spans(packets: Sequence[ConvolverPacket], tile_sums: Int) -> list[tuple[Int, Int]]:
+    """The steps of a PE's loop that touch its channels, its entries and its sums: begins and ends of spans of each.
+
+    A tile's last entry waits until the tile before has left but for one of its sums; entries without a weight that
+    come right before it wait with it.
+    """
+    if not packets:
+        return []
+    early, late = np.array([_sent_early(packet) for packet in packets], dtype=np.int64).T[:, :, None]
+    others = (
+        np.array([packet.entries for packet in packets])[:, None] - 1 + np.zeros(tile_sums.size - 1, dtype=np.int64)
+    )
+    early, late = np.hstack([early, others]), np.hstack([late, np.zeros_like(others)])
+    leaving = np.roll(np.tile(tile_sums, len(packets)), 1)
+    leaving[0] = 1  # nothing
+    held_up = np.maximum(leaving.reshape(early.shape) - 1 - early, 0)
+    ends = np.cumsum(early + held_up + late + 1).reshape(early.shape)
+    begins = np.r_[0, ends[:-1, -1]]
+    return [
+        (begins, begins + 1),
+        (np.r_[begins, ends[:, 0] - 1 - late[:, 0]], np.r_[begins + early[:, 0], ends[:, 0]]),
+        (ends.reshape(-1) + _BEHIND, (ends + tile_sums).reshape(-1) + _BEHIND),
+    ]
+
+
+def _sent_early(packet: ConvolverPacket) -> tuple[int, int]:
+    """Entries that a PE is sent up to the last weight but one, and those without a weight between it and the last."""
+    sends, is_entry = np.r_[packet.waits, packet.sends], np.r_[False, packet.is_entry]
+    begin, end = np.flatnonzero(np.r_[True, is_entry])[-2:]
+    return int(sends[:begin].sum()), int(sends[begin : end - 1].sum())
 
 
 def _numbered(streams: Sequence[str], i: int) -> tuple[str, ...]:
     return tuple(f"{stream}_{i}" for stream in streams)
 
 
-def _post_channel(schedule: ConvolverSchedule, lanes: int, tile: int) -> tuple[list[_Streams], list[tuple[int, int]]]:
+def _post_channel(schedule: ConvolverSchedule, lanes: int) -> tuple[list[_Streams], list[tuple[int, int]]]:
     """Steps of the post-processing of one output channel.
 
     Returns:
@@ -127,18 +148,24 @@ def _post_channel(schedule: ConvolverSchedule, lanes: int, tile: int) -> tuple[l
     leaves = ends & (x < layer.virtual_width) & (x % stride == 0) & (y % stride == 0)
     # Of each position: pixels that its output word holds before it.
     before = (np.cumsum(leaves) - leaves) % lanes
-    sends = before + leaves == lanes
+    # A word leaves in the step behind its last pixel's, that of a channel's last word without a sum of its own.
+    sends = np.r_[False, before + leaves == lanes]
     sends[-1] = before[-1] + leaves[-1] > 0
     addend = leaves & (before == 0) & (layer.add is not None)
-    kind = (position == 0) + 2 * (position % tile == 0) + 4 * addend + 8 * sends
+    kind = np.r_[1 + 2 * (position == 0) + 4 * addend, 0] + 8 * sends
     starts = np.flatnonzero(np.diff(kind, prepend=-1))
     lengths = np.diff(np.r_[starts, kind.size])
     return _POST_PATTERNS, list(zip(kind[starts].tolist(), lengths.tolist(), strict=True))
 
 
 _Streams = tuple[tuple[str, ...], tuple[str, ...]]
+_PE_PATTERNS: list[_Streams] = [
+    (tuple(name for bit, name in ((1, "maps"), (2, "channels"), (4, "entries")) if number & bit),
+     ("tile_sums",) if number & 8 else ())
+    for number in range(16)
+]  # fmt: skip
 _POST_PATTERNS: list[_Streams] = [
-    (tuple(name for bit, name in enumerate(("scales", "tile_sums", "addends")) if number >> bit & 1),
+    (tuple(name for bit, name in ((1, "tile_sums"), (2, "scales"), (4, "addends")) if number & bit),
      ("pe_outputs",) if number & 8 else ())
     for number in range(16)
 ]  # fmt: skip

@@ -7,7 +7,11 @@
 //   entry unit {value, row, column}: one non-zero weight, the 8 + 4 + 4 bits of the format `conv-rc`.
 // Where all kernels are of one weight (descriptor::pointwise) there is but one kind of unit, {skip, value}: move on by
 // `skip` input channels, to a kernel of that weight; with a value of 0 as a kernel unit with a count of 0.
-// Behind the units the packet is filled up to packet::round_words words, which are read and dropped.
+// Where packets hold all weights (descriptor::full) a unit is of 8 bits, twice as many to a word: the next weight, be
+// it zero, of the first input channel's kernel, row after row, then of the next one's.
+//
+// packet::waits waiting entries are sent in front of the units; behind them the packet is filled up to
+// packet::round_words words, which are read and dropped.
 //
 // In front of the packets lie the layer's masks, which are the same for all PEs: mask_bits(Tile) bits each, as many to
 // a word as fit, lowest first.
@@ -20,10 +24,10 @@ namespace zeroskip {
 // Hands the masks on, a word per cycle, then decodes `descriptor::channels` packets; one unit per cycle, one more cycle
 // for each packet's header and for each word that only fills up.
 //
-// For each packet: one word to `channels` (count of entries and bias, for the PE), one to `scales` (for the
-// post-processing), and one to `entries` per entry unit or waiting entry (which has no weight; one per cycle). An entry
-// holds the weight, its row and column in the kernel, and the address in the map of the pixel that it meets at output
-// position 0.
+// For each packet: one word to `channels` (count of entries, for the PE), one to `scales` (bias and scale, for
+// the post-processing), and one to `entries` per entry unit or waiting entry (which has no weight; one per cycle). An
+// entry holds the weight, its row and column in the kernel, and the address in the map of the pixel that it meets at
+// output position 0.
 //
 // \tparam Lanes  pixels in a feature word.
 template <int Lanes>
@@ -39,76 +43,110 @@ void decode_convolution(hls::stream<Descriptor>& layers, hls::stream<Descriptor>
   const ap_uint<4> pad_top = get<descriptor::pad_top>(layer);
   const ap_uint<4> pad_left = get<descriptor::pad_left>(layer);
   const bool pointwise = get<descriptor::pointwise>(layer);
+  const bool full = get<descriptor::full>(layer);
+  const ap_uint<5> columns = get<descriptor::mask_columns>(layer);
+  const ap_uint<5> rows = get<descriptor::mask_rows>(layer);
 
-  const ap_uint<descriptor::mask_words::bits> mask_words = get<descriptor::mask_words>(layer);
-  for (ap_uint<descriptor::mask_words::bits> word = 0; word < mask_words; ++word) {
-#pragma HLS PIPELINE II = 1
-    masks.write(weights.read());
-  }
-
+  ap_uint<descriptor::mask_words::bits> masks_left = get<descriptor::mask_words>(layer);
   ap_uint<descriptor::channels::bits> channels_left = get<descriptor::channels>(layer);
   ap_uint<packet::units::bits> units_left = 0;
   ap_uint<packet::round_words::bits> words_left = 0;
-  ap_uint<8> entries_left = 0;        // of the present kernel
-  ap_uint<8> waits_left = 0;          // behind the present waiting entry
-  ap_uint<16> plane = 0;              // address of the present input channel, in feature words
-  ap_uint<kUnitsLog> unit_index = 0;  // of the present word
+  ap_uint<8> entries_left = 0;                  // of the present kernel
+  ap_uint<packet::waits::bits> waits_left = 0;  // behind the present waiting entry
+  ap_uint<16> plane = 0;                        // address of the present input channel, in feature words
+  ap_uint<4> full_row = 0;                      // of the next weight, where packets hold all
+  ap_uint<4> full_column = 0;
+  ap_uint<kUnitsLog + 1> byte_index = 0;  // of the present unit in the present word
   WeightWord word = 0;
   bool header = true;
-  while (channels_left != 0) {
+  while (masks_left != 0 || channels_left != 0) {
 #pragma HLS PIPELINE II = 1
-    if (waits_left == 0 && (header || unit_index == 0 || units_left == 0)) {
-      word = weights.read();
-      words_left = (header ? get<packet::round_words>(word) : words_left) - 1;
-    }
     EntryWord entry = 0;
     bool emit = false;
-    if (header) {
+    const bool in_masks = masks_left != 0;
+    if (in_masks) {
+      masks.write(weights.read());
+      --masks_left;
+    } else if (header) {
+      const WeightWord first = weights.read();
+      words_left = get<packet::round_words>(first) - 1;
       ChannelWord channel = 0;
-      put<channel_word::entries>(channel, get<packet::entries>(word));
-      put<channel_word::bias>(channel, get<packet::bias>(word));
+      put<channel_word::entries>(channel, get<packet::entries>(first));
       channels.write(channel);
       ScaleWord scale = 0;
-      put<scale_word::multiplier>(scale, get<packet::multiplier>(word));
-      put<scale_word::shift>(scale, get<packet::shift>(word));
+      put<scale_word::bias>(scale, get<packet::bias>(first));
+      put<scale_word::multiplier>(scale, get<packet::multiplier>(first));
+      put<scale_word::shift>(scale, get<packet::shift>(first));
       scales.write(scale);
-      units_left = get<packet::units>(word);
-      unit_index = 0;
+      units_left = get<packet::units>(first);
+      waits_left = get<packet::waits>(first);
+      byte_index = 0;
       entries_left = 0;
       plane = 0;
+      full_row = 0;
+      full_column = 0;
       header = false;
     } else if (waits_left != 0) {
       put<entry_word::waits>(entry, 1);
       emit = true;
       --waits_left;
-    } else if (units_left != 0) {
-      const ap_uint<16> unit = ap_uint<16>(word);
-      const ap_uint<8> skip = get<kernel_unit::skip>(unit);
-      const ap_uint<8> count = get<kernel_unit::count>(unit);
-      const bool moves = entries_left == 0;
-      if (moves && count == 0 && skip != 255) {
-        put<entry_word::waits>(entry, 1);
-        emit = true;
-        waits_left = skip - 1;
-      } else {
-        if (moves) plane += skip * plane_words;
-        const ap_uint<4> row = pointwise ? ap_uint<4>(0) : get<entry_unit::row>(unit);
-        const ap_uint<4> column = pointwise ? ap_uint<4>(0) : get<entry_unit::column>(unit);
-        const ap_int<5> rows = ap_int<5>(row - pad_top);
-        const ap_int<16> distance = ap_int<16>(rows * ap_int<11>(pitch) + ap_int<5>(column - pad_left));
-        put<entry_word::value>(entry, pointwise ? get<pointwise_unit::value>(unit) : get<entry_unit::value>(unit));
-        put<entry_word::row>(entry, row);
-        put<entry_word::column>(entry, column);
-        put<entry_word::address>(entry, ap_uint<entry_word::address::bits>(plane * Lanes + distance));
-        emit = pointwise ? count != 0 : !moves;
-        if (!pointwise) entries_left = moves ? count : ap_uint<8>(entries_left - 1);
+    } else {
+      // A word's first unit is taken as it comes, so that the word is kept without a choice in front of its registers.
+      ap_uint<16> unit = lane_of<16>(word, byte_index / 2);
+      if (byte_index == 0 || units_left == 0) {
+        word = weights.read();
+        unit = ap_uint<16>(word);
+        --words_left;
       }
-      word >>= 16;
-      ++unit_index;
-      --units_left;
+      if (units_left != 0) {
+        const ap_uint<8> skip = get<kernel_unit::skip>(unit);
+        const ap_uint<8> count = get<kernel_unit::count>(unit);
+        const bool moves = !full && entries_left == 0;
+        if (moves && count == 0 && skip != 255) {
+          put<entry_word::waits>(entry, 1);
+          emit = true;
+          waits_left = skip - 1;
+        } else {
+          if (moves) plane += skip * plane_words;
+          ap_uint<4> row = get<entry_unit::row>(unit);
+          ap_uint<4> column = get<entry_unit::column>(unit);
+          if (full) {
+            row = full_row;
+            column = full_column;
+          } else if (pointwise) {
+            row = 0;
+            column = 0;
+          }
+          const bool upper = full ? byte_index[0] : pointwise;
+          const ap_int<5> down = ap_int<5>(row - pad_top);
+          const ap_int<16> distance = ap_int<16>(down * ap_int<11>(pitch) + ap_int<5>(column - pad_left));
+          put<entry_word::value>(entry, upper ? get<pointwise_unit::value>(unit) : get<entry_unit::value>(unit));
+          put<entry_word::row>(entry, row);
+          put<entry_word::column>(entry, column);
+          put<entry_word::address>(entry, ap_uint<entry_word::address::bits>(plane * Lanes + distance));
+          emit = pointwise ? count != 0 : !moves;
+          if (full) {
+            if (full_column + 1 != columns) {
+              ++full_column;
+            } else {
+              full_column = 0;
+              if (full_row + 1 != rows) {
+                ++full_row;
+              } else {
+                full_row = 0;
+                plane += plane_words;
+              }
+            }
+          } else if (!pointwise) {
+            entries_left = moves ? count : ap_uint<8>(entries_left - 1);
+          }
+        }
+        byte_index += full ? 1 : 2;
+        --units_left;
+      }
     }
     if (emit) entries.write(entry);
-    if (units_left == 0 && words_left == 0) {
+    if (!in_masks && units_left == 0 && words_left == 0) {
       header = true;
       --channels_left;
     }

@@ -47,17 +47,99 @@ void broadcast(hls::stream<Descriptor>& layers, hls::stream<FeatureWord<Lanes>>&
   }
 }
 
+// Copies the input map of one layer to every PE, where no map is ever added. One feature word per cycle.
+//
+// \tparam MapDepth  depth of the streams, deduced.
+template <int Lanes, int Pes, int MapDepth>
+void broadcast(hls::stream<Descriptor>& layers, hls::stream<FeatureWord<Lanes>>& features,
+               hls::stream<FeatureWord<Lanes>, MapDepth> (&maps)[Pes]) {
+#pragma HLS INLINE off
+  const Descriptor layer = layers.read();
+  const ap_uint<32> words = get<descriptor::map_words>(layer);
+  for (ap_uint<32> word = 0; word < words; ++word) {
+#pragma HLS PIPELINE II = 1
+    const FeatureWord<Lanes> value = features.read();
+    for (int pe = 0; pe < Pes; ++pe) {
+#pragma HLS UNROLL
+      maps[pe].write(value);
+    }
+  }
+}
+
 // The largest power of two that is no greater.
 constexpr int floor_power_of_two(int number) { return number < 2 ? 1 : 2 * floor_power_of_two(number / 2); }
 
 // Bits of a mask on the weight stream: a power of two, 8 at least.
 constexpr int mask_bits(int tile, int bits = 8) { return tile <= bits ? bits : mask_bits(tile, 2 * bits); }
 
+// `ring` turned down by `Step` pixels: pixel p of the result is pixel p + `Step`, and around the end.
+template <int Step, int Pixels>
+FeatureWord<Pixels> turned_by(const FeatureWord<Pixels>& ring) {
+#pragma HLS INLINE
+  return FeatureWord<Pixels>((ring >> (8 * Step)) | (ring << (8 * (Pixels - Step))));
+}
+
+// `ring` turned down by first mod `Span`, less what is left mod `Rest`.
+//
+// \tparam Pixels      of the ring; a power of two.
+// \tparam Span, Rest  powers of two.
+template <int Pixels, int Span, int Rest>
+FeatureWord<Pixels> turned(const FeatureWord<Pixels>& ring, ap_uint<8> first) {
+#pragma HLS INLINE
+  if constexpr (Span <= Rest) {
+    return ring;
+  } else {
+    constexpr int kStep = Span / 2;
+    const FeatureWord<Pixels> half = (first & kStep) != 0 ? turned_by<kStep, Pixels>(ring) : ring;
+    return turned<Pixels, kStep, Rest>(half, first);
+  }
+}
+
+// What follows in a PE when an entry's pixels have been read.
+struct PeWork {
+  ap_int<8> weight;
+  bool begins;           // a tile, with this entry
+  bool ends;             // a tile, with this entry
+  bool hands_over;       // a sum of the tile before
+  ap_uint<8> hand_over;  // its place
+};
+
+// Multiplies the weight with all pixels, two of them in a multiplier, and adds the products to the sums.
+//
+// In front of a tile's first entry the sums count as zero; with the last one they move to `finished`.
+//
+// \tparam Tile, SumBits  as of the PE.
+template <int Tile, int SumBits>
+void accumulate(const PeWork& work, const FeatureWord<Tile>& pixels, ap_uint<SumBits> (&sums)[Tile],
+                ap_uint<SumBits> (&finished)[Tile]) {
+#pragma HLS INLINE
+  constexpr int kApart = 18;  // bits between the products that share a multiplier
+  for (int place = 0; place < Tile; place += 2) {
+#pragma HLS UNROLL
+    ap_uint<26> both = lane_of<8>(pixels, place);
+    if (place + 1 < Tile) both |= ap_uint<26>(lane_of<8>(pixels, place + 1)) << kApart;
+    const ap_int<35> products = ap_int<35>(ap_int<27>(both) * work.weight);
+    const ap_uint<SumBits> before = work.begins ? ap_uint<SumBits>(0) : sums[place];
+    sums[place] = ap_uint<SumBits>(ap_int<17>(products) + before);
+    if (work.ends) finished[place] = sums[place];
+    if (place + 1 < Tile) {
+      // A negative lower product has borrowed one from the upper.
+      const ap_uint<SumBits> upper = ap_uint<SumBits>(ap_int<17>(products >> kApart));
+      const ap_uint<SumBits> upper_before = work.begins ? ap_uint<SumBits>(0) : sums[place + 1];
+      sums[place + 1] = sum_with_carry<SumBits>(upper, upper_before, products[kApart - 1]);
+      if (work.ends) finished[place + 1] = sums[place + 1];
+    }
+  }
+}
+
 // Computes `descriptor::channels` output channels of a layer.
 //
 // Order: channel, tile, entry. A channel's entries come from the stream while its first tile is computed, and from
-// `list` for the tiles after it; so loading weights costs no cycle. One entry per cycle; the sums of a tile leave in
-// the cycle of its last entry.
+// `list` for the tiles after it; so loading weights costs no cycle. One entry per cycle.
+//
+// In the cycle of a tile's last entry its sums move into registers, from which they leave one by one in the cycles
+// after that, in the order of their positions. So the last entry of a tile waits until the tile before has left but for
+// one.
 //
 // The map is loaded meanwhile, a word per cycle: a channel's entries go through the input channels in the order in
 // which they come. Where the first channel's first tile would overtake the loading, its entries hold waiting ones,
@@ -72,16 +154,22 @@ constexpr int mask_bits(int tile, int bits = 8) { return tile <= bits ? bits : m
 // before t of the next one: one read a bank, and a row's worth of pixels, of which the last kBank - 1 may be of no use,
 // as the read may begin within a bank. So banks are as wide as a tile leaves pixels of a row over.
 //
+// Two neighbouring positions share a multiplier: (second * 2^18 + first) * weight holds both products. For that pixels
+// are taken without a sign: -128..127 as 0..255, zero being 128. The sums are then too high by 128 times all the
+// channel's weights, which the bias makes up for. The bias is added behind the PE.
+//
 // \tparam Lanes       pixels in a feature word; a power of two.
-// \tparam Tile        positions computed at once, multipliers of the PE: 1..Lanes.
+// \tparam Tile        positions computed at once: 1..Lanes.
 // \tparam MapWords    feature words of the largest input map; a power of two.
 // \tparam MaxEntries  entries of the longest output channel.
 // \tparam MaskWords   most words of a layer's masks of columns, or of rows.
-template <int Lanes, int Tile, int MapWords, int MaxEntries, int MaskWords>
+// \tparam SumBits     bits of a sum; what lies above them is dropped, here and with the bias, so that only the final
+//                     sum has to fit.
+template <int Lanes, int Tile, int MapWords, int MaxEntries, int MaskWords, int SumBits>
 void convolver_pe(hls::stream<Descriptor>& layers, hls::stream<Descriptor>& next_layers,
                   hls::stream<FeatureWord<Lanes>>& maps, hls::stream<WeightWord>& masks,
                   hls::stream<ChannelWord>& channels, hls::stream<EntryWord>& entries,
-                  hls::stream<AccumulatorWord<Tile>>& tile_sums) {
+                  hls::stream<ap_uint<SumBits>>& tile_sums) {
 #pragma HLS INLINE off
   static_assert((MapWords & (MapWords - 1)) == 0 && (Lanes & (Lanes - 1)) == 0, "addresses wrap at a power of two");
   static_assert(Tile >= 1 && Tile <= Lanes, "a tile is read in one cycle");
@@ -90,10 +178,14 @@ void convolver_pe(hls::stream<Descriptor>& layers, hls::stream<Descriptor>& next
   constexpr int kRows = MapWords / kRowWords;
   constexpr int kBank = floor_power_of_two(kRow - Tile + 1);
   constexpr int kBanks = kRow / kBank;
+  // Rings of pixels are turned in three parts of the loop.
+  constexpr int kTurn = kRow < 4 ? 1 : kRow / 4;
+  constexpr int kTurnLast = kRow < 16 ? 1 : kRow / 16;
   const Descriptor layer = layers.read();
   next_layers.write(layer);
   const ap_uint<32> map_words = get<descriptor::map_words>(layer);
   const ap_uint<12> tiles = get<descriptor::tiles>(layer);
+  const ap_uint<8> last_tile_sums = get<descriptor::last_tile>(layer);
   const ap_uint<5> mask_columns = get<descriptor::mask_columns>(layer);
   const ap_uint<5> mask_rows = get<descriptor::mask_rows>(layer);
   const ap_uint<descriptor::mask_words::bits> column_mask_words = get<descriptor::column_mask_words>(layer);
@@ -106,23 +198,11 @@ void convolver_pe(hls::stream<Descriptor>& layers, hls::stream<Descriptor>& next
   constexpr int kMasksPerWord = kWeightBits / kMaskBits;
   WeightWord column_masks[MaskWords];  // of tile 0, column after column, then of tile 1, ..
   WeightWord row_masks[MaskWords];
-  for (ap_uint<descriptor::mask_words::bits> word = 0; word < mask_words; ++word) {
-#pragma HLS PIPELINE II = 1
-    const WeightWord mask = masks.read();
-    if (word < column_mask_words) {
-      column_masks[word] = mask;
-    } else {
-      row_masks[word - column_mask_words] = mask;
-    }
-  }
-
-  Accumulator sums[Tile];
+  ap_uint<SumBits> sums[Tile];
+  ap_uint<SumBits> finished[Tile];  // of the tile before
   EntryWord list[MaxEntries];
 #pragma HLS ARRAY_PARTITION variable = sums complete
-  for (int place = 0; place < Tile; ++place) {
-#pragma HLS UNROLL
-    sums[place] = 0;
-  }
+#pragma HLS ARRAY_PARTITION variable = finished complete
   ap_uint<descriptor::channels::bits> channels_left = get<descriptor::channels>(layer);
   ChannelWord channel = 0;
   ap_uint<12> tile = 0;
@@ -132,27 +212,63 @@ void convolver_pe(hls::stream<Descriptor>& layers, hls::stream<Descriptor>& next
   ap_uint<channel_word::entries::bits> index = 0;
   bool new_channel = true;
   ap_uint<32> loaded = 0;
-  while (channels_left != 0 || loaded != map_words) {
+  ap_uint<descriptor::mask_words::bits> mask_words_left = mask_words;
+  ap_uint<8> leaving = 0;       // sums of the tile before that are still here
+  ap_uint<8> leaving_next = 0;  // the place of the first of them
+  // Of the steps before this one, which are worked on in parts: the pixels that a step begins to turn are multiplied
+  // three steps later. Registers stand between the parts, so that synthesis takes each turn for itself.
+  FeatureWord<kRow> read_pixels = 0;
+  FeatureWord<kRow> turned_pixels = 0;
+  FeatureWord<Tile> pixels = 0;
+  ap_uint<8> read_first = 0;
+  ap_uint<8> turned_first = 0;
+  ap_uint<17> column_mask = 0;
+  ap_uint<17> row_mask = 0;
+  ap_uint<kMaskBits> inside = 0;
+  PeWork read_work = {0, false, false, false, 0};
+  PeWork turned_work = read_work;
+  PeWork work = read_work;
+  while (mask_words_left != 0 || channels_left != 0 || loaded != map_words || leaving != 0 || read_work.hands_over ||
+         turned_work.hands_over || work.hands_over) {
 #pragma HLS PIPELINE II = 1
 // Waiting entries keep a read `kChase` words behind the loading at least: longer than a write takes.
 #pragma HLS DEPENDENCE variable = banks inter false
-    if (loaded != map_words) {
-      const FeatureWord<Lanes> value = maps.read();
-      for (int bank = 0; bank < kBanks; ++bank) {
+    if (work.hands_over) tile_sums.write(finished[work.hand_over]);
+    accumulate<Tile, SumBits>(work, pixels, sums, finished);
+
+    const FeatureWord<kRow> tile_pixels = turned<kRow, kTurnLast, 1>(turned_pixels, turned_first);
+    for (int place = 0; place < Tile; ++place) {
 #pragma HLS UNROLL
-        if (bank * kBank / Lanes == int(loaded % kRowWords)) {
-          banks[bank][loaded / kRowWords % kRows] = lane_of<8 * kBank>(value, bank % (Lanes / kBank));
-        }
-      }
-      ++loaded;
+      ap_uint<8> pixel = inside[place] ? lane_of<8>(tile_pixels, place) : ap_uint<8>(0);
+      pixel[7] = pixel[7] ^ input_signed;  // without a sign: -128..127 as 0..255
+      pixels.range(8 * place + 7, 8 * place) = pixel;
     }
-    const bool works = channels_left != 0;
-    const bool first_entry = index == 0;
+    work = turned_work;
+
+    turned_pixels = turned<kRow, kTurn, kTurnLast>(read_pixels, read_first);
+    turned_first = read_first;
+    inside = lane_of<kMaskBits>(column_masks[column_mask / kMasksPerWord], column_mask % kMasksPerWord) &
+             lane_of<kMaskBits>(row_masks[row_mask / kMasksPerWord], row_mask % kMasksPerWord);
+    turned_work = read_work;
+
+    const bool has_masks = mask_words_left == 0;
+    if (!has_masks) {
+      const WeightWord mask = masks.read();
+      if (mask_words - mask_words_left < column_mask_words) {
+        column_masks[mask_words - mask_words_left] = mask;
+      } else {
+        row_masks[mask_words - mask_words_left - column_mask_words] = mask;
+      }
+      --mask_words_left;
+    }
+    const bool in_channel = has_masks && channels_left != 0;
+    if (in_channel && new_channel) channel = channels.read();
+    if (in_channel) new_channel = false;
+    const bool ends = index + 1 == get<channel_word::entries>(channel);
+    const bool works = in_channel && !(ends && leaving > 1);
     EntryWord entry = 0;
     bool waits = false;
     if (works) {
-      if (new_channel) channel = channels.read();
-      new_channel = false;
       if (tile == 0) {
         entry = entries.read();
         waits = get<entry_word::waits>(entry) != 0;
@@ -162,7 +278,7 @@ void convolver_pe(hls::stream<Descriptor>& layers, hls::stream<Descriptor>& next
       }
     }
 
-    // The unaligned read, turned by whole banks and then by the pixels that lie before the first one in its bank.
+    // The unaligned read; what comes around the end of the banks is of the next row.
     const ap_uint<entry_word::address::bits> first = get<entry_word::address>(entry) + tile_start;
     const ap_uint<8> first_bank = ap_uint<8>(first / kBank % kBanks);
     const ap_uint<16> row_address = ap_uint<16>(first / kRow % kRows);
@@ -173,31 +289,36 @@ void convolver_pe(hls::stream<Descriptor>& layers, hls::stream<Descriptor>& next
       const FeatureWord<kBank> part = banks[bank][bank < first_bank ? next_address : row_address];
       read.range(8 * kBank * bank + 8 * kBank - 1, 8 * kBank * bank) = part;
     }
-    const ap_uint<16 * kRow> twice = (ap_uint<16 * kRow>(read) << (8 * kRow)) | read;
-    const FeatureWord<kRow> turned = FeatureWord<kRow>(twice >> (first_bank * (8 * kBank)));
-    const FeatureWord<Lanes> pixels = FeatureWord<Lanes>(turned >> (ap_uint<8>(first % kBank) * 8));
-    const ap_uint<17> column_mask = tile_columns + get<entry_word::column>(entry);
-    const ap_uint<17> row_mask = tile_rows + get<entry_word::row>(entry);
-    const ap_uint<kMaskBits> inside =
-        lane_of<kMaskBits>(column_masks[column_mask / kMasksPerWord], column_mask % kMasksPerWord) &
-        lane_of<kMaskBits>(row_masks[row_mask / kMasksPerWord], row_mask % kMasksPerWord);
-
-    const ap_int<8> weight = get_signed<entry_word::value>(entry);
-    const Accumulator bias = get_signed<channel_word::bias>(channel);
-    const bool last_entry = works && !waits && index + 1 == get<channel_word::entries>(channel);
-    const bool last_tile = tile + 1 == tiles;
-    AccumulatorWord<Tile> results = 0;
-    for (int place = 0; place < Tile; ++place) {
+    read_first = ap_uint<8>(first % kRow);
+    read_pixels = turned<kRow, kRow, kTurn>(read, read_first);
+    column_mask = tile_columns + get<entry_word::column>(entry);
+    row_mask = tile_rows + get<entry_word::row>(entry);
+    if (has_masks && loaded != map_words) {
+      const FeatureWord<Lanes> value = maps.read();
+      for (int bank = 0; bank < kBanks; ++bank) {
 #pragma HLS UNROLL
-      const Pixel pixel = inside[place] ? to_pixel(lane_of<8>(pixels, place), input_signed) : Pixel(0);
-      const Accumulator before = first_entry ? bias : sums[place];
-      sums[place] = Accumulator(before + weight * pixel);
-      results.range(32 * place + 31, 32 * place) = ap_uint<32>(sums[place]);
+        if (bank * kBank / Lanes == int(loaded % kRowWords)) {
+          banks[bank][loaded / kRowWords % kRows] = lane_of<8 * kBank>(value, bank % (Lanes / kBank));
+        }
+      }
+      ++loaded;
+    }
+
+    const bool last_entry = works && !waits && ends;
+    read_work.weight = get_signed<entry_word::value>(entry);
+    read_work.begins = index == 0;
+    read_work.ends = last_entry;
+    read_work.hands_over = leaving != 0;
+    read_work.hand_over = leaving_next;
+    if (leaving != 0) {
+      ++leaving_next;
+      --leaving;
     }
     if (last_entry) {
-      tile_sums.write(results);
       index = 0;
-      if (last_tile) {
+      leaving = tile + 1 == tiles ? last_tile_sums : ap_uint<8>(Tile);
+      leaving_next = 0;
+      if (tile + 1 == tiles) {
         tile = 0;
         tile_start = 0;
         tile_columns = 0;

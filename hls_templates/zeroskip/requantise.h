@@ -12,16 +12,18 @@ inline ap_uint<8> requantise(Accumulator accumulator, ap_uint<16> multiplier, ap
                              ap_int<9> maximum) {
 #pragma HLS INLINE
   const ap_int<50> product = accumulator * ap_int<17>(multiplier);
-  const ap_int<50> floor = product >> shift;
-  // What the shift dropped, against one half: above -> up; exactly half -> to even.
-  const ap_uint<50> one = 1;
-  const ap_uint<50> dropped = ap_uint<50>(product) & ap_uint<50>((one << shift) - 1);
-  const ap_uint<50> half = (one << shift) >> 1;
-  const bool round_up = shift != 0 && (dropped > half || (dropped == half && floor[0]));
-  const ap_int<51> rounded = floor + ap_int<2>(round_up ? 1 : 0);
-  ap_int<9> clamped = ap_int<9>(rounded);
-  if (rounded < minimum) clamped = minimum;
-  if (rounded > maximum) clamped = maximum;
+  // One half less the last place, and that place too where the floor is odd: only then a half is rounded up.
+  const ap_uint<50> below_half = ((ap_uint<50>(1) << shift) >> 1) - ap_uint<1>(shift != 0);
+  const bool odd = shift != 0 && ap_uint<50>(product >> shift)[0];
+  const ap_int<50> sum = ap_int<50>(sum_with_carry<50>(ap_uint<50>(product), below_half, odd));
+  const ap_int<50> rounded = sum >> shift;
+  // Ten bits, or the nearest number of ten bits, so that the limits are compared with no more.
+  const bool negative = rounded[49];
+  const bool fits = ap_int<41>(rounded >> 9) == (negative ? ap_int<41>(-1) : ap_int<41>(0));
+  const ap_int<10> near = fits ? ap_int<10>(rounded) : negative ? ap_int<10>(-512) : ap_int<10>(511);
+  ap_int<9> clamped = ap_int<9>(near);
+  if (near < minimum) clamped = minimum;
+  if (near > maximum) clamped = maximum;
   return ap_uint<8>(clamped);
 }
 

@@ -1,11 +1,10 @@
 // Words that travel between the processes of the accelerator.
 //
 // A *feature word* carries `Lanes` neighbouring 8-bit pixels of one channel, row after row; lane 0 is the lowest byte.
-// An *accumulator word* carries the 32-bit sums of a tile, the neighbouring positions that a PE computes at once.
 // Widths follow from the configuration, nothing else does.
 #pragma once
 
-// Accumulator words are wider than the default limit of 1,024 bits of the vendor's header.
+// Words of several pixels are wider than the default limit of 1,024 bits of the vendor's header.
 #ifndef AP_INT_MAX_W
 #define AP_INT_MAX_W 4096
 #endif
@@ -19,9 +18,6 @@ namespace zeroskip {
 
 template <int Lanes>
 using FeatureWord = ap_uint<8 * Lanes>;
-
-template <int Tile>
-using AccumulatorWord = ap_uint<32 * Tile>;
 
 using WeightWord = ap_uint<kWeightBits>;
 using Descriptor = ap_uint<kDescriptorBits>;
@@ -70,6 +66,17 @@ inline Pixel to_pixel(ap_uint<8> bits, bool is_signed) {
   ap_uint<9> extended = bits;
   extended[8] = is_signed && bits[7];
   return Pixel(extended);
+}
+
+// first + second + carry, of which the carry is added in a place of its own below the lowest: it costs no second sum.
+template <int Bits>
+ap_uint<Bits> sum_with_carry(ap_uint<Bits> first, ap_uint<Bits> second, bool carry) {
+#pragma HLS INLINE
+  ap_uint<Bits + 1> left = first;
+  ap_uint<Bits + 1> right = second;
+  left = (left << 1) | 1;
+  right = (right << 1) | ap_uint<1>(carry);
+  return ap_uint<Bits>(ap_uint<Bits + 1>(left + right) >> 1);
 }
 
 }  // namespace zeroskip

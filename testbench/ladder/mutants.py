@@ -7,7 +7,7 @@ inputs that are not always zero. A change that no output could show would prove 
 import random
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,7 @@ def _kernel_column(t: Targets) -> Mutant | None:
 def _kernel_channel(t: Targets) -> Mutant | None:
     """All kernels of a packet read the next input channel, or the one before."""
     packet = t.packet()
-    if packet is None:
+    if packet is None or t.part.descriptor["full"]:
         return None
     place = t.field("kernel_unit", "skip", t.reader.first_kernel(packet))
     return t.changed("input channel", place, lambda skip: skip - 1 if skip else 1)
@@ -66,10 +66,24 @@ def _kernel_channel(t: Targets) -> Mutant | None:
 def _kernel_count(t: Targets) -> Mutant | None:
     """One less: the kernel's last entry is then read as the start of a kernel."""
     packet = t.packet()
-    if packet is None or t.part.descriptor["pointwise"]:
+    if packet is None or t.part.descriptor["pointwise"] or t.part.descriptor["full"]:
         return None
     place = t.field("kernel_unit", "count", t.reader.first_kernel(packet))
     return t.changed("entries of a kernel", place, lambda count: count - 1) if t.reader.read(place) else None
+
+
+def _swapped_weights(t: Targets) -> Mutant | None:
+    """Two weights of a kernel's row trade places, where nothing but their order says which is which."""
+    if not t.part.descriptor["full"]:
+        return None
+    entry = t.entry(lambda entry: entry.column > 0)
+    if entry is None:
+        return None
+    before = replace(entry.place, low=entry.place.low - entry.place.bits)
+    if before.low < 0:
+        return None
+    both = replace(before, bits=2 * before.bits)
+    return t.changed("order of weights", both, lambda pair: pair >> before.bits | pair << before.bits)
 
 
 def _row_gap(t: Targets) -> Mutant | None:
@@ -196,8 +210,8 @@ def _swapped_columns(t: Targets) -> Mutant | None:
 
 
 _CONVOLVER = (
-    *(_weight_sign, _weight_bit, _kernel_row, _kernel_column, _kernel_channel, _kernel_count, _bias),
-    *(_channel_shift, _clamp, _input_sign, _left_padding, _swapped_channels, _dropped_word, _repeated_word),
+    *(_weight_sign, _weight_bit, _kernel_row, _kernel_column, _kernel_channel, _kernel_count, _swapped_weights),
+    *(_bias, _channel_shift, _clamp, _input_sign, _left_padding, _swapped_channels, _dropped_word, _repeated_word),
 )
 _FC = (_weight_sign, _row_gap, _column_pointer, _bias, _layer_shift, _clamp, _swapped_channels, _dropped_word)
 _STREAMED_FC = (

@@ -79,15 +79,13 @@ class Targets:
         change: Callable[[int], int],
         condition: Callable[[Entry], bool] = lambda entry: True,
     ) -> Mutant | None:
-        """A mutant with a field of one stored weight changed; None if no weight fits the condition."""
+        """A mutant with a field of one stored weight changed; None if none has the field or fits the condition."""
         entry = self.entry(condition)
-        if entry is None:
-            return None
-        if entry.place.in_columns:
+        if entry is not None and entry.place.in_columns:
             return self.changed(kind, self.reader.column_field(entry.place, name), change)
-        layout = "fc_entry"
-        if self.part.layer.engine == "convolver":
-            layout = "pointwise_unit" if self.part.descriptor["pointwise"] else "entry_unit"
+        layout = self.reader.unit_layout(self.part)
+        if entry is None or not self.reader.has(layout, name):
+            return None
         return self.changed(kind, self.field(layout, name, entry.place), change)
 
     def packet(self) -> Packet | None:

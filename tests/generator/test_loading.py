@@ -15,11 +15,11 @@ _BUFFERS = Buffers(16, 8)
 
 def _with_addition() -> Network:
     """Short channels, so that tiles end while the map is loaded; the map that is added comes behind it."""
-    builder = DescriptionBuilder("added", (4, 4, 7), "uint8", Scale(multiplier=1, shift=8))
+    builder = DescriptionBuilder("added", (8, 4, 7), "uint8", Scale(multiplier=1, shift=8))
     kind = {"stride": (3, 3), "minimum": 0, "maximum": 255, "output_dtype": "uint8"}
-    bias = np.array([-1, 0, 0, -1], dtype=np.int32)
-    builder.conv("conv", np.zeros((4, 2, 1, 1), np.int8), bias, source="input", groups=2, shift=0, **kind)
-    builder.conv("shortcut", np.zeros((4, 4, 1, 1), np.int8), bias, source="input", shift=5, **kind)
+    bias = np.zeros(8, dtype=np.int32)
+    builder.conv("conv", np.zeros((8, 4, 1, 1), np.int8), bias, source="input", groups=2, shift=0, **kind)
+    builder.conv("shortcut", np.zeros((8, 8, 1, 1), np.int8), bias, source="input", shift=5, **kind)
     sums = {"multipliers": (1, 1), "shift": 8, "minimum": 0, "maximum": 255, "output_dtype": "uint8"}
     return builder.add("sum", "conv", "shortcut", **sums).build()
 

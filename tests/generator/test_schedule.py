@@ -1,5 +1,7 @@
 """The offline schedule: what is packed is what was asked for, read back by a decoder written from the layout alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -64,6 +66,10 @@ def test_convolver_packets_hold_every_weight_at_its_place(case: tuple[np.ndarray
     for place, packet in enumerate(schedule.packets):
         assert packet.pe == place % pes
         channel = schedule.output.order[place]
+        if packet.units.itemsize == 1:  # all weights, zeros included
+            values = packet.content.reshape(-1)[: len(packet.units)].view(np.int8)
+            seen[channel, order] = values.reshape(len(order), *weights.shape[2:])
+            continue
         units = _unit_stream(packet.content, len(packet.units))
         position, left = 0, 0
         for unit in units:
@@ -92,6 +98,19 @@ def test_a_kernel_of_one_weight_takes_one_unit() -> None:
     for channel, packet in zip(schedule.output.order, schedule.packets, strict=True):
         assert packet.entries == np.count_nonzero(weights[channel])
         assert not (packet.units[~packet.is_entry] >> 8).any(), "what is no weight waits or skips"
+
+
+def test_packets_hold_all_weights_where_that_is_no_slower() -> None:
+    random = np.random.default_rng(0)
+    for density, packed in ((1.0, 1), (0.97, 1), (0.3, 2)):
+        weights = random.integers(1, 100, (48, 40, 3, 3)) * (random.random((48, 40, 3, 3)) < density)
+        layer = _convolver_layer(weights.astype(np.int8), tuple(range(40)), 1)
+        one_tile = replace(layer, input=FeatureLayout(layer.input.order, 4, 4, False), out_height=2, out_width=2)
+        schedule = schedule_convolver(one_tile, 24, 16)
+        assert {packet.units.itemsize for packet in schedule.packets} == {packed}, f"density {density}"
+    # Sixteen tiles of a channel take sixteen steps a weight, zeros included.
+    many_tiles = replace(layer, weights=np.where(weights == 50, 0, 1 + weights // 2).astype(np.int8))
+    assert {packet.units.itemsize for packet in schedule_convolver(many_tiles, 24, 16).packets} == {2}
 
 
 @settings(max_examples=60, deadline=None)

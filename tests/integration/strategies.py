@@ -26,10 +26,12 @@ _TYPES = st.sampled_from(
 )
 
 
-def _weights(draw: st.DrawFn, random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """int8 weights: random ones of a drawn density, or nothing but extremes; whole kernels may be empty."""
-    mask = random.random(shape) < draw(_DENSITIES)
-    if draw(st.booleans()):
+def _weights(draw: st.DrawFn, random: np.random.Generator, shape: tuple[int, ...], dense: bool = False) -> np.ndarray:
+    """int8 weights: random ones of a drawn density, or nothing but extremes; whole kernels may be empty.
+
+    Dense ones have few zeros or none."""
+    mask = random.random(shape) < draw(st.sampled_from([0.9, 1.0]) if dense else _DENSITIES)
+    if not dense and draw(st.booleans()):
         mask &= random.random(shape[:2] + (1,) * (len(shape) - 2)) < 0.5
     values = random.choice([-128, 127], shape) if draw(st.booleans()) else random.integers(-128, 128, shape)
     return (values * mask).astype(np.int8)
@@ -51,12 +53,14 @@ def _requantise(draw: st.DrawFn, random: np.random.Generator, outputs: int) -> d
 
 
 @st.composite
-def convolution_networks(draw: st.DrawFn) -> Network:
-    """A convolution (stride, padding, groups, any density), and pooling or an addition behind it, or nothing."""
+def convolution_networks(draw: st.DrawFn, dense: bool = False) -> Network:
+    """A convolution (stride, padding, groups, any density), and pooling or an addition behind it, or nothing.
+
+    A dense one has one group and more channels, and linear layers behind an average of the whole map."""
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     height, width = draw(st.integers(1, 9)), draw(st.integers(1, 9))
-    groups = draw(st.sampled_from([1, 1, 2, 3]))
-    inputs, outputs = groups * draw(st.integers(1, 3)), groups * draw(st.integers(1, 3))
+    groups = 1 if dense else draw(st.sampled_from([1, 1, 2, 3]))
+    inputs, outputs = (groups * draw(st.integers(1, 9 if dense else 3)) for _ in range(2))
     kernel = draw(st.sampled_from([k for k in (1, 2, 3, 5) if k <= min(height, width) + 2]))
     padding = draw(st.integers(0, (kernel - 1) // 2))
     if kernel > min(height, width) + 2 * padding:
@@ -69,9 +73,9 @@ def convolution_networks(draw: st.DrawFn) -> Network:
     dtype = draw(st.sampled_from(["uint8", "int8"]))
     builder = DescriptionBuilder("random", (inputs, height, width), dtype, Scale(multiplier=1, shift=8))
     builder.conv(
-        "conv", _weights(draw, random, (outputs, inputs // groups, kernel, kernel)), _bias(draw, random, outputs),
-        padding=(padding, padding), stride=(stride, stride), groups=groups, **_requantise(draw, random, outputs),
-        **output.__dict__,
+        "conv", _weights(draw, random, (outputs, inputs // groups, kernel, kernel), dense),
+        _bias(draw, random, outputs), padding=(padding, padding), stride=(stride, stride), groups=groups,
+        **_requantise(draw, random, outputs), **output.__dict__,
     )  # fmt: skip
     _, out_height, out_width = builder.build().shapes["conv"]
     behind = draw(st.sampled_from(["nothing", "max_pool", "average_pool", "global", "add"]))
@@ -81,6 +85,8 @@ def convolution_networks(draw: st.DrawFn) -> Network:
         builder.global_average_pool(
             "pool", multiplier=21845, shift=18, minimum=-128 if output.minimum else 0, maximum=100
         )
+        if dense:
+            _add_linear_layers(draw, random, builder.flatten("vector"), outputs)
     elif behind in ("max_pool", "average_pool"):
         options = {} if behind == "max_pool" else {"multiplier": 7281, "shift": 16}
         windows = _windows(draw, out_height, out_width)
@@ -115,6 +121,16 @@ def _add_shortcut(
     )  # fmt: skip
     multipliers = (draw(st.integers(1, 300)), draw(st.integers(1, 300)))
     builder.add("sum", "conv", "shortcut", multipliers=multipliers, shift=8, **draw(_TYPES).__dict__)
+
+
+def _add_linear_layers(draw: st.DrawFn, random: np.random.Generator, builder: DescriptionBuilder, inputs: int) -> None:
+    """One or two behind a map of one pixel a channel, which the convolver runs."""
+    for number in range(draw(st.integers(1, 2))):
+        outputs = draw(st.integers(1, 12))
+        scale = {"shift": draw(st.integers(3, 12)), "multiplier": draw(st.integers(1, 7))}
+        weights = _weights(draw, random, (outputs, inputs), draw(st.sampled_from([True, True, False])))
+        builder.linear(f"fc{number}", weights, _bias(draw, random, outputs), **scale, **draw(_TYPES).__dict__)
+        inputs = outputs
 
 
 @st.composite

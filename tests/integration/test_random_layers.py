@@ -54,6 +54,18 @@ def test_convolutions_on_c_simulation(accelerator: Accelerator, network: Network
 
 
 @settings(_SETTINGS, max_examples=25)
+@given(convolution_networks(dense=True), st.integers(0, 1000))
+def test_dense_convolutions_on_c_simulation(accelerator: Accelerator, network: Network, seed: int) -> None:
+    accelerator.check(network, seed, on_rtl=False)
+
+
+@settings(_SETTINGS, max_examples=12)
+@given(convolution_networks(dense=True), st.integers(0, 1000))
+def test_dense_convolutions_on_rtl(accelerator: Accelerator, network: Network, seed: int) -> None:
+    accelerator.check(network, seed, on_rtl=True)
+
+
+@settings(_SETTINGS, max_examples=25)
 @given(fc_networks(), st.integers(0, 1000))
 def test_linear_layers_on_c_simulation(accelerator: Accelerator, network: Network, seed: int) -> None:
     accelerator.check(network, seed, on_rtl=False)
@@ -83,6 +95,18 @@ def test_pooling_windows_on_rtl(
     builder.conv("conv", random.integers(-9, 10, (4, 2, 3, 3), np.int8), [5, -5, 0, 90], padding=(1, 1), shift=5)
     options = {} if kind == "max_pool" else {"multiplier": 4096, "shift": 16}
     getattr(builder, kind)("pool", size, stride, padding, **options)
+    accelerator.check(builder.build(), 3, on_rtl=True)
+
+
+@pytest.mark.parametrize("inputs", [1, 2, 3])
+def test_many_short_channels_of_one_position_on_rtl(accelerator: Accelerator, inputs: int) -> None:
+    """A PE's pipeline holds several channels, which take a step or a few each."""
+    random = np.random.default_rng(inputs)
+    builder = DescriptionBuilder("short", (inputs, 1, 1), "uint8", Scale(multiplier=1, shift=8))
+    weights = random.integers(1, 100, (40, inputs, 1, 1), np.int8)
+    builder.conv("conv", weights, random.integers(-99, 99, 40, np.int32), shift=7)
+    builder.flatten("vector")
+    builder.linear("scores", random.integers(1, 9, (31, 40), np.int8), np.zeros(31, np.int32), shift=9)
     accelerator.check(builder.build(), 3, on_rtl=True)
 
 

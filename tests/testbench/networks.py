@@ -7,7 +7,7 @@ import numpy as np
 import generator
 from golden import DescriptionBuilder, Network, Scale
 
-__all__ = ["build_of", "small_network"]
+__all__ = ["build_of", "dense_network", "small_network"]
 
 
 def small_network(seed: int = 0) -> Network:
@@ -30,6 +30,23 @@ def small_network(seed: int = 0) -> Network:
     features = builder.build().shapes["vector"][0]
     builder.linear("hidden", weights(13, features), bias(13), shift=6, **unsigned)
     builder.linear("scores", weights(5, 13), bias(5), shift=6, **signed)
+    return builder.build()
+
+
+def dense_network(seed: int = 0) -> Network:
+    """Two convolutions without a zero weight, and two linear layers over one pixel a channel: all on the convolver."""
+    random = np.random.default_rng(seed)
+
+    def weights(*shape: int) -> np.ndarray:
+        return (random.integers(1, 5, shape) * random.choice([-1, 1], shape)).astype(np.int8)
+
+    scale = {"shift": 3, "minimum": 0, "maximum": 255, "output_dtype": "uint8"}
+    builder = DescriptionBuilder("dense", (2, 3, 3), "uint8", Scale(multiplier=1, shift=8))
+    builder.conv("first", weights(7, 2, 3, 3), random.integers(0, 400, 7, np.int32), padding=(1, 1), **scale)
+    builder.conv("second", weights(9, 7, 3, 3), random.integers(0, 400, 9, np.int32), **scale)
+    builder.flatten("vector")
+    builder.linear("hidden", weights(6, 9), random.integers(0, 400, 6, np.int32), **scale)
+    builder.linear("scores", weights(5, 6), random.integers(0, 400, 5, np.int32), **scale)
     return builder.build()
 
 

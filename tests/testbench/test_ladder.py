@@ -13,10 +13,11 @@ from testbench.build import Build, BuildFileError, load_build
 from testbench.ladder import Context, Options, Step, climb, rungs_of
 from testbench.ladder.csim import InterleavedRung, SequentialRung
 from testbench.ladder.description import DescriptionRung, OnnxRung, VectorsRung, WeightStreamRung
+from testbench.ladder.mutation_rung import MutationRung
 from testbench.ladder.rtl import RtlRung, StallsRung
 from testbench.ladder.rung import Rung
 from testbench.weight_stream import WeightStreamReader, write_bits
-from tests.testbench.networks import build_of, small_network
+from tests.testbench.networks import build_of, dense_network, small_network
 
 # One worker runs them all, so that the shared build is compiled once.
 pytestmark = pytest.mark.xdist_group("ladder")
@@ -75,6 +76,17 @@ def test_a_right_build_passes_every_rung(folder: Path) -> None:
     assert {"weight", "row index", "gap", "bias", "shift", "depth of a stream", "dropped word"} <= set(kinds)
 
 
+def test_mutations_of_packets_with_all_weights_are_caught(tmp_path: Path) -> None:
+    build = load_build(build_of(dense_network(), tmp_path / "build"))
+    assert {layer.engine for layer in build.layers} == {"convolver"}
+    assert [part.descriptor["full"] for part in WeightStreamReader(build).layers] == [1, 1, 1, 1]
+    for rung in (WeightStreamRung(), SequentialRung(), MutationRung()):
+        result = rung.check(context(build, tmp_path / "work"))
+        assert result.passed, result.detail
+    kinds = result.figures["kinds"]
+    assert isinstance(kinds, dict) and {"weight", "order of weights", "bias", "dropped word"} <= set(kinds)
+
+
 def test_climbing_stops_at_the_first_rung_that_fails(copy: Path, tmp_path: Path) -> None:
     edit_manifest(copy, lambda manifest: manifest["layers"][0]["output"].update(tensor="nowhere"))
     ended: list[Step] = []
@@ -109,7 +121,7 @@ def test_a_wrong_weight_is_found_at_its_place(folder: Path, copy: Path) -> None:
     part = reader.layers[1]
     entry = next(iter(reader.entries(part)))
     words = list(reader.words)
-    place = reader.place("entry_unit", "value", entry.place.word, entry.place.low)
+    place = reader.place(reader.unit_layout(part), "value", entry.place.word, entry.place.low)
     write_bits(words, place, reader.word_bits, -entry.value)
     raw = b"".join(word.to_bytes(reader.word_bits // 8, "little") for word in words)
     (copy / "vectors" / "weights.bin").write_bytes(raw)
