@@ -31,6 +31,7 @@ def generate_entry(entry: BuildEntry, folder: Path) -> str:
             lanes=entry.lanes,
             tile=entry.tile,
             fc_pes=entry.fc_pes,
+            map_lanes=entry.map_lanes,
             clock_mhz=entry.clock,
             pipeliner=Pipeliner(),
         )
