@@ -32,6 +32,7 @@ def generate_entry(entry: BuildEntry, folder: Path) -> str:
             tile=entry.tile,
             fc_pes=entry.fc_pes,
             fc_slots=entry.fc_slots,
+            map_lanes=entry.map_lanes,
             clock_mhz=entry.clock,
             pipeliner=Pipeliner(),
         )

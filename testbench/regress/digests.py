@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from testbench.build import Build
-from testbench.regress.suite import BuildEntry
+from testbench.regress.suite import GENERATED, BuildEntry
 
 __all__ = ["code_digest", "entry_digest", "file_digest", "model_digest", "run_digest"]
 
@@ -55,7 +55,7 @@ def entry_digest(entry: BuildEntry) -> str:
     payload = entry.description.with_suffix(".safetensors")
     files = [path for path in (entry.description, payload, entry.stimuli, entry.board_file) if path is not None]
     contents = [file_digest(path) for path in files if path != payload or path.is_file()]
-    options = entry.model_dump(include={"board", "clock", "pes", "lanes", "tile", "fc_pes", "fc_slots"})
+    options = entry.model_dump(include=set(GENERATED))
     return _hash(contents, options, code_digest("generator", "hls_templates", "golden", "rtl"))
 
 

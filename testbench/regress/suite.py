@@ -22,7 +22,7 @@ from pydantic import (
 from testbench.rtl.executor import PORTS
 from testbench.rtl.stalls import PATTERNS
 
-__all__ = ["BuildEntry", "Selection", "Suite", "SuiteError", "load_suite"]
+__all__ = ["GENERATED", "BuildEntry", "Selection", "Suite", "SuiteError", "load_suite"]
 
 _MOST_RUNS = 100_000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -99,6 +99,8 @@ Stalls = Annotated[
     tuple[str, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct), Field(min_length=1, strict=True)
 ]
 Share = Annotated[float, Field(ge=0, lt=1)]
+GENERATED = frozenset({"board", "clock", "pes", "lanes", "tile", "fc_pes", "fc_slots", "map_lanes"})
+"""Fields of a build that say how it is generated, beside its description and stimuli."""
 
 
 class _Part(BaseModel):
@@ -131,6 +133,7 @@ class BuildEntry(Selection):
     tile: int | None = Field(None, ge=1, description="multipliers of a PE; as many as lanes by default")
     fc_pes: int = Field(8, ge=1, description="PEs of the FC engine")
     fc_slots: int = Field(0, ge=0, description="entries of a column word fetched from DDR; 0: the FC PEs hold weights")
+    map_lanes: int = Field(1, ge=1, description="columns that the map engine works on at once, a divisor of lanes")
 
     @property
     def board_file(self) -> Path | None:
@@ -141,7 +144,7 @@ class BuildEntry(Selection):
     def _check_origin(self) -> BuildEntry:
         if (self.folder is None) == (self.description is None):
             raise ValueError("a build has either a folder or a description")
-        generated = {"board", "stimuli", "clock", "pes", "lanes", "tile", "fc_pes", "fc_slots"} & self.model_fields_set
+        generated = (GENERATED | {"stimuli"}) & self.model_fields_set
         if self.folder is not None and generated:
             raise ValueError(f"{sorted(generated)[0]} goes with a description; the build in a folder is made already")
         if self.description is not None and self.board is None:
