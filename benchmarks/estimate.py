@@ -45,6 +45,7 @@ class EstimateFigures(BaseModel):
     lanes: int
     tile: int
     fc_pes: int
+    fc_slots: int
     layer_cycles: dict[str, int]
     cycles: int
     dense_cycles: int
@@ -65,6 +66,7 @@ def figures_of(found: Estimate) -> EstimateFigures:
         lanes=found.architecture.lanes,
         tile=found.architecture.tile,
         fc_pes=found.architecture.fc_pes,
+        fc_slots=found.architecture.fc_slots,
         layer_cycles={layer.name: layer.cycles for layer in found.layers},
         cycles=found.cycles,
         dense_cycles=found.dense_cycles,

@@ -46,6 +46,7 @@ from generator.schedule import (
     column_entries,
     column_format,
     map_sizes,
+    streamed_sizes,
 )
 from generator.timing import Ddr, Prediction, predict
 from golden.description import LinearLayer
@@ -158,7 +159,7 @@ def fit_architecture(schedules: Sequence[Schedule], options: BuildOptions) -> Ar
         pointer_words=max((packet.pointer_words for s in any_fc for packet in s.packets), default=1),
         entry_words=max((packet.entry_words for s in fc for packet in s.packets), default=1) or 1,
         fc_rows=max((s.rows_per_pe for s in any_fc), default=1),
-        **_streamed_sizes(streamed[0].form if streamed else None),
+        **streamed_sizes(streamed[0].form if streamed else None),
         # Weights wait while the channel, or the layer, before is computed; decoded ones bridge the starts of kernels.
         weight_depth=_power_of_two(
             max((max(s.waiting.weights, min(_longest_packet(s), 128)) for s in convolver), default=1)
@@ -169,15 +170,10 @@ def fit_architecture(schedules: Sequence[Schedule], options: BuildOptions) -> Ar
     )
 
 
-def _streamed_sizes(form: ColumnFormat | None) -> dict[str, int]:
-    return {"fc_slots": form.slots, "fc_value_bits": form.value_bits, "fc_gap_bits": form.gap_bits} if form else {}
-
-
 def format_columns(network: golden.Network, slots: int) -> ColumnFormat:
     """The smallest format of column words of `slots` entries that holds all linear layers of `network`."""
-    weights = [network.weights(layer.name) for layer in network.layers if isinstance(layer, LinearLayer)]
-    different = max((np.unique(each[each != 0]).size for each in weights), default=0)
-    return column_format(slots, different, [column_entries(each) for each in weights])
+    linear = [layer.name for layer in network.layers if isinstance(layer, LinearLayer)]
+    return column_format(slots, [column_entries(network.weights(name)) for name in linear])
 
 
 def _check_fit(needed: Architecture, given: Architecture) -> None:

@@ -15,14 +15,33 @@ import golden
 from generator import layouts
 from generator.architecture import Architecture
 from generator.boards import DDR_SHARE, Board, load_board
-from generator.build import BuildError, BuildOptions, fit_architecture, on_stream, stimuli, useful_macs
+from generator.build import (
+    BuildError,
+    BuildOptions,
+    fit_architecture,
+    on_stream,
+    stimuli,
+    useful_macs,
+)
 from generator.emit import TOP, emit_project
 from generator.layers import EngineError
 from generator.plan import plan_network
 from generator.resources import Resources, placed, shortages, word_pixels
-from generator.schedule import ConvolverSchedule, FcSchedule, MapSchedule, Schedule
-from generator.search import Candidate, NoFitError, Sizes, Workload, bound, candidates, dense, workload
-from generator.timing import predict
+from generator.schedule import ConvolverSchedule, FcSchedule, FcStreamSchedule, MapSchedule, Schedule
+from generator.search import (
+    Candidate,
+    FcWork,
+    NoFitError,
+    Sizes,
+    Work,
+    Workload,
+    bound,
+    candidates,
+    dense,
+    stream_bound,
+    workload,
+)
+from generator.timing import Ddr, predict
 from golden.names import INPUT_NAME
 
 __all__ = ["Estimate", "EstimateOptions", "LayerEstimate", "check_sizes", "estimate"]
@@ -35,12 +54,16 @@ class _Frozen(BaseModel):
 
 
 class LayerEstimate(_Frozen):
-    """A layer on its engine; bytes are those that cross the ports for one image."""
+    """A layer on its engine; bytes are those that cross the ports for one image.
+
+    Fetched columns are behind the board's DDR in `seconds`: at its share, and after a latency.
+    """
 
     name: str
     engine: str
     cycles: int = Field(description="exact, nothing stalling")
-    seconds: float = Field(description="clocks, or where that is longer the bytes at the DDR's share")
+    ddr_clocks: int = Field(default=0, description="that the DDR adds to them where columns are fetched")
+    seconds: float = Field(description="all these clocks, or where that is longer the bytes at the DDR's share")
     fps: float = Field(description="of this layer alone")
     ddr_bound: bool = Field(description="whether the DDR, not the clock, says how long it takes")
     macs: int = Field(description="products of weights that are not zero, on the FC engine with such activations")
@@ -49,6 +72,7 @@ class LayerEstimate(_Frozen):
     weight_bytes: int
     input_bytes: int
     output_bytes: int
+    column_bytes: int = Field(default=0, description="fetched from DDR by the streamed FC engine")
     dense_cycles: int = Field(description="a lower bound on the cycles of the layer with no weight zero")
 
 
@@ -65,6 +89,8 @@ class Estimate(_Frozen):
     available: Resources
     layers: tuple[LayerEstimate, ...]
     cycles: int
+    ddr_clocks: int = Field(default=0, description="that the DDR adds where columns are fetched")
+    ddr_latency: int = Field(default=0, description="clocks from a request for columns to its first word")
     fps: float
     utilisation: float = Field(description="macs / (multipliers x cycles), of all layers")
     bytes_moved: int
@@ -78,6 +104,8 @@ class EstimateOptions:
     """What the user may choose; sizes that are None are searched for.
 
     Attributes:
+        fc_slots: of the streamed FC engine; 0 leaves FC layers to PEs that hold their weights, as `fc_pes` does.
+        ddr_latency: clocks from a request for columns to its first word.
         clock_mhz: None takes the board's.
         images: stimuli, of which the first counts; None draws one at random, the one that a build begins with.
         image_source: what a message says of the images' origin.
@@ -92,6 +120,8 @@ class EstimateOptions:
     images: npt.NDArray[np.generic] | None = None
     image_source: str = "random, seed 0"
     pipeliner: Callable[[Path, str, float], Stages] | None = None
+    fc_slots: int | None = None
+    ddr_latency: int = 100
 
 
 def estimate(network: golden.Network, board_name: str, options: EstimateOptions | None = None) -> Estimate:
@@ -110,23 +140,36 @@ def estimate(network: golden.Network, board_name: str, options: EstimateOptions 
     clock = board.clock_mhz if options.clock_mhz is None else options.clock_mhz
     if not 0 < clock < 10_000:
         raise BuildError(f"clock: must be positive and below 10,000 MHz, not {clock:g}")
-    sizes = Sizes(options.pes, options.tile, options.fc_pes, options.map_lanes)
+    sizes = Sizes(options.pes, options.tile, options.fc_pes, options.map_lanes, options.fc_slots)
     check_sizes(sizes)
     work = workload(network)
-    schedules, architecture = _schedule(network, candidates(work, board, clock, sizes), board)
+    schedules, architecture = _schedule(network, work, candidates(work, board, clock, sizes), board)
     with tempfile.TemporaryDirectory() as folder:
         stages = None
         if options.pipeliner:
             emit_project(Path(folder), architecture, board, clock)
             stages = options.pipeliner(Path(folder) / "hls", TOP, clock)
     activations = _activations(network, architecture, schedules, options)
-    cycles = predict(architecture, schedules, activations, stages).layer_cycles
+    exact = predict(architecture, schedules, activations, stages)
+    behind = exact
+    if architecture.fc_slots:
+        ddr = Ddr(options.ddr_latency, board.ddr_bytes_per_clock(clock))
+        behind = predict(architecture, schedules, activations, stages, ddr=ddr)
     # Of a convolution no multiplication depends on an activation.
     nothing = np.zeros(0, dtype=np.int64)
     macs = [useful_macs(each, activations.get(each.layer.name, nothing), architecture.lanes) for each in schedules]
-    return _assemble(
-        network, board, clock, options, work, schedules, architecture, list(zip(cycles, macs, strict=True))
-    )
+    counts = zip(exact.layer_cycles, macs, behind.layer_cycles, exact.fetched_words, strict=True)
+    return _assemble(network, board, clock, options, work, schedules, architecture, [_Counts(*each) for each in counts])
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """Of a layer: cycles, useful multiplications, cycles behind the DDR, column words that are fetched."""
+
+    cycles: int
+    macs: int
+    behind_ddr: int
+    fetched_words: int
 
 
 def check_sizes(sizes: Sizes) -> None:
@@ -139,8 +182,12 @@ def check_sizes(sizes: Sizes) -> None:
         value = getattr(sizes, name)
         if value is not None and value < 1:
             raise BuildError(f"architecture: field '{name}': must be 1 or more, not {value}")
+    if sizes.fc_pes and sizes.fc_slots:
+        raise BuildError("architecture: field 'fc_slots': FC layers run on fc_pes or on fc_slots, not on both")
     smallest = {"lanes": 128, "pes": 1, "fc_pes": 1, "map_words": 2} | dict.fromkeys(_MEMORIES, 1)
     given = {name: value for name, value in vars(sizes).items() if value is not None}
+    if sizes.fc_slots:
+        smallest["fc_rows"] = layouts.BIASES_PER_WORD
     if sizes.tile is not None:
         given["lanes"] = min(128, int(word_pixels(sizes.tile)))
     else:
@@ -157,18 +204,20 @@ _MEMORIES = ("max_entries", "max_columns", "pointer_words", "entry_words", "fc_r
 
 
 def _schedule(
-    network: golden.Network, ranked: Sequence[Candidate], board: Board
+    network: golden.Network, work: Workload, ranked: Sequence[Candidate], board: Board
 ) -> tuple[Sequence[Schedule], Architecture]:
     """The first candidate that can be scheduled and then still fits."""
     failure: Exception | None = None
     for each in ranked:
         try:
             options = BuildOptions(
-                pes=each.pes, lanes=word_pixels(each.tile), tile=each.tile, fc_pes=each.fc_pes, map_lanes=each.map_lanes
-            )
+                pes=each.pes, lanes=word_pixels(each.tile), tile=each.tile, fc_pes=each.fc_pes, fc_slots=each.fc_slots,
+                map_lanes=each.map_lanes,
+            )  # fmt: skip
             schedules = plan_network(
                 network, max(each.pes, 1), options.lanes, max(each.fc_pes, 1), tile=each.tile,
                 map_lanes=(each.map_lanes, None),
+                columns=work.columns(each.fc_slots) if each.fc_slots else None,
             )  # fmt: skip
             architecture = fit_architecture(schedules, options)
         except (EngineError, ValidationError) as error:
@@ -193,7 +242,7 @@ def _activations(
 ) -> dict[str, npt.NDArray[np.int64]]:
     """Of each FC layer, by its name, as they come on the stream: int64 [words * lanes]; golden runs for their sake."""
     activations: dict[str, npt.NDArray[np.int64]] = {}
-    fc = [each for each in schedules if isinstance(each, FcSchedule)]
+    fc = [each for each in schedules if isinstance(each, FcSchedule | FcStreamSchedule)]
     if fc:
         build_options = BuildOptions(images=options.images, image_source=options.image_source, random_images=1)
         images = stimuli(network, build_options)[:1]
@@ -213,19 +262,17 @@ def _assemble(
     work: Workload,
     schedules: Sequence[Schedule],
     architecture: Architecture,
-    counts: Sequence[tuple[int, int]],
+    counts: Sequence[_Counts],
 ) -> Estimate:
-    """Puts the figures together; `counts` are cycles and useful multiplications of each layer."""
+    """Puts the figures together."""
     by_name = {each.name: dense(each) for each in work.layers}
     rate = DDR_SHARE * board.ddr_gb_per_s * 1e9
     layers = []
-    for schedule, (cycles, macs) in zip(schedules, counts, strict=True):
-        lowest = cycles  # the map engine knows no weights
+    for schedule, each in zip(schedules, counts, strict=True):
+        lowest = each.cycles  # the map engine knows no weights
         if not isinstance(schedule, MapSchedule):
-            tiles = np.array([architecture.tile])
-            sizes = max(architecture.pes, 1), tiles, max(architecture.fc_pes, 1)
-            lowest = int(bound(by_name[schedule.layer.name], *sizes)[0][0])
-        layers.append(_layer(schedule, cycles, macs, architecture, clock, rate, lowest))
+            lowest = _dense_cycles(by_name[schedule.layer.name], schedule, architecture)
+        layers.append(_layer(schedule, each, architecture, clock, rate, lowest))
     seconds, moved = sum(layer.seconds for layer in layers), sum(_moved(layer) for layer in layers)
     total = sum(layer.cycles for layer in layers)
     offered = sum(
@@ -237,13 +284,15 @@ def _assemble(
         clock_mhz=clock,
         pipelined=options.pipeliner is not None,
         architecture=architecture,
-        chosen=None in (options.pes, options.tile, options.fc_pes, options.map_lanes if work.maps else 1),
+        chosen=None in (options.pes, options.tile, _fc_as_given(options), options.map_lanes if work.maps else 1),
         resources=placed(architecture, board),
         available=Resources(
             luts=board.luts, flip_flops=board.flip_flops, dsps=board.dsps, bram36=board.bram36, uram=board.uram
         ),
         layers=tuple(layers),
         cycles=total,
+        ddr_clocks=sum(layer.ddr_clocks for layer in layers),
+        ddr_latency=options.ddr_latency if architecture.fc_slots else 0,
         fps=1 / seconds,
         utilisation=sum(layer.macs for layer in layers) / offered,
         bytes_moved=moved,
@@ -253,44 +302,63 @@ def _assemble(
     )
 
 
+def _fc_as_given(options: EstimateOptions) -> int | None:
+    """Sizes of the FC engine that the user gave, None where some are free."""
+    return options.fc_pes or options.fc_slots or None
+
+
+def _dense_cycles(work: Work, schedule: Schedule, a: Architecture) -> int:
+    """A bound on the cycles of a layer with no weight zero."""
+    tiles = np.array([a.tile])
+    if isinstance(schedule, FcStreamSchedule):
+        assert isinstance(work, FcWork)
+        return int(stream_bound(work, schedule.form, tiles)[0][0])
+    return int(bound(work, max(a.pes, 1), tiles, max(a.fc_pes, 1))[0][0])
+
+
 def _multipliers(schedule: Schedule, architecture: Architecture) -> int:
     if isinstance(schedule, MapSchedule):
         return 0
-    return architecture.convolver_multipliers if isinstance(schedule, ConvolverSchedule) else architecture.fc_pes
+    return (
+        architecture.convolver_multipliers if isinstance(schedule, ConvolverSchedule) else architecture.fc_multipliers
+    )
 
 
-_ENGINES: dict[type[Schedule], str] = {ConvolverSchedule: "convolver", FcSchedule: "fc", MapSchedule: "map"}
+_ENGINES: dict[type[Schedule], str] = {
+    ConvolverSchedule: "convolver",
+    FcSchedule: "fc",
+    FcStreamSchedule: "fc",
+    MapSchedule: "map",
+}
 
 
 def _moved(layer: LayerEstimate) -> int:
-    return layer.weight_bytes + layer.input_bytes + layer.output_bytes
+    return layer.weight_bytes + layer.input_bytes + layer.output_bytes + layer.column_bytes
 
 
 def _layer(
-    schedule: Schedule,
-    cycles: int,
-    macs: int,
-    architecture: Architecture,
-    clock: float,
-    rate: float,
-    dense_cycles: int,
+    schedule: Schedule, counts: _Counts, architecture: Architecture, clock: float, rate: float, dense_cycles: int
 ) -> LayerEstimate:
     layer, pixels = schedule.layer, architecture.lanes
     weight_bytes = (layouts.DESCRIPTOR_WORDS + len(schedule.rounds.words)) * layouts.WEIGHT_BITS // 8
     input_bytes, output_bytes = schedule.feature_words(pixels) * pixels, schedule.output.words(pixels) * pixels
-    computing, moving = cycles / (clock * 1e6), (weight_bytes + input_bytes + output_bytes) / rate
+    column_bytes = counts.fetched_words * architecture.column_bits // 8
+    moving = (weight_bytes + input_bytes + output_bytes + column_bytes) / rate
+    seconds = max(counts.behind_ddr / (clock * 1e6), moving)
     return LayerEstimate(
         name=layer.name,
         engine=_ENGINES[type(schedule)],
-        cycles=cycles,
-        seconds=max(computing, moving),
-        fps=1 / max(computing, moving),
-        ddr_bound=moving > computing,
-        macs=macs,
+        cycles=counts.cycles,
+        ddr_clocks=counts.behind_ddr - counts.cycles,
+        seconds=seconds,
+        fps=1 / seconds,
+        ddr_bound=moving > counts.cycles / (clock * 1e6),
+        macs=counts.macs,
         dense_macs=layer.dense_macs,
-        utilisation=macs / (max(_multipliers(schedule, architecture), 1) * cycles),
+        utilisation=counts.macs / (max(_multipliers(schedule, architecture), 1) * counts.cycles),
         weight_bytes=weight_bytes,
         input_bytes=input_bytes,
         output_bytes=output_bytes,
+        column_bytes=column_bytes,
         dense_cycles=dense_cycles,
     )

@@ -51,6 +51,7 @@ class Memory:
 
     Attributes:
         reads: places in the C++ that read it, for each of which LUT RAM is there once more.
+        bound: to block RAM, by the C++.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Memory:
     bits: int
     copies: int
     reads: int = 1
+    bound: bool = False
 
     @property
     def bram36(self) -> float:
@@ -71,7 +73,8 @@ class Memory:
 
     def in_blocks(self, recurrent: bool) -> bool:
         """Whether it is worth block RAM; `recurrent`: what is read is needed for what is written next."""
-        return self.words > _LUT_WORDS and self.words * self.bits > (_MANY_BITS if recurrent else _FEW_BITS)
+        worth = self.words > _LUT_WORDS and self.words * self.bits > (_MANY_BITS if recurrent else _FEW_BITS)
+        return worth or self.bound
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,18 @@ def _map_engine(a: Architecture) -> tuple[int, int, int]:
     return 2280 + 49 * a.lanes + a.map_lanes * luts, 1800 + 32 * a.lanes + a.map_lanes * flip_flops, a.map_lanes * dsps
 
 
+def _streamed_fc(a: Architecture) -> tuple[int, int, int]:
+    """LUTs, flip-flops and DSP slices of the streamed FC engine, its memories apart."""
+    lookup = 1190 if a.pointer_words > _LUT_WORDS else 660
+    choice = {4: 98, 5: 147, 8: 64}[a.fc_value_bits]  # of a weight by its number
+    luts = a.fc_slots * (545 + choice + 3 * a.fc_gap_bits) + a.slot_groups * (1814 + 256)
+    flip_flops = a.fc_slots * (230 + 16) + a.slot_groups * 31 + (0 if a.fc_value_bits == 8 else 256)
+    # Scatter, scan and lookup; the last process, which requantises a word of sums a clock.
+    luts += 672 + 102 + 17 * a.lanes + lookup + 3650 + 28 * a.lanes
+    flip_flops += 395 + 16 * a.lanes + 215 + 186 + 1830 + 8 * a.lanes
+    return luts, flip_flops, a.fc_slots + 2 * layouts.BIASES_PER_WORD
+
+
 def _map_banks(a: Architecture) -> Memory:
     """Banks of feature maps: `hls_templates/zeroskip/convolver_pe.h`."""
     row_words = 2 if a.tile == a.lanes else 1
@@ -147,6 +162,11 @@ def _arrays(a: Architecture) -> Iterator[tuple[Memory, bool]]:
         yield Memory("rows of pooling", a.max_columns, 24 if a.averages else 9, 2 * a.pes), True
     if a.fc_pes:
         yield Memory("column pointers", a.pointer_words, layouts.WEIGHT_BITS, a.fc_pes), False
+    if a.fc_slots:
+        words, lanes = -(-a.fc_rows // layouts.BIASES_PER_WORD), layouts.BIASES_PER_WORD
+        yield Memory("sums of the slots", words, 32, lanes * a.fc_slots, bound=True), True
+        yield Memory("biases", words, layouts.WEIGHT_BITS, 1), False
+    elif a.fc_pes:
         yield Memory("FC entries", a.entry_words, layouts.WEIGHT_BITS, a.fc_pes), False
         yield Memory("FC sums", a.fc_rows, 32, a.fc_pes, reads=2), True
     if a.map_lanes > 1:
@@ -177,6 +197,8 @@ _ELEMENT_BITS = {
     "TokenWord": 34,
     "CommandWord": 65,
     "Accumulator": 32,
+    "SlotWord": 34,
+    "RowCount": 16,
 }
 
 
@@ -204,7 +226,10 @@ def used(a: Architecture) -> Resources:
         luts += a.pes * (pe_luts + 30 + 9 * a.lanes // 2) + 700
         flip_flops += a.pes * pe_flip_flops + 600
         dsps += a.pes * pe_dsps
-    if a.fc_pes:  # lookup and MAC of each; scatter, scan, gather
+    if a.fc_slots:
+        fc_luts, fc_flip_flops, fc_dsps = _streamed_fc(a)
+        luts, flip_flops, dsps = luts + fc_luts, flip_flops + fc_flip_flops, dsps + fc_dsps
+    elif a.fc_pes:  # lookup and MAC of each; scatter, scan, gather
         lookup = 1190 if a.pointer_words > _LUT_WORDS else 660  # a word of a block RAM: the choice comes behind it
         luts += a.fc_pes * (lookup + 940 + 440) + 750 + 43 * a.lanes
         flip_flops += a.fc_pes * (215 + 555 + 190) + 670 + 21 * a.lanes
@@ -225,7 +250,8 @@ def placed(a: Architecture, board: Board) -> Resources:
     """What the accelerator takes of `board`: memories that block RAM has no room for lie in UltraRAM."""
     found = used(a)
     blocks, ultra = found.bram36, 0
-    for memory in sorted(memories(a), key=lambda each: each.uram / each.bram36):
+    free = [memory for memory in memories(a) if not memory.bound]
+    for memory in sorted(free, key=lambda each: each.uram / each.bram36):
         over = blocks - board.bram36
         if over <= 0:
             break

@@ -6,9 +6,10 @@ figures are printed of the exact schedule (`generator.estimates`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,16 @@ from generator.boards import DDR_SHARE, Board, board_names, load_board
 from generator.layers import EngineError, MapLayer, sum_bits
 from generator.plan import is_pointwise, map_layers
 from generator.resources import pe_takes, shortages, word_pixels
-from generator.schedule import Strips, channel_order, map_sizes, walk_steps
+from generator.schedule import (
+    ColumnFormat,
+    Strips,
+    channel_order,
+    column_entries,
+    column_format,
+    map_sizes,
+    streamed_sizes,
+    walk_steps,
+)
 from golden import Network
 from golden.description import AddLayer, AveragePoolLayer, ConvLayer, GlobalAveragePoolLayer, LinearLayer
 from golden.names import INPUT_NAME
@@ -35,6 +45,7 @@ __all__ = [
     "possible",
     "seconds",
     "sketch",
+    "stream_bound",
     "workload",
 ]
 
@@ -46,6 +57,7 @@ _PES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 
 # A tile that leaves some of a word's pixels over makes for wide banks: 13 of 16, 57 of 64.
 _TILES = (8, 13, 16, 24, 29, 32, 40, 48, 57, 64, 80, 96, 112, 121, 128)
 _FC_PES = (1, 2, 4, 8, 16, 32, 64)
+_FC_SLOTS = (8, 16, 32, 64)
 _MAP_LANES = (1, 2, 4, 8, 16, 32)
 _FIELD = {name: (1 << layouts.DESCRIPTOR.fields[name].bits) - 1 for name in ("tiles", "plane_words", "channel_words")}
 
@@ -84,13 +96,26 @@ class ConvolverWork:
 
 @dataclass(frozen=True)
 class FcWork:
-    """What a fully-connected layer asks for: sizes, non-zero weights, pixels of each of the map's channels."""
+    """What a fully-connected layer asks for: sizes, non-zero weights, pixels of each of the map's channels.
+
+    Attributes:
+        streamed: what :func:`generator.schedule.column_entries` tells of its weights.
+    """
 
     name: str
     rows: int
     columns: int
     nonzeros: int
     pixels: int
+    streamed: tuple[Int, int]
+
+    def feature_words(self, pixels: Int) -> Int:
+        """Feature words of its input, of so many pixels each."""
+        return -(-self.pixels // pixels) * (self.columns // self.pixels)
+
+    def column_words(self, form: ColumnFormat) -> int:
+        """Words of all its columns in DDR."""
+        return int((-(-self.streamed[0][form.gap_bits - 1] // form.slots)).sum())
 
 
 Work = ConvolverWork | FcWork
@@ -115,15 +140,34 @@ class Workload:
         """The fully-connected layers."""
         return [each for each in self.layers if isinstance(each, FcWork)]
 
+    def columns(self, slots: int) -> ColumnFormat:
+        """The format of the streamed FC engine's columns."""
+        if slots not in self._formats:
+            self._formats[slots] = column_format(slots, [each.streamed for each in self.fc])
+        return self._formats[slots]
+
+    @cached_property
+    def _formats(self) -> dict[int, ColumnFormat]:
+        """Those that have been asked for, by slots."""
+        return {}
+
 
 @dataclass(frozen=True)
 class Sizes:
-    """Sizes that a user gives; None is free."""
+    """Sizes that a user gives; None is free. `fc_slots` of 0 leaves FC layers to PEs, which hold the weights."""
 
     pes: int | None = None
     tile: int | None = None
     fc_pes: int | None = None
     map_lanes: int | None = None
+    fc_slots: int | None = None
+
+    def fc_engines(self) -> list[tuple[int, int]]:
+        """PEs and slots of the FC engines that may be chosen; with slots it is the streamed one."""
+        resident = [self.fc_pes] if self.fc_pes else _FC_PES
+        streamed = [self.fc_slots] if self.fc_slots else _FC_SLOTS
+        found = [] if self.fc_slots else [(pes, 0) for pes in resident]
+        return found if self.fc_pes or self.fc_slots == 0 else [*found, *((1, slots) for slots in streamed)]
 
 
 @dataclass(frozen=True)
@@ -135,6 +179,7 @@ class Candidate:
     fc_pes: int
     seconds: float
     map_lanes: int = 1
+    fc_slots: int = 0
 
 
 def workload(network: Network) -> Workload:
@@ -157,7 +202,8 @@ def workload(network: Network) -> Workload:
                 shape = network.shapes[before.source_names[0]]
             pixels = int(np.prod(shape[1:])) if len(shape) == 3 else weights.shape[1]
             rows, columns = weights.shape
-            layers.append(FcWork(layer.name, rows, columns, int(np.count_nonzero(weights)), pixels))
+            nonzeros, streamed = int(np.count_nonzero(weights)), column_entries(weights)
+            layers.append(FcWork(layer.name, rows, columns, nonzeros, pixels, streamed))
     maps = tuple(map_layers(network))
     apart = {layer.target for layer in maps}
     return Workload(
@@ -224,7 +270,8 @@ def _pointwise_work(network: Network, layer: LinearLayer) -> ConvolverWork:
 def dense(work: Work) -> Work:
     """The same layer with no weight zero."""
     if isinstance(work, FcWork):
-        return replace(work, nonzeros=work.rows * work.columns)
+        streamed = np.full((8, work.columns), work.rows, dtype=np.int64), work.streamed[1]
+        return replace(work, nonzeros=work.rows * work.columns, streamed=streamed)
     entries = np.full(work.entries.size, work.weights, dtype=np.int64)
     heads = 0 if work.weights == work.kernels else work.kernels  # kernels of one weight have none
     return replace(work, entries=entries, units=entries + heads)
@@ -234,7 +281,7 @@ def bound(work: Work, pes: int, tiles: Int, fc_pes: int) -> tuple[Int, Int]:
     """Cycles and bytes moved that a layer takes about at least, for each number of multipliers: int64 [n] each."""
     pixels = word_pixels(tiles)
     if isinstance(work, FcWork):
-        words = -(-work.pixels // pixels) * (work.columns // work.pixels)
+        words = work.feature_words(pixels)
         share = -(-work.nonzeros // fc_pes)
         rows = -(-work.rows // fc_pes)
         packet = 1 + -(-words * pixels // layouts.POINTERS_PER_WORD) + -(-rows // 8) + -(-share // 16)
@@ -261,6 +308,16 @@ def _packets_bound(entries: Int, units: Int, per_word: int, pes: int, positions:
     busy = np.maximum(entries * turns[:, None, None], positions * (entries > 0)).sum(axis=1).max(axis=1)
     weights = int(((1 + -(-units.max(axis=1) // per_word)) * (units > 0).sum(axis=1)).sum())
     return np.maximum(busy, max(weights, int(units.sum(axis=0).max()))), np.full_like(busy, weights)
+
+
+def stream_bound(work: FcWork, form: ColumnFormat, tiles: Int) -> tuple[Int, Int]:
+    """The same of a layer whose columns are fetched from DDR."""
+    pixels = word_pixels(tiles)
+    words, sums = work.feature_words(pixels), -(-work.rows // layouts.BIASES_PER_WORD)
+    packet = 2 + -(-words * pixels // layouts.POINTERS_PER_WORD) + sums
+    fetched = int(ACTIVE_SHARE * work.column_words(form))
+    cycles = packet + np.maximum(fetched, words * pixels // 4) + sums
+    return cycles, 32 * packet + form.word_bits // 8 * fetched + pixels * (words + -(-work.rows // pixels))
 
 
 def _strips(layer: MapLayer, map_lanes: int) -> Strips | None:
@@ -314,29 +371,34 @@ def _ranked(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> Ite
     tiles = np.array([sizes.tile] if sizes.tile else _TILES, dtype=np.int64)
     rate = DDR_SHARE * board.ddr_gb_per_s * 1e9
 
-    def least(layers: Sequence[Work], pes: int, fc_pes: int) -> npt.NDArray[np.float64]:
+    def least(bounds: Iterable[tuple[Int, Int]]) -> npt.NDArray[np.float64]:
         total = np.zeros(tiles.size)
-        for each in layers:
-            cycles, moved = bound(each, pes, tiles, fc_pes)
+        for cycles, moved in bounds:
             total += np.maximum(cycles / (clock_mhz * 1e6), moved / rate)
         return total
+
+    def of_fc(pes: int, slots: int) -> npt.NDArray[np.float64]:
+        if not slots:
+            return least(bound(each, 1, tiles, pes) for each in work.fc)
+        form = work.columns(slots)
+        return least(stream_bound(each, form, tiles) for each in work.fc)
 
     def of_maps(pixels: int, map_lanes: int) -> float:
         bounds = [_map_bound(each, pixels, map_lanes) for each in work.maps]
         return sum(max(cycles / (clock_mhz * 1e6), moved / rate) for cycles, moved in bounds)
 
     pes_choices = ([sizes.pes] if sizes.pes else _PES) if work.convolver else [0]
-    fc_choices = ([sizes.fc_pes] if sizes.fc_pes else _FC_PES) if work.fc else [0]
-    convolver = {pes: least(work.convolver, pes, 1) for pes in pes_choices}
-    fc = {pes: least(work.fc, 1, pes) for pes in fc_choices}
+    fc_choices = sizes.fc_engines() if work.fc else [(0, 0)]
+    convolver = {pes: least(bound(each, pes, tiles, 1) for each in work.convolver) for pes in pes_choices}
+    fc = {engine: of_fc(*engine) for engine in fc_choices}
     for number, tile in enumerate(tiles.tolist()):
         maps = [(lanes, of_maps(word_pixels(tile), lanes)) for lanes in _map_choices(work, tile, sizes)]
-        for fc_pes, fc_seconds in fc.items():
-            if possible(work, tile, fc_pes):
+        for (fc_pes, slots), fc_seconds in fc.items():
+            if possible(work, tile, fc_pes, slots):
                 for pes, pes_seconds in convolver.items():
                     for lanes, map_seconds in maps:
                         total = float(pes_seconds[number] + fc_seconds[number]) + map_seconds
-                        yield Candidate(pes, tile, fc_pes, total, lanes)
+                        yield Candidate(pes, tile, fc_pes, total, lanes, slots)
 
 
 def _map_choices(work: Workload, tile: int, sizes: Sizes) -> list[int]:
@@ -361,7 +423,7 @@ def _map_choices(work: Workload, tile: int, sizes: Sizes) -> list[int]:
     return choices
 
 
-def possible(work: Workload, tile: int, fc_pes: int) -> bool:
+def possible(work: Workload, tile: int, fc_pes: int, fc_slots: int = 0) -> bool:
     """Whether descriptors and packets can hold a configuration's numbers."""
     pixels = word_pixels(tile)
     if fc_pes and pixels % fc_pes:
@@ -372,13 +434,18 @@ def possible(work: Workload, tile: int, fc_pes: int) -> bool:
             return False
         if -(-each.positions // tile) > _FIELD["tiles"] or each.entries.max() > 65535 or each.width > 1023:
             return False
+    if fc_slots:
+        form, most = work.columns(fc_slots), 1 << layouts.BASE_BITS
+        return all(each.column_words(form) < most and each.rows <= 65535 for each in work.fc)
     return all(-(-each.nonzeros // fc_pes) < 16384 * 16 and each.rows <= 65535 * fc_pes for each in work.fc)
 
 
 def sketch(work: Workload, each: Candidate) -> Architecture:
     """The accelerator's sizes for a candidate, before anything is scheduled; memories of the FC engine may differ."""
     maps = [layer.inputs * -(-layer.pixels // word_pixels(each.tile)) for layer in work.convolver]
-    share = [-(-layer.nonzeros // max(each.fc_pes, 1)) for layer in work.fc]
+    resident = [] if each.fc_slots else work.fc
+    share = [-(-layer.nonzeros // max(each.fc_pes, 1)) for layer in resident]
+    rows = [-(-layer.rows // max(each.fc_pes, 1)) for layer in work.fc]
     return Architecture(
         lanes=int(word_pixels(each.tile)),
         tile=each.tile,
@@ -392,7 +459,8 @@ def sketch(work: Workload, each: Candidate) -> Architecture:
         averages=work.averages,
         pointer_words=max((-(-layer.columns // layouts.POINTERS_PER_WORD) for layer in work.fc), default=1),
         entry_words=max((-(-entries // 16) for entries in share), default=1) or 1,
-        fc_rows=max((-(-layer.rows // max(each.fc_pes, 1)) for layer in work.fc), default=1),
+        fc_rows=-(-max(rows, default=1) // 8) * 8 if each.fc_slots else max(rows, default=1),
+        **streamed_sizes(work.columns(each.fc_slots) if each.fc_slots else None),
         **map_sizes([(layer, _strips(layer, each.map_lanes)) for layer in work.maps], each.map_lanes),
     )
 
@@ -409,7 +477,10 @@ def _no_fit(work: Workload, board: Board, clock_mhz: float, sizes: Sizes, ranked
 
 def _named(each: Candidate) -> str:
     parts = [f"{each.pes} PE{'s' * (each.pes > 1)} of {each.tile} multipliers"] if each.pes else []
-    parts += [f"{each.fc_pes} FC PE{'s' * (each.fc_pes > 1)}"] if each.fc_pes else []
+    if each.fc_slots:
+        parts += [f"{each.fc_slots} slots of the streamed FC engine"]
+    else:
+        parts += [f"{each.fc_pes} FC PE{'s' * (each.fc_pes > 1)}"] if each.fc_pes else []
     parts += [f"{each.map_lanes} lanes of the map engine"] if each.map_lanes > 1 else []
     return " and ".join(parts)
 

@@ -15,6 +15,7 @@ from generator.schedule.fc_stream import (
     column_entries,
     column_format,
     schedule_fc_stream,
+    streamed_sizes,
 )
 from generator.schedule.maps import MapSchedule, Strips, map_sizes, schedule_map, walk_steps
 from generator.schedule.rounds import Rounds
@@ -39,6 +40,7 @@ __all__ = [
     "schedule_fc",
     "schedule_fc_stream",
     "schedule_map",
+    "streamed_sizes",
     "walk_steps",
 ]
 

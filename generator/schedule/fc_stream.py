@@ -14,7 +14,14 @@ from generator.layers import EngineError, FcLayer, FeatureLayout
 from generator.schedule.fc import FcPacket, fc_nonzeros, pack_pointers
 from generator.schedule.rounds import Int, Rounds, Words, deal
 
-__all__ = ["ColumnFormat", "FcStreamSchedule", "column_entries", "column_format", "schedule_fc_stream"]
+__all__ = [
+    "ColumnFormat",
+    "FcStreamSchedule",
+    "column_entries",
+    "column_format",
+    "schedule_fc_stream",
+    "streamed_sizes",
+]
 
 
 @dataclass(frozen=True)
@@ -37,36 +44,46 @@ class ColumnFormat:
 
 
 @numba.njit(cache=True)
-def column_entries(weights: npt.NDArray[np.int8]) -> Int:
+def column_entries(weights: npt.NDArray[np.int8]) -> tuple[Int, int]:
     """Entries of each column, those that bridge long gaps included, for gaps of 1 to 8 bits: int64 [8, columns].
 
     Args:
         weights: int8 [rows, columns].
+
+    Returns:
+        The entries, and how many different weights there are, zero apart.
     """
     rows, columns = weights.shape
     entries = np.zeros((8, columns), dtype=np.int64)
     last = np.full(columns, -1)
+    seen = np.zeros(256, dtype=np.bool_)
     for row in range(rows):
         for column in range(columns):
             if weights[row, column] != 0:
                 gap = row - last[column] - 1
                 last[column] = row
+                seen[weights[row, column] + 128] = True
                 for bits in range(8):
                     entries[bits, column] += (gap >> (bits + 1)) + 1
-    return entries
+    return entries, int(seen.sum())
 
 
-def column_format(slots: int, different: int, entries: Sequence[Int]) -> ColumnFormat:
+def column_format(slots: int, layers: Sequence[tuple[Int, int]]) -> ColumnFormat:
     """The format with the fewest bytes of all layers; of two with equally many the one with fewer words.
 
     Args:
-        different: the most different weights of a layer, zero apart.
-        entries: of each layer, what :func:`column_entries` tells.
+        layers: of each what :func:`column_entries` tells.
     """
+    different = max((each for _, each in layers), default=0)
     value_bits = 4 if different < 16 else 5 if different < 32 else 8
-    words = [sum(int((-(-each[bits] // slots)).sum()) for each in entries) for bits in range(8)]
+    words = [sum(int((-(-entries[bits] // slots)).sum()) for entries, _ in layers) for bits in range(8)]
     forms = [ColumnFormat(slots, value_bits, bits + 1) for bits in range(8)]
     return min(zip(forms, words, strict=True), key=lambda pair: (pair[0].word_bits * pair[1], pair[1]))[0]
+
+
+def streamed_sizes(form: ColumnFormat | None) -> dict[str, int]:
+    """Fields of an :class:`generator.architecture.Architecture` for columns in this format; None: not streamed."""
+    return {"fc_slots": form.slots, "fc_value_bits": form.value_bits, "fc_gap_bits": form.gap_bits} if form else {}
 
 
 @dataclass(frozen=True)
@@ -146,9 +163,7 @@ def _codebook(layer: FcLayer, value_bits: int) -> npt.NDArray[np.int8]:
     return book
 
 
-def _entries(
-    column_of: Int, row_of: Int, numbers: npt.NDArray[np.int64], form: ColumnFormat
-) -> tuple[npt.NDArray[np.int64], Int]:
+def _entries(column_of: Int, row_of: Int, numbers: npt.NDArray[np.int64], form: ColumnFormat) -> tuple[Int, Int]:
     """Entries int64 [n], column after column, and the column of each; weight 0 bridges a gap that is too long."""
     longest = 1 << form.gap_bits
     first = np.diff(column_of, prepend=-1) != 0
@@ -160,16 +175,29 @@ def _entries(
     return entries, np.repeat(column_of, bridges + 1)
 
 
-def _packed(entries: npt.NDArray[np.int64], column_of: Int, columns: int, form: ColumnFormat) -> tuple[Words, Int]:
+def _packed(entries: Int, column_of: Int, columns: int, form: ColumnFormat) -> tuple[Words, Int]:
     """Column words uint8 [words, bytes], each column filled up with zeros, and the words of each column."""
     lengths = np.bincount(column_of, minlength=columns)
     counts = -(-lengths // form.slots)
     starts = (np.cumsum(counts) - counts) * form.slots
     place = starts[column_of] + np.arange(entries.size) - (np.cumsum(lengths) - lengths)[column_of]
-    slots = np.zeros(int(counts.sum()) * form.slots, dtype=np.int64)
-    slots[place] = entries
-    bits = (slots[:, None] >> np.arange(form.value_bits + form.gap_bits) & 1).astype(np.uint8)
-    return np.packbits(bits.reshape(-1, form.word_bits), axis=1, bitorder="little"), counts
+    bits, words = form.value_bits + form.gap_bits, int(counts.sum())
+    packed = _placed(entries, place, bits, words * form.slots * bits // 8)
+    return packed.reshape(words, -1), counts
+
+
+@numba.njit(cache=True)
+def _placed(entries: Int, place: Int, bits: int, size: int) -> npt.NDArray[np.uint8]:
+    """uint8 [size], entries (int64 [n]) of so many bits at their places, the other places zero."""
+    packed = np.zeros(size, dtype=np.uint8)
+    for number in range(entries.size):
+        first = place[number] * bits
+        byte, rest = first >> 3, entries[number] << (first & 7)
+        while rest:
+            packed[byte] |= rest & 255
+            rest >>= 8
+            byte += 1
+    return packed
 
 
 def schedule_fc_stream(layer: FcLayer, form: ColumnFormat, lanes: int) -> FcStreamSchedule:

@@ -23,7 +23,7 @@ from generator.dataflow import SimulationResult, simulate
 from generator.schedule import ConvolverSchedule, FcSchedule, FcStreamSchedule, MapSchedule, Schedule
 from generator.timing.convolver import convolver, idle_convolver
 from generator.timing.fc import fc_engine, idle_fc_engine
-from generator.timing.fc_stream import Ddr, data_mover, fc_stream, idle_fc_stream
+from generator.timing.fc_stream import Ddr, Slots, data_mover, distinct_slots, fc_stream, idle_fc_stream
 from generator.timing.maps import idle_map_engine, map_engine, split
 from generator.timing.traces import Traces, route
 
@@ -75,6 +75,10 @@ def predict(
     Raises:
         DeadlockError: the stream depths are too small for the network to finish.
     """
+    network = process_network(architecture)
+    depths, fifos = network.depths(), network.fifo_names()
+    stages = {name: stages[fifo] for name, fifo in fifos.items() if fifo in stages} if stages else {}
+    slots, alike = distinct_slots(architecture, stages)
     traces = Traces(architecture)
     sender, receiver, sent = traces.of("sender"), traces.of("receiver"), 0
     sender.step(times=features_wait)
@@ -88,11 +92,8 @@ def predict(
         receiver.step(["features_out"], ["layer_done"])
         traces.mark("receiver")
         sent += layouts.DESCRIPTOR_WORDS + len(schedule.rounds.words)
-        counts.append(_engines(traces, schedule, activations, bool(stages)))
+        counts.append(_engines(traces, schedule, activations, slots, bool(stages)))
     traces.of("weights_source").step(writes=["weights_in"], times=sent)
-    network = process_network(architecture)
-    depths, fifos = network.depths(), network.fifo_names()
-    stages = {name: stages[fifo] for name, fifo in fifos.items() if fifo in stages} if stages else {}
     if architecture.fc_slots:
         stages |= data_mover(traces, np.concatenate(counts), ddr or Ddr())
     hosts = {"layer_done": 1, "in_flight": 1 << 20}
@@ -100,14 +101,25 @@ def predict(
     finished = result.finished["receiver"] + 1
     return Prediction(
         tuple(int(c) for c in np.diff(np.r_[0, finished])),
-        {fifo: result.high_water[name] for name, fifo in fifos.items()},
+        {fifo: result.high_water[_resolved(name, alike)] for name, fifo in fifos.items()},
         _accumulated(schedules, result, finished),
         tuple(int(each.sum()) for each in counts),
     )
 
 
+def _resolved(name: str, alike: Mapping[str, str]) -> str:
+    """The stream that stands for this one in the simulation."""
+    while alike.get(name, name) != name:
+        name = alike[name]
+    return name
+
+
 def _engines(
-    traces: Traces, schedule: Schedule, activations: Mapping[str, npt.NDArray[np.int64]], pipelined: bool
+    traces: Traces,
+    schedule: Schedule,
+    activations: Mapping[str, npt.NDArray[np.int64]],
+    slots: Slots,
+    pipelined: bool,
 ) -> npt.NDArray[np.int64]:
     """One layer in all processes: in its engine's, in the idle engines', and in those around them.
 
@@ -129,9 +141,9 @@ def _engines(
     if isinstance(schedule, FcSchedule):
         fc_engine(traces, schedule, activations[schedule.layer.name])
     elif isinstance(schedule, FcStreamSchedule):
-        counts = fc_stream(traces, schedule, activations[schedule.layer.name], pipelined)
+        counts = fc_stream(traces, schedule, activations[schedule.layer.name], slots, pipelined)
     elif a.fc_slots:
-        idle_fc_stream(traces, pipelined)
+        idle_fc_stream(traces, slots, pipelined)
     elif a.fc_pes:
         idle_fc_engine(traces)
     if isinstance(schedule, MapSchedule):

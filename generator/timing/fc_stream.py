@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from generator import layouts
-from generator.architecture import GROUP_SLOTS
+from generator.architecture import GROUP_SLOTS, Architecture
 from generator.dataflow import Trace
 from generator.schedule import FcStreamSchedule
 from generator.timing.traces import Traces, scatter
 
-__all__ = ["Ddr", "data_mover", "fc_stream", "idle_fc_stream"]
+__all__ = ["Ddr", "Slots", "data_mover", "distinct_slots", "fc_stream", "idle_fc_stream"]
+
+Slots = dict[int, list[int]]
+"""Slots of the streamed FC engine by their group."""
 
 _CLOCKS_TO_WRITE = 2
 """From the stage in which a pipelined fc_accumulate reads a sum to the one in which it writes it: so long the step
@@ -40,6 +44,41 @@ class Ddr:
         return np.diff(late)
 
 
+def distinct_slots(a: Architecture, stages: Mapping[str, tuple[int, int]]) -> tuple[Slots, dict[str, str]]:
+    """Slots that stand for all, by their group, and for every stream of another slot or group the one that it is like.
+
+    All slots are sent an entry at once and take it alike; so they do the same in the same clocks, but where the
+    compiler puts their streams into other stages.
+
+    Args:
+        stages: as :func:`generator.dataflow.simulate` takes them.
+    """
+
+    def kind(streams: Sequence[str]) -> tuple[tuple[int, int], ...]:
+        return tuple(stages.get(stream, (0, 0)) for stream in streams)
+
+    slots: Slots = {}
+    alike: dict[str, str] = {}
+    groups: dict[tuple[object, ...], int] = {}
+    for group in range(a.slot_groups):
+        members: dict[tuple[tuple[int, int], ...], int] = {}
+        own = [f"group_rows_{group}", f"group_sums_{group}"]
+        for slot in range(group * GROUP_SLOTS, (group + 1) * GROUP_SLOTS):
+            streams = [f"slot_entries_{slot}", _slot_sum(slot)]
+            like = members.setdefault(kind(streams), slot)
+            alike |= dict(zip(streams, (f"slot_entries_{like}", _slot_sum(like)), strict=True))
+        first = groups.setdefault((kind(own), frozenset(members)), group)
+        if first == group:
+            slots[group] = list(members.values())
+        else:
+            alike |= dict(zip(own, (f"group_rows_{first}", f"group_sums_{first}"), strict=True))
+            at_first = {kind([f"slot_entries_{slot}", _slot_sum(slot)]): slot for slot in slots[first]}
+            for which, slot in members.items():
+                alike |= {f"slot_entries_{slot}": f"slot_entries_{at_first[which]}"}
+                alike |= {_slot_sum(slot): _slot_sum(at_first[which])}
+    return slots, alike
+
+
 def data_mover(traces: Traces, counts: npt.NDArray[np.int64], ddr: Ddr) -> dict[str, tuple[int, int]]:
     """What answers the requests of all layers: one process takes them, one delivers words.
 
@@ -61,30 +100,30 @@ def data_mover(traces: Traces, counts: npt.NDArray[np.int64], ddr: Ddr) -> dict[
     return {"in_flight": (ddr.latency, 0)}
 
 
-def idle_fc_stream(traces: Traces, pipelined: bool) -> None:
+def idle_fc_stream(traces: Traces, slots: Slots, pipelined: bool) -> None:
     """A layer that another engine runs."""
-    a = traces.architecture
     weights, _, _ = traces.wiring("fc")
     scatter(traces.of("fc_scatter"), weights, ["scan_layer", "gather_layer", "lookup_layers_0"])
     traces.of("fc_scan").step(["scan_layer"])
     traces.of("fc_lookup_0").step(["lookup_layers_0"], ["mac_layers_0"])
     traces.of("fc_request").step(["mac_layers_0"], ["unpack_layer"])
     unpack = traces.of("fc_unpack")
-    unpack.step(["unpack_layer"], _all("group_rows", a.slot_groups))
-    unpack.step(writes=_all("slot_entries", a.fc_slots))
-    for slot in range(a.fc_slots):
-        _accumulate(traces, slot, 0, 0, pipelined)
-    for group in range(a.slot_groups):
+    unpack.step(["unpack_layer"], [f"group_rows_{group}" for group in slots])
+    unpack.step(writes=_entries(slots))
+    for group, members in slots.items():
+        for slot in members:
+            _accumulate(traces, slot, 0, 0, pipelined)
         traces.of(f"fc_add_group_{group}").step([f"group_rows_{group}"])
     traces.of("fc_add_groups").step(["gather_layer"])
 
 
 def fc_stream(
-    traces: Traces, schedule: FcStreamSchedule, activations: npt.NDArray[np.int64], pipelined: bool
+    traces: Traces, schedule: FcStreamSchedule, activations: npt.NDArray[np.int64], slots: Slots, pipelined: bool
 ) -> npt.NDArray[np.int64]:
     """A layer on the streamed FC engine; `activations` as :func:`generator.timing.predict` takes them.
 
     Args:
+        slots: those that stand for all, from :func:`distinct_slots`.
         pipelined: whether processes have stages.
 
     Returns:
@@ -110,10 +149,10 @@ def fc_stream(
     request.step(["mac_layers_0"], ["unpack_layer"])
     request.step(["commands_0"], ["asked_for", "requests_out"], counts.size)
     request.step(["commands_0"], ["asked_for"])
-    _unpack(traces, packet.bias_words, counts)
-    for slot in range(a.fc_slots):
+    _unpack(traces, packet.bias_words, counts, slots)
+    for slot in (slot for members in slots.values() for slot in members):
         _accumulate(traces, slot, int(counts.sum()), schedule.sum_words, pipelined)
-    _add_groups(traces, schedule.sum_words, outputs)
+    _add_groups(traces, schedule.sum_words, slots, outputs)
     return counts
 
 
@@ -122,8 +161,8 @@ def _slot_sum(slot: int) -> str:
     return f"slot_sums_{group}_{number}"
 
 
-def _all(name: str, count: int) -> tuple[str, ...]:
-    return tuple(f"{name}_{number}" for number in range(count))
+def _entries(slots: Slots) -> tuple[str, ...]:
+    return tuple(f"slot_entries_{slot}" for members in slots.values() for slot in members)
 
 
 def _scan(trace: Trace, features: str, counts: npt.NDArray[np.int64]) -> None:
@@ -136,10 +175,9 @@ def _scan(trace: Trace, features: str, counts: npt.NDArray[np.int64]) -> None:
     trace.step(writes=send)
 
 
-def _unpack(traces: Traces, bias_words: int, counts: npt.NDArray[np.int64]) -> None:
-    a, trace = traces.architecture, traces.of("fc_unpack")
-    entries = _all("slot_entries", a.fc_slots)
-    trace.step(["unpack_layer", "mac_weights_0"], _all("group_rows", a.slot_groups))
+def _unpack(traces: Traces, bias_words: int, counts: npt.NDArray[np.int64], slots: Slots) -> None:
+    trace, entries = traces.of("fc_unpack"), _entries(slots)
+    trace.step(["unpack_layer", "mac_weights_0"], [f"group_rows_{group}" for group in slots])
     trace.step(["mac_weights_0"])
     trace.step(["mac_weights_0"], ["biases"], bias_words)
     lengths = np.stack([np.ones_like(counts), counts - 1], axis=1).reshape(-1)
@@ -158,16 +196,14 @@ def _accumulate(traces: Traces, slot: int, entries: int, sum_words: int, pipelin
     trace.step(times=_CLOCKS_TO_WRITE if pipelined else 0)
 
 
-def _add_groups(traces: Traces, sum_words: int, outputs: str) -> None:
-    a, sums = traces.architecture, []
-    for group in range(a.slot_groups):
+def _add_groups(traces: Traces, sum_words: int, slots: Slots, outputs: str) -> None:
+    for group, members in slots.items():
         trace = traces.of(f"fc_add_group_{group}")
         trace.step([f"group_rows_{group}"])
-        sums.append(f"group_sums_{group}")
-        trace.step([_slot_sum(group * GROUP_SLOTS + number) for number in range(GROUP_SLOTS)], [sums[-1]], sum_words)
-    trace = traces.of("fc_add_groups")
+        trace.step([_slot_sum(slot) for slot in members], [f"group_sums_{group}"], sum_words)
+    trace, sums = traces.of("fc_add_groups"), [f"group_sums_{group}" for group in slots]
     trace.step(["gather_layer"])
     trace.step(["biases"], times=sum_words)
-    full = a.lanes // layouts.BIASES_PER_WORD
+    full = traces.architecture.lanes // layouts.BIASES_PER_WORD
     for word in range(1, sum_words + 1):
         trace.step(sums, [outputs] if word % full == 0 or word == sum_words else [])

@@ -47,6 +47,37 @@ def test_an_estimate_has_the_cycles_of_a_build(name: str, tmp_path: Path) -> Non
     assert not found.chosen and 0 < found.utilisation < 1
 
 
+@pytest.mark.parametrize("name", ["branched", "fc", "maps"])
+def test_an_estimate_of_streamed_layers_has_the_cycles_of_a_build(name: str, tmp_path: Path) -> None:
+    """Those behind the board's DDR, too."""
+    network = _NETWORKS[name]()
+    options = generator.EstimateOptions(3, 16, map_lanes=4, pipeliner=KeptStages(tmp_path / "stages"), fc_slots=8)
+    found = generator.estimate(network, "ultra96", options)
+    build = generator.BuildOptions(pes=3, lanes=16, fc_slots=8, map_lanes=4, pipeliner=Pipeliner())
+    manifest = generator.generate(network, "ultra96", tmp_path / "build", build)
+    stated = manifest.predictions
+    assert tuple(layer.cycles for layer in found.layers) == stated.layer_cycles[0]
+    assert stated.behind_ddr is not None
+    assert tuple(layer.cycles + layer.ddr_clocks for layer in found.layers) == stated.behind_ddr.layer_cycles[0]
+    size = manifest.architecture.column_bits // 8
+    assert [layer.column_bytes for layer in found.layers] == [size * words for words in stated.fetched_words[0]]
+    assert found.architecture == manifest.architecture
+    assert found.ddr_clocks == sum(layer.ddr_clocks for layer in found.layers) > 0
+
+
+def test_weights_are_fetched_where_that_is_faster_or_they_do_not_fit() -> None:
+    """Batch 1: loading all of a layer's weights into the PEs takes longer than fetching some columns."""
+    fetched = generator.estimate(_large_fc(), "zcu104")
+    assert fetched.architecture.fc_slots == 64 and fetched.chosen  # with 32 they are more words than can be counted
+    with pytest.raises(generator.NoFitError):
+        generator.estimate(_large_fc(), "zcu104", generator.EstimateOptions(fc_slots=0))
+    network = _NETWORKS["rows"]()
+    chosen = generator.estimate(network, "zcu104")
+    resident = generator.estimate(network, "zcu104", generator.EstimateOptions(fc_slots=0))
+    assert resident.architecture.fc_slots == 0 and resident.architecture.fc_pes > 0
+    assert chosen.fps >= resident.fps
+
+
 def test_stages_are_kept_and_are_those_of_a_fresh_compilation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     network = convolver_network()
     options = generator.EstimateOptions(tile=8, pipeliner=KeptStages(tmp_path / "stages"))
@@ -80,6 +111,12 @@ _BASE = Architecture(
         {"pes": 12, "map_words": 8192, "max_entries": 4096},
         {"fc_pes": 0, "lanes": 64, "tile": 57, "max_columns": 256},
         {"pes": 0, "entry_words": 8192, "fc_rows": 1024, "pointer_words": 1024, "lanes": 32, "tile": 32},
+        {"pes": 0, "fc_pes": 1, "fc_slots": 8, "fc_rows": 64},
+        {"pes": 1, "fc_pes": 1, "fc_slots": 32, "fc_rows": 512, "fc_value_bits": 5, "fc_gap_bits": 3, "lanes": 32},
+        {
+            **{"pes": 0, "fc_pes": 1, "fc_slots": 64, "fc_rows": 4096, "fc_value_bits": 8, "fc_gap_bits": 4},
+            **{"lanes": 64, "pointer_words": 576},
+        },
         {
             **{"pes": 0, "fc_pes": 0, "lanes": 64, "tile": 64, "map_columns": 27, "map_overlap": 2},
             **{"normalised_positions": 3025, "normalised_channels": 5, "table_words": 159},
@@ -165,7 +202,7 @@ def test_a_network_that_does_not_fit_names_what_is_short_and_the_next_board() ->
         match=r"fits board 'ultra96' in no configuration: with \d+ FC PEs it is [\d.,]+ block RAMs .* short \(.*\); "
         "the nearest board that it fits is 'u250'",
     ):
-        generator.estimate(_large_fc(), "ultra96")
+        generator.estimate(_large_fc(), "ultra96", generator.EstimateOptions(fc_slots=0))
 
 
 @pytest.mark.parametrize(
@@ -176,6 +213,8 @@ def test_a_network_that_does_not_fit_names_what_is_short_and_the_next_board() ->
         ({"tile": 200}, "field 'tile': Input should be less than or equal to 128"),
         ({"pes": 0}, "field 'pes': must be 1 or more, not 0"),
         ({"tile": 16, "fc_pes": 3}, r"fc_pes \(3\) must divide lanes"),
+        ({"fc_pes": 4, "fc_slots": 8}, "field 'fc_slots': FC layers run on fc_pes or on fc_slots, not on both"),
+        ({"fc_slots": 12}, "fc_slots must be a multiple of 8, not 12"),
     ],
 )
 def test_wrong_sizes_are_named(options: dict[str, float], message: str) -> None:

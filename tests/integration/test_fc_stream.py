@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import generator.timing
 import golden
 from generator import BuildError, BuildOptions, EngineError, generate
 from generator.architecture import Architecture
@@ -233,16 +234,17 @@ def test_too_many_weights_are_refused(tmp_path: Path) -> None:
 
 def test_the_smallest_format_is_chosen() -> None:
     weights = _weights(1, 512, 100, 0.09, 8)
-    entries = column_entries(weights)
+    entries, different = column_entries(weights)
+    assert different == np.unique(weights[weights != 0]).size
     sizes = {}
     for bits in range(1, 9):
         form = ColumnFormat(8, 8, bits)
         schedule = schedule_fc_stream(_layer(weights), form, LANES)
         assert schedule.entries == entries[bits - 1].sum()
         sizes[bits] = schedule.columns.size
-    chosen = column_format(8, np.unique(weights).size, [entries])
+    chosen = column_format(8, [(entries, different)])
     assert chosen.value_bits == 8 and sizes[chosen.gap_bits] == min(sizes.values()) < max(sizes.values())
-    assert [column_format(8, different, [entries]).value_bits for different in (15, 16, 31, 32)] == [4, 5, 5, 8]
+    assert [column_format(8, [(entries, each)]).value_bits for each in (15, 16, 31, 32)] == [4, 5, 5, 8]
 
 
 def test_columns_are_read_back() -> None:
@@ -261,3 +263,17 @@ def test_columns_are_read_back() -> None:
                 found[row, column] = book[numbers[slot]]
             slot += 1
     assert np.array_equal(found, weights)
+
+
+@pytest.mark.parametrize("early", [0, 3, 8, 11, 16])
+def test_slots_that_stand_for_others_change_no_prediction(early: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some slots' entries come a stage earlier than the others'."""
+    schedule, values = _schedule(), (np.random.default_rng(0).random(112) < 0.5).astype(np.int64)
+    stages = {f"slot_entries_{slot}": (1 if slot < early else 2, 0) for slot in range(16)}
+    layers = [schedule] * 2
+    found = predict(_architecture(), layers, {"fc": values}, stages, ddr=Ddr(7, 11))
+    slots, _ = generator.timing.distinct_slots(_architecture(), stages)
+    assert sum(map(len, slots.values())) == {0: 1, 3: 3, 8: 2, 11: 3, 16: 1}[early]
+    every = {group: list(range(8 * group, 8 * group + 8)) for group in range(2)}
+    monkeypatch.setattr(generator.timing, "distinct_slots", lambda *_: (every, {}))
+    assert predict(_architecture(), layers, {"fc": values}, stages, ddr=Ddr(7, 11)) == found

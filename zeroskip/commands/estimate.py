@@ -24,6 +24,11 @@ def estimate(
     tile: Annotated[int | None, typer.Option(help="Multipliers of a PE; searched for by default.")] = None,
     fc_pes: Annotated[int | None, typer.Option(help="PEs of the FC engine; searched for by default.")] = None,
     map_lanes: Annotated[int | None, typer.Option(help="Lanes of the map engine; searched for by default.")] = None,
+    fc_slots: Annotated[
+        int | None,
+        typer.Option(help="Slots of the streamed FC engine, 0 for PEs that hold the weights; searched for by default."),
+    ] = None,
+    ddr_latency: Annotated[int, typer.Option(help="Clocks from a request to DDR to its first word.")] = 100,
     images: Annotated[Path | None, typer.Option(help="Stimuli (.npy), of which the first counts.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -32,7 +37,9 @@ def estimate(
     Sizes that are not given are those with the most images a second within the board's resources.
     """
     network = golden.load(description)
-    options = generator.EstimateOptions(pes, tile, fc_pes, map_lanes, clock, pipeliner=KeptStages())
+    options = generator.EstimateOptions(
+        pes, tile, fc_pes, map_lanes, clock, pipeliner=KeptStages(), fc_slots=fc_slots, ddr_latency=ddr_latency
+    )
     if images is not None:
         options = replace(options, images=load_images(images, network), image_source=images.name)
     with working(f"estimating {network.name}"):
@@ -53,8 +60,13 @@ def _print(found: Estimate) -> None:
         for layer in found.layers
     ]  # fmt: skip
     a = found.architecture
+    if a.fc_slots:
+        columns[-1:-1] = ["columns KB", "clocks for DDR"]
+        for row, layer in zip(rows, found.layers, strict=True):
+            row[-1:-1] = [layer.column_bytes / 1000, layer.ddr_clocks]
     parts = [f"{a.pes} PEs x {a.tile} of {a.lanes} lanes"] if a.pes else []
-    parts += [f"{a.fc_pes} FC PEs"] if a.fc_pes else []
+    parts += [f"{a.fc_slots} slots of the streamed FC engine"] if a.fc_slots else []
+    parts += [f"{a.fc_pes} FC PEs"] if a.fc_pes and not a.fc_slots else []
     parts += [f"{a.map_lanes} lanes of the map engine"] if a.map_lanes > 1 else []
     how = "chosen" if found.chosen else "as given"
     print_table(f"{found.network} on {found.board}, {found.clock_mhz:g} MHz: {', '.join(parts)} ({how})", columns, rows)
@@ -73,3 +85,8 @@ def _print(found: Estimate) -> None:
         f"{found.ddr_share_gb_per_s:.2f} that the DDR is taken to give"
         + (f"; it bounds {', '.join(slow)}." if slow else ".")
     )
+    if a.fc_slots:
+        typer.echo(
+            f"Columns are fetched from that DDR after {found.ddr_latency} clocks, which adds "
+            f"{found.ddr_clocks:,} clocks: {found.cycles + found.ddr_clocks:,} in all."
+        )
