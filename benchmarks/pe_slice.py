@@ -47,6 +47,7 @@ class Part(BaseModel):
     of_slice: int
     shared: int
     each: Resources
+    estimate: Resources = Field(description="of each, by the compiler (`rtl.resources`)")
 
 
 class Figures(BaseModel):
@@ -113,28 +114,32 @@ def figures(synthesis: Synthesis, array_blocks: float, array_bits: int) -> Figur
 
 def _part(module: ModuleResources) -> Part:
     """Block RAM of processes is left out: those are arrays, which are counted by geometry."""
-    each = module.each.model_copy(update={"bram": 0.0}) if module.function else module.each
+    each, estimate = (
+        found.model_copy(update={"bram": 0.0}) if module.function else found for found in (module.each, module.estimate)
+    )
     return Part(
         module=module.function or module.module,
         of_slice=module.instances // _PES,
         shared=module.instances % _PES,
         each=each,
+        estimate=estimate,
     )
 
 
-def measure() -> Figures:
-    """Compiles and synthesises; modules that have not changed are kept in build/pe_slice."""
+def measure(kept: Path = _KEPT_MODULES) -> Figures:
+    """Compiles and synthesises; modules that have not changed are taken from the folder `kept`."""
     with tempfile.TemporaryDirectory() as folder:
         design, report, blocks, bits = compiled(Path(folder))
-        return figures(synthesise(design, report, find_yosys(), _KEPT_MODULES), blocks, bits)
+        return figures(synthesise(design, report, find_yosys(), kept), blocks, bits)
 
 
 def _print(found: Figures) -> None:
-    table = Table("module", "a slice", "shared", "LUT", "FF", "DSP48E2", "RAMB36E2")
+    table = Table("module", "a slice", "shared", "LUT (estimate)", "FF", "DSP48E2", "RAMB36E2")
     for part in found.parts:
         each = part.each
         counts = f"{part.of_slice}", f"{part.shared}"
-        table.add_row(part.module, *counts, f"{each.lut:,}", f"{each.ff:,}", f"{each.dsp}", f"{each.bram:g}")
+        luts = f"{each.lut:,} ({part.estimate.lut:,})"
+        table.add_row(part.module, *counts, luts, f"{each.ff:,}", f"{each.dsp}", f"{each.bram:g}")
     board = load_board(BOARD)
     table.add_section()
     for name, sum_ in (("a slice", found.slice), ("shared", found.shared), (f"{found.pes} slices", found.total)):

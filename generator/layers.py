@@ -249,13 +249,7 @@ class ConvolverLayer:
     @property
     def sum_bits(self) -> int:
         """Bits of two's complement that every sum fits, its bias added, whatever the pixels are."""
-        weights = self.weights.reshape(len(self.weights), -1)
-        positive = np.maximum(weights, 0).sum(axis=1, dtype=np.int64)
-        negative = np.minimum(weights, 0).sum(axis=1, dtype=np.int64)
-        low, high = (-128, 127) if self.input.signed else (0, 255)
-        greatest = int((self.bias + positive * high + negative * low).max())
-        least = int((self.bias + positive * low + negative * high).min())
-        return 1 + max(greatest.bit_length(), (-least - 1).bit_length())
+        return sum_bits(self.weights, self.bias, self.input.signed)
 
     @property
     def macs(self) -> int:
@@ -267,6 +261,17 @@ class ConvolverLayer:
         """The same with every weight counted."""
         size = self.weights.size if self.dense_weights is None else self.dense_weights
         return int(size) * self.out_height * self.out_width
+
+
+def sum_bits(weights: npt.NDArray[np.int8], bias: npt.NDArray[np.int32], signed: bool) -> int:
+    """Bits of two's complement that hold a convolution's sums, biases added: weights [O, ..], pixels of either sign."""
+    flat = weights.reshape(len(weights), -1)
+    positive = np.maximum(flat, 0).sum(axis=1, dtype=np.int64)
+    negative = np.minimum(flat, 0).sum(axis=1, dtype=np.int64)
+    low, high = (-128, 127) if signed else (0, 255)
+    greatest = int((bias + positive * high + negative * low).max())
+    least = int((bias + positive * low + negative * high).min())
+    return 1 + max(greatest.bit_length(), (-least - 1).bit_length())
 
 
 @dataclass(frozen=True)

@@ -95,9 +95,27 @@ def word_pixels(tile: Number) -> Number:
     return int(pixels) if isinstance(tile, int) else pixels
 
 
-def pe_takes(tile: int) -> tuple[int, int, int]:
-    """LUTs, flip-flops and DSP slices of one PE of the convolver, decoding and post-processing included."""
-    return 3400 + 190 * tile, 3450 + 66 * tile + 41 * word_pixels(tile), (tile + 1) // 2 + 7
+def pe_takes(
+    tile: int, lanes: int | None = None, sum_bits: int = 18, averages: bool = False, additions: bool = False
+) -> tuple[int, int, int]:
+    """LUTs, flip-flops and DSP slices of one PE of the convolver, decoding and post-processing included.
+
+    Its memories are apart. As little as PEs of so many multipliers can take where nothing else is said.
+
+    Args:
+        lanes: pixels of a feature word; None for the next power of two.
+        tile, sum_bits, averages, additions: as of :class:`Architecture`.
+    """
+    lanes = word_pixels(tile) if lanes is None else lanes
+    row = 2 * lanes if tile == lanes else lanes  # pixels that are read at once
+    luts = 1615 + 17 * tile + 1.5 * tile * sum_bits + 19 * row
+    flip_flops = 1350 + 40 * tile + 2 * tile * sum_bits + 4 * row
+    dsps = (tile + 1) // 2 + 2
+    # Behind the PE.
+    luts += 580 + 10 * sum_bits + 3 * lanes + (1020 if averages else 490 * additions) + 10.5 * lanes * additions
+    flip_flops += 350 + 7 * sum_bits + 8 * lanes + (8 * lanes + 690) * additions + 220 * averages
+    dsps += (1 if sum_bits <= 27 else 2) + (3 if additions else averages)
+    return round(luts), round(flip_flops), dsps
 
 
 def _map_engine(a: Architecture) -> tuple[int, int, int]:
@@ -126,7 +144,7 @@ def _arrays(a: Architecture) -> Iterator[tuple[Memory, bool]]:
         yield _map_banks(a), False
         yield Memory("entries of a channel", a.max_entries, _LIST_BITS, a.pes), False
         yield Memory("masks", a.mask_words, layouts.WEIGHT_BITS, 2 * a.pes), False
-        yield Memory("rows of pooling", a.max_columns, 24, 2 * a.pes), True
+        yield Memory("rows of pooling", a.max_columns, 24 if a.averages else 9, 2 * a.pes), True
     if a.fc_pes:
         yield Memory("column pointers", a.pointer_words, layouts.WEIGHT_BITS, a.fc_pes), False
         yield Memory("FC entries", a.entry_words, layouts.WEIGHT_BITS, a.fc_pes), False
@@ -163,11 +181,14 @@ _ELEMENT_BITS = {
 
 
 def _fifos(a: Architecture) -> tuple[int, int]:
-    """LUTs and registers of all streams: LUT RAM, two addresses and a count."""
+    """LUTs and registers of all streams: LUT RAM, two addresses and a count; a single word is registers."""
     luts, flip_flops = 0, 0
     for stream in process_network(a).streams:
         wide = {"FeatureWord<kLanes>": 8 * a.lanes, "ap_uint<kSumBits>": a.sum_bits}
         bits = wide.get(stream.element) or _ELEMENT_BITS[stream.element]
+        if stream.depth == 1:
+            luts, flip_flops = luts + 4 * (stream.count or 1), flip_flops + (bits + 1) * (stream.count or 1)
+            continue
         index, count = max((stream.depth - 1).bit_length(), 1), stream.depth.bit_length()
         luts += (_lut_ram(stream.depth, bits) + 2 * index + 2 * count + 4) * (stream.count or 1)
         flip_flops += (2 * index + count) * (stream.count or 1)
@@ -179,7 +200,7 @@ def used(a: Architecture) -> Resources:
     luts, flip_flops = _fifos(a)
     dsps = 0
     if a.pes:  # decode, PE and post-processing of each; scatter, broadcast, collect
-        pe_luts, pe_flip_flops, pe_dsps = pe_takes(a.tile)
+        pe_luts, pe_flip_flops, pe_dsps = pe_takes(a.tile, a.lanes, a.sum_bits, a.averages, a.additions)
         luts += a.pes * (pe_luts + 30 + 9 * a.lanes // 2) + 700
         flip_flops += a.pes * pe_flip_flops + 600
         dsps += a.pes * pe_dsps

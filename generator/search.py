@@ -16,12 +16,12 @@ import numpy.typing as npt
 from generator import layouts
 from generator.architecture import Architecture
 from generator.boards import Board, board_names, load_board
-from generator.layers import EngineError, MapLayer
+from generator.layers import EngineError, MapLayer, sum_bits
 from generator.plan import is_pointwise, map_layers
 from generator.resources import pe_takes, shortages, word_pixels
 from generator.schedule import Strips, channel_order, map_sizes, walk_steps
 from golden import Network
-from golden.description import ConvLayer, LinearLayer
+from golden.description import AddLayer, AveragePoolLayer, ConvLayer, GlobalAveragePoolLayer, LinearLayer
 from golden.names import INPUT_NAME
 
 __all__ = [
@@ -68,6 +68,7 @@ class ConvolverWork:
         outputs: pixels of an output channel, before pooling.
         positions: that a PE walks per output channel.
         full: packets may hold all weights, zeros included.
+        sum_bits: that hold every sum, its bias added.
     """
 
     name: str
@@ -81,6 +82,7 @@ class ConvolverWork:
     positions: int
     width: int
     full: bool
+    sum_bits: int
 
 
 @dataclass(frozen=True)
@@ -99,10 +101,12 @@ Work = ConvolverWork | FcWork
 
 @dataclass(frozen=True)
 class Workload:
-    """A network's layers with weights, and those on the map engine."""
+    """A network's layers with weights, those on the map engine, and what is fused behind convolutions."""
 
     layers: tuple[Work, ...]
     maps: tuple[MapLayer, ...] = ()
+    additions: bool = False
+    averages: bool = False
 
     @property
     def convolver(self) -> list[ConvolverWork]:
@@ -147,7 +151,7 @@ def workload(network: Network) -> Workload:
         if isinstance(layer, ConvLayer):
             layers.append(_convolver_work(network, layer))
         elif isinstance(layer, LinearLayer) and is_pointwise(network, layer):
-            layers.append(_pointwise_work(layer.name, network.weights(layer.name)))
+            layers.append(_pointwise_work(network, layer))
         elif isinstance(layer, LinearLayer):
             weights = network.weights(layer.name)
             shape = network.shapes[layer.source]
@@ -157,7 +161,17 @@ def workload(network: Network) -> Workload:
             pixels = int(np.prod(shape[1:])) if len(shape) == 3 else weights.shape[1]
             rows, columns = weights.shape
             layers.append(FcWork(layer.name, rows, columns, int(np.count_nonzero(weights)), pixels))
-    return Workload(tuple(layers), tuple(map_layers(network)))
+    maps = tuple(map_layers(network))
+    apart = {layer.target for layer in maps}
+    return Workload(
+        tuple(layers),
+        maps,
+        additions=any(isinstance(layer, AddLayer) for layer in network.layers),
+        averages=any(
+            isinstance(layer, AveragePoolLayer | GlobalAveragePoolLayer) and layer.name not in apart
+            for layer in network.layers
+        ),
+    )
 
 
 def _convolver_work(network: Network, layer: ConvLayer) -> ConvolverWork:
@@ -185,15 +199,17 @@ def _convolver_work(network: Network, layer: ConvLayer) -> ConvolverWork:
         positions=positions,
         width=out_width,
         full=layer.groups == 1 and layer.dilation == (1, 1) and (layer.source != INPUT_NAME or stride == 1),
+        sum_bits=sum_bits(weights, network.bias(layer.name), network.dtypes[layer.source] == "int8"),
     )
 
 
-def _pointwise_work(name: str, weights: npt.NDArray[np.int8]) -> ConvolverWork:
-    """Of a linear layer over a map of one pixel a channel; weights are int8 [outputs, inputs]."""
+def _pointwise_work(network: Network, layer: LinearLayer) -> ConvolverWork:
+    """Of a linear layer over a map of one pixel a channel."""
+    weights = network.weights(layer.name)
     entries = np.maximum(np.count_nonzero(weights, axis=1), 1)
     inputs = weights.shape[1]
     return ConvolverWork(
-        name=name,
+        name=layer.name,
         entries=entries,
         units=entries,
         kernels=inputs,
@@ -204,6 +220,7 @@ def _pointwise_work(name: str, weights: npt.NDArray[np.int8]) -> ConvolverWork:
         positions=1,
         width=1,
         full=True,
+        sum_bits=sum_bits(weights, network.bias(layer.name), network.dtypes[layer.source] == "int8"),
     )
 
 
@@ -373,6 +390,9 @@ def sketch(work: Workload, each: Candidate) -> Architecture:
         map_words=1 << max(max(maps, default=2) - 1, 1).bit_length(),
         max_entries=max((int(layer.entries.max()) for layer in work.convolver), default=1),
         max_columns=max((layer.width for layer in work.convolver), default=1),
+        sum_bits=max((max(18, layer.sum_bits) for layer in work.convolver), default=18),
+        additions=work.additions,
+        averages=work.averages,
         pointer_words=max((-(-layer.columns // layouts.POINTERS_PER_WORD) for layer in work.fc), default=1),
         entry_words=max((-(-entries // 16) for entries in share), default=1) or 1,
         fc_rows=max((-(-layer.rows // max(each.fc_pes, 1)) for layer in work.fc), default=1),

@@ -14,7 +14,7 @@ from rtl import delays
 from rtl.expressions import Node
 from rtl.kept import Kept, StepEnd
 from rtl.memories import Memory
-from rtl.memory_ports import read_ports, write_ports
+from rtl.memory_ports import read_ports
 from rtl.process import Process, Register
 from rtl.shift_registers import find_shift_registers
 from rtl.shifters import Shifter
@@ -83,13 +83,19 @@ def estimate_process(process: Process, depths: Mapping[str, int]) -> Resources:
     total += Resources(lut=_choices(ends) + shifts.luts, ff=_registers(process, kept, bits) - shifts.bits)
     for memory in process.memories:
         if memory.depth > 1 and id(memory) in kept.spans:
-            reads = {node.args[0].serial for node in costs.nodes.values() if node.op == "read" and node.key is memory}
-            total += _memory(process, memory, len(reads))
+            reads = [node.args[0] for node in costs.nodes.values() if node.op == "read" and node.key is memory]
+            writes = [end for end, _ in ends if end.key is memory]
+            if memory.storage == "registers":
+                total += _register_file(costs, memory, reads, writes)
+            else:
+                total += _memory(process, memory, len({address.serial for address in reads}))
     return total
 
 
 def estimate_fifo(depth: int, bits: int) -> Resources:
-    """What a FIFO (`library/rtl_fifo.sv`) takes: LUT RAM, its two addresses and its count."""
+    """What a FIFO (`library/rtl_fifo.sv`) takes: LUT RAM, its addresses and its count; a single word is registers."""
+    if depth == 1:
+        return Resources(lut=4, ff=bits + 1)
     index, count = max((depth - 1).bit_length(), 1), depth.bit_length()
     control = 2 * index + 2 * count + 4
     return Resources(lut=_lut_ram(depth, bits) + control, ff=2 * index + count)
@@ -144,7 +150,7 @@ def _inputs(process: Process, kept: Kept, register: Register, value: Node, singl
 
 def _logic(costs: NodeDelays, roots: Sequence[Node]) -> Resources:
     """LUTs and DSP slices below the roots; a gate that another one's LUT takes in costs nothing by itself."""
-    luts, times = Luts(), dict[int, int]()
+    luts, times = Luts(turns=True), dict[int, int]()
     for node in costs.nodes.values():  # depth in LUTs, so that the latest input is taken in first
         level = max((times[arg.serial] for arg in node.args), default=0)
         if costs.is_gate(node):
@@ -176,11 +182,16 @@ def _logic(costs: NodeDelays, roots: Sequence[Node]) -> Resources:
 
 
 def _operands(costs: NodeDelays, luts: Luts, node: Node) -> Sequence[Node]:
-    """What goes into the LUTs of an operator: a sum's, in front of the carry chain, make one of its operands."""
+    """What goes into the LUTs of an operator: a sum's, in front of the carry chain, make one of its operands.
+
+    That may lie a few places up in a word, over a carry.
+    """
     if node.op in ("add", "sub") and all(arg.op != "const" for arg in node.args):
         for arg, other in (node.args[::-1], node.args):
-            if costs.is_gate(arg) and arg.op not in ("eq", "ne") and len(luts.inputs(arg)) < LUT_INPUTS:
-                return [*luts.inputs(arg), other]
+            parts = arg.args if arg.op == "cat" else (arg,)
+            widest = max(parts, key=lambda part: part.width)
+            if costs.is_gate(widest) and widest.op not in ("eq", "ne") and len(luts.inputs(widest)) < LUT_INPUTS:
+                return [*luts.inputs(widest), *(part for part in parts if part is not widest), other]
     return node.args
 
 
@@ -248,12 +259,14 @@ def _places(costs: NodeDelays, amount: Node) -> list[int]:
 
 
 def _choices(ends: Sequence[tuple[StepEnd, Node]]) -> int:
-    """LUTs of the multiplexers in front of what several steps write: two more values a LUT."""
+    """LUTs of the multiplexers in front of what is written in several places: two more values a LUT."""
     written: dict[tuple[str, int], list[StepEnd]] = {}
+    luts = 0
     for end, _ in ends:
+        if isinstance(end.key, Memory) and end.key.storage == "registers":
+            continue
         if end.kind != "read":
             written.setdefault((end.kind, id(end.key)), []).append(end)
-    luts = 0
     for writers in written.values():
         for values in zip(*(end.values for end in writers), strict=False):
             different = {value.serial: value for value in values if value.op != "const"}
@@ -289,11 +302,32 @@ def _memory(process: Process, memory: Memory, addresses: int) -> Resources:
         return Resources(uram=delays.ultra_ram_count(memory.depth, memory.width) * read_ports(process, memory))
     if memory.constant:  # LUTs hold 64 words of a bit each
         return Resources(lut=addresses * delays.lut_ram_read(memory.depth, memory.width).luts)
-    if memory.storage == "registers":
-        choice = delays.multiplexer(memory.depth, memory.width).luts
-        writes = write_ports(process, memory)
-        return Resources(lut=addresses * choice + writes * memory.depth, ff=memory.depth * memory.width)
     return Resources(lut=addresses * _lut_ram(memory.depth, memory.width))
+
+
+def _register_file(costs: NodeDelays, memory: Memory, reads: Sequence[Node], writes: Sequence[StepEnd]) -> Resources:
+    """A memory of registers, which a number at a constant place reads, or sets, without a LUT.
+
+    A place that varies is a multiplexer of all words where it is read, and a comparison for each word's enable where
+    it is written.
+
+    Args:
+        costs: of the process.
+        memory: made of registers.
+        reads: places that are read.
+        writes: what is written, data and place.
+    """
+    varying = {address.serial for address in reads if address.op != "const"}
+    decoded = {address.serial: address for _, address in (end.values for end in writes) if address.op != "const"}
+    luts = len(varying) * delays.multiplexer(memory.depth, memory.width).luts
+    luts += memory.depth * sum(delays.logic(costs.widths(address).least + 1).luts for address in decoded.values())
+    data = [set[int]() for _ in range(memory.depth)]
+    for value, address in (end.values for end in writes):
+        words = range(memory.depth) if address.op != "const" else [address.number][: address.number < memory.depth]
+        for word in words if value.op != "const" else ():
+            data[word].add(value.serial)
+    luts += sum(memory.width * (len(different) // 2) for different in data)
+    return Resources(lut=luts, ff=memory.depth * memory.width)
 
 
 def _lut_ram(depth: int, width: int) -> int:

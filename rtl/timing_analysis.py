@@ -62,6 +62,7 @@ _NAMES = {
     "xor": "logic",
 }
 LUT_INPUTS = 6
+_Input = tuple[int, tuple[int, ...]]
 _STATE = ("state",)
 _VALID = ("valid",)
 
@@ -398,10 +399,16 @@ class Arrivals:
 
 
 class Luts:
-    """Which gates share a LUT: one takes in those in front of it, the latest first, while six inputs suffice."""
+    """Which gates share a LUT: one takes in those in front of it, the latest first, while six inputs suffice.
 
-    def __init__(self) -> None:
-        self._inputs: dict[int, dict[int, tuple[Node, int]]] = {}  # of the LUT that makes an expression, and bits
+    Args:
+        turns: a gate also takes in one whose bits reach it in another order (a word that is turned).
+    """
+
+    def __init__(self, turns: bool = False) -> None:
+        self._turns = turns
+        # Of the LUT that makes an expression: what goes in, by serial and the turns behind it, and bits.
+        self._inputs: dict[int, dict[_Input, tuple[Node, int]]] = {}
 
     def packed(
         self, node: Node, time: Callable[[Node], float], joins: Callable[[Node], bool] = lambda _: True
@@ -413,18 +420,31 @@ class Luts:
             time: when an expression is there.
             joins: whether an expression may share the LUT.
         """
-        inputs = {arg.serial: (arg, lut_inputs(node, arg)) for arg in node.args if arg.op != "const"}
+        inputs: dict[_Input, tuple[Node, int]] = {
+            (arg.serial, ()): (arg, lut_inputs(node, arg)) for arg in node.args if arg.op != "const"
+        }
         while True:
-            latest = max((arg for arg, _ in inputs.values()), key=time, default=None)
-            inner = self._inputs.get(latest.serial) if latest is not None and inputs[latest.serial][1] == 1 else None
-            if latest is None or inner is None or not joins(latest):
+            key = max(inputs, key=lambda key: time(inputs[key][0]), default=None)
+            inner = self._taken_in(inputs[key][0], key[1]) if key is not None and inputs[key][1] == 1 else None
+            if key is None or inner is None or not joins(inputs[key][0]):
                 break
-            joined = {serial: item for serial, item in inputs.items() if serial != latest.serial} | inner
+            joined = {other: item for other, item in inputs.items() if other != key} | inner
             if sum(bits for _, bits in joined.values()) > LUT_INPUTS:
                 break
             inputs = joined
         self._inputs[node.serial] = inputs
         return max((arg for arg, _ in inputs.values()), key=time, default=None)
+
+    def _taken_in(self, node: Node, turns: tuple[int, ...]) -> dict[_Input, tuple[Node, int]] | None:
+        """What goes into the LUT that makes `node`, behind which turns already stand; None where none makes it."""
+        made = self._inputs.get(node.serial)
+        if made is None and self._turns and (gate := _turned(node)) is not None:
+            made, turns = self._inputs.get(gate.serial), (node.serial, *turns)
+        if made is None or not turns:
+            return made
+        return {
+            (serial, (*before, *turns) if item[0].width > 1 else ()): item for (serial, before), item in made.items()
+        }
 
     def inputs(self, node: Node) -> list[Node]:
         """What goes into the LUT that makes a gate, after `packed`."""
@@ -438,6 +458,14 @@ class Luts:
         """`node` is a bit of what the LUT of `other` makes."""
         if other.serial in self._inputs:
             self._inputs[node.serial] = self._inputs[other.serial]
+
+
+def _turned(node: Node) -> Node | None:
+    """The word whose bits a concatenation of the same width holds; None when it is something else."""
+    if node.op != "cat" or any(part.op != "slice" or part.args[0] is not node.args[0].args[0] for part in node.args):
+        return None
+    word: Node = node.args[0].args[0]
+    return word if word.width == node.width else None
 
 
 def _below(roots: Iterable[Node]) -> dict[int, Node]:

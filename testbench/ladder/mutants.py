@@ -219,7 +219,7 @@ def _endless(
                     yield mutant
 
 
-_ROUNDING = re.compile(r"dropped > half \|\| \(dropped == half && floor\[0\]\)")
+_ROUNDING = re.compile(r"odd = shift != 0 && ap_uint<50>\(product >> shift\)\[0\]")
 _STREAM = re.compile(r"(hls::stream<.*, )(\d+)(> (\w+))")
 
 
@@ -234,7 +234,7 @@ def code_mutants(build: Build, seed: int) -> list[CodeMutant]:
 
 def _rounding_mutant(build: Build) -> CodeMutant:
     file = Path("hls/requantise.h")
-    text, changes = _ROUNDING.subn("dropped >= half", (build.folder / file).read_text())
+    text, changes = _ROUNDING.subn("odd = shift != 0", (build.folder / file).read_text())
     if changes != 1:
         raise LookupError(f"{file}: the rounding of exact halves is not where the mutation looks for it.")
     return CodeMutant("rounding of halves", str(file), file, text)
