@@ -34,6 +34,15 @@ def test_an_accelerator_passes_the_ladder(make: Callable[[], Network], tmp_path:
     assert [step.name for step in steps] == [rung.name for rung in rungs_of(options)]
 
 
+def test_one_pe_passes_the_ladder(tmp_path: Path) -> None:
+    """The compiler calls the only element of an array of streams by the array's name."""
+    options = BuildOptions(lanes=8, fc_pes=1, random_images=1, pipeliner=Pipeliner())
+    generate(fc_network(), "zcu104", tmp_path / "build", options)
+    ladder = Options(mutations=False)
+    steps = climb(Context(load_build(tmp_path / "build"), ladder, tmp_path / "work"), rungs_of(ladder))
+    assert not [f"{step.name}: {step.outcome.detail}" for step in steps if not step.outcome.passed]
+
+
 @pytest.mark.parametrize(
     ("make", "engines", "map_lanes"),
     [
