@@ -28,7 +28,9 @@ class Architecture(BaseModel):
     tile: int = Field(ge=1, le=128, description="positions that a PE computes at once; its multipliers")
     pes: int = Field(ge=0, le=128, description="PEs of the sparse convolver; 0 leaves the convolver out")
     fc_pes: int = Field(ge=0, le=128, description="PEs of the FC engine; 0 leaves the FC engine out")
-    map_words: int = Field(ge=2, le=65536, description="feature words of the largest input map, a power of two")
+    map_words: int = Field(
+        ge=2, le=65536, description="feature words of the largest input map, whole rows of its banks"
+    )
     max_entries: int = Field(ge=1, le=65535, description="entries of the longest output channel")
     mask_words: int = Field(default=2, ge=2, le=65535, description="words of a layer's masks of columns, or of rows")
     max_columns: int = Field(ge=1, le=1023, description="columns of the widest pooled map")
@@ -77,9 +79,10 @@ class Architecture(BaseModel):
     def _consistent(self) -> Architecture:
         if self.pes == 0 and self.fc_pes == 0 and self.map_columns == 0:
             raise ValueError("an accelerator needs at least one engine: pes, fc_pes and map_columns are all 0")
-        for name in ("lanes", "map_words"):
-            if getattr(self, name) & (getattr(self, name) - 1):
-                raise ValueError(f"{name} must be a power of two, not {getattr(self, name)}")
+        if self.lanes & (self.lanes - 1):
+            raise ValueError(f"lanes must be a power of two, not {self.lanes}")
+        if self.map_words % self.row_words:
+            raise ValueError(f"map_words must be even where a tile is a feature word, not {self.map_words}")
         if self.tile > self.lanes:
             raise ValueError(f"tile ({self.tile}) must be no greater than lanes ({self.lanes})")
         if self.fc_pes and self.lanes % self.fc_pes:
@@ -104,6 +107,11 @@ class Architecture(BaseModel):
     def others(self) -> str:
         """What streams beside the map engine are named after: the one engine with weights, or "main" for both."""
         return ("main" if self.pes else "fc") if self.fc_pes else "convolver"
+
+    @property
+    def row_words(self) -> int:
+        """Feature words that a row of a PE's banks holds."""
+        return 2 if self.tile == self.lanes else 1
 
     @property
     def column_bits(self) -> int:

@@ -35,6 +35,7 @@ from generator.manifest import (
     WeightStream,
 )
 from generator.plan import plan_network
+from generator.resources import fitting_map_words
 from generator.schedule import (
     Buffers,
     ColumnFormat,
@@ -135,6 +136,11 @@ def _longest_packet(schedule: ConvolverSchedule) -> int:
     return 1 + max(len(packet.content) for packet in schedule.packets)
 
 
+def _largest_map(schedules: Sequence[Schedule], lanes: int) -> int:
+    """Feature words of the largest input map of a convolution."""
+    return max((s.layer.input.words(lanes) for s in schedules if isinstance(s, ConvolverSchedule)), default=2)
+
+
 def fit_architecture(schedules: Sequence[Schedule], options: BuildOptions) -> Architecture:
     """The smallest memories that hold every layer, engines of the sizes asked for."""
     lanes = options.lanes
@@ -149,7 +155,7 @@ def fit_architecture(schedules: Sequence[Schedule], options: BuildOptions) -> Ar
         tile=options.tile or lanes,
         pes=options.pes if convolver else 0,
         fc_pes=options.fc_pes if fc else 1 if streamed else 0,
-        map_words=_power_of_two(max((s.layer.input.words(lanes) for s in convolver), default=2)),
+        map_words=fitting_map_words(_largest_map(schedules, lanes), lanes, options.tile or lanes),
         max_entries=max((packet.entries for s in convolver for packet in s.packets), default=1),
         mask_words=max((max(2, *s.mask_words) for s in convolver), default=2),
         max_columns=max((s.layer.pooled_width for s in convolver), default=1),
@@ -250,7 +256,9 @@ def _prepare(network: golden.Network, board_name: str, options: BuildOptions) ->
         name = ".".join(str(part) for part in first["loc"]) or "sizes"
         raise BuildError(f"architecture: field '{name}': {first['msg']}") from error
     if given:
-        _check_fit(architecture, given)
+        # Of a map's memory as much as the map itself; more only rounds it up.
+        largest = max(2, _largest_map(schedules, given.lanes))
+        _check_fit(architecture.model_copy(update={"map_words": largest}), given)
         architecture = given
     _check_board(architecture, board)
     ddr = Ddr(options.ddr_latency, ddr_bytes)

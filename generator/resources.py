@@ -20,7 +20,18 @@ from generator import layouts
 from generator.architecture import Architecture, process_network
 from generator.boards import Board
 
-__all__ = ["Memory", "Resources", "Shortage", "memories", "pe_takes", "placed", "shortages", "used", "word_pixels"]
+__all__ = [
+    "Memory",
+    "Resources",
+    "Shortage",
+    "fitting_map_words",
+    "memories",
+    "pe_takes",
+    "placed",
+    "shortages",
+    "used",
+    "word_pixels",
+]
 
 # Shapes of a RAMB18E2 (words, bits; UG573) and of an URAM288.
 _HALF_BLOCKS = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
@@ -149,9 +160,15 @@ def _streamed_fc(a: Architecture) -> tuple[int, int, int]:
 
 def _map_banks(a: Architecture) -> Memory:
     """Banks of feature maps: `hls_templates/zeroskip/convolver_pe.h`."""
-    row_words = 2 if a.tile == a.lanes else 1
-    bank = 1 << (row_words * a.lanes - a.tile + 1).bit_length() - 1
-    return Memory("feature maps", -(-a.map_words // row_words), 8 * bank, row_words * a.lanes // bank * a.pes)
+    bank = 1 << (a.row_words * a.lanes - a.tile + 1).bit_length() - 1
+    return Memory("feature maps", a.map_words // a.row_words, 8 * bank, a.row_words * a.lanes // bank * a.pes)
+
+
+def fitting_map_words(words: int, lanes: int, tile: int) -> int:
+    """Feature words of memory for maps of so many: a power of two of rows, or whole block RAMs of them."""
+    row_words = 2 if tile == lanes else 1
+    rows, block = -(-words // row_words), _HALF_BLOCKS[0][0]
+    return row_words * (-(-rows // block) * block if rows > block else 1 << max(rows - 1, 1).bit_length())
 
 
 def _arrays(a: Architecture) -> Iterator[tuple[Memory, bool]]:
@@ -223,6 +240,9 @@ def used(a: Architecture) -> Resources:
     dsps = 0
     if a.pes:  # decode, PE and post-processing of each; scatter, broadcast, collect
         pe_luts, pe_flip_flops, pe_dsps = pe_takes(a.tile, a.lanes, a.sum_bits, a.averages, a.additions)
+        rows = a.map_words // a.row_words
+        if rows & (rows - 1):  # a row that is not there is read as zero
+            pe_luts += 7 * a.row_words * a.lanes
         luts += a.pes * (pe_luts + 30 + 9 * a.lanes // 2) + 700
         flip_flops += a.pes * pe_flip_flops + 600
         dsps += a.pes * pe_dsps

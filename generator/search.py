@@ -19,7 +19,7 @@ from generator.architecture import Architecture
 from generator.boards import DDR_SHARE, Board, board_names, load_board
 from generator.layers import EngineError, MapLayer, sum_bits
 from generator.plan import is_pointwise, map_layers
-from generator.resources import pe_takes, shortages, word_pixels
+from generator.resources import fitting_map_words, pe_takes, shortages, word_pixels
 from generator.schedule import (
     ColumnFormat,
     Strips,
@@ -53,7 +53,7 @@ Int = npt.NDArray[np.int64]
 
 ACTIVE_SHARE = 0.4
 """Of the activations of an FC layer that are taken to be not zero while candidates are ranked."""
-_PES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128)
+_PES = (*range(1, 21), 22, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128)
 # A tile that leaves some of a word's pixels over makes for wide banks: 13 of 16, 57 of 64.
 _TILES = (8, 13, 16, 24, 29, 32, 40, 48, 57, 64, 80, 96, 112, 121, 128)
 _FC_PES = (1, 2, 4, 8, 16, 32, 64)
@@ -451,7 +451,7 @@ def sketch(work: Workload, each: Candidate) -> Architecture:
         tile=each.tile,
         pes=each.pes,
         fc_pes=each.fc_pes,
-        map_words=1 << max(max(maps, default=2) - 1, 1).bit_length(),
+        map_words=fitting_map_words(max(maps, default=2), int(word_pixels(each.tile)), each.tile),
         max_entries=max((int(layer.entries.max()) for layer in work.convolver), default=1),
         max_columns=max((layer.width for layer in work.convolver), default=1),
         sum_bits=max((max(18, layer.sum_bits) for layer in work.convolver), default=18),

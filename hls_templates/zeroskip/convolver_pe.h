@@ -69,6 +69,9 @@ void broadcast(hls::stream<Descriptor>& layers, hls::stream<FeatureWord<Lanes>>&
 // The largest power of two that is no greater.
 constexpr int floor_power_of_two(int number) { return number < 2 ? 1 : 2 * floor_power_of_two(number / 2); }
 
+// Bits that tell so many numbers from each other, 1 at least.
+constexpr int bits_below(int count, int bits = 1) { return count <= 1 << bits ? bits : bits_below(count, bits + 1); }
+
 // Bits of a mask on the weight stream: a power of two, 8 at least.
 constexpr int mask_bits(int tile, int bits = 8) { return tile <= bits ? bits : mask_bits(tile, 2 * bits); }
 
@@ -160,7 +163,7 @@ void accumulate(const PeWork& work, const FeatureWord<Tile>& pixels, ap_uint<Sum
 //
 // \tparam Lanes       pixels in a feature word; a power of two.
 // \tparam Tile        positions computed at once: 1..Lanes.
-// \tparam MapWords    feature words of the largest input map; a power of two.
+// \tparam MapWords    feature words of the largest input map; whole rows of the banks.
 // \tparam MaxEntries  entries of the longest output channel.
 // \tparam MaskWords   most words of a layer's masks of columns, or of rows.
 // \tparam SumBits     bits of a sum; what lies above them is dropped, here and with the bias, so that only the final
@@ -171,11 +174,13 @@ void convolver_pe(hls::stream<Descriptor>& layers, hls::stream<Descriptor>& next
                   hls::stream<ChannelWord>& channels, hls::stream<EntryWord>& entries,
                   hls::stream<ap_uint<SumBits>>& tile_sums) {
 #pragma HLS INLINE off
-  static_assert((MapWords & (MapWords - 1)) == 0 && (Lanes & (Lanes - 1)) == 0, "addresses wrap at a power of two");
+  static_assert((Lanes & (Lanes - 1)) == 0, "a feature word's pixels are counted in whole bits");
   static_assert(Tile >= 1 && Tile <= Lanes, "a tile is read in one cycle");
   constexpr int kRowWords = Tile == Lanes ? 2 : 1;
   constexpr int kRow = kRowWords * Lanes;
   constexpr int kRows = MapWords / kRowWords;
+  static_assert(MapWords % kRowWords == 0, "banks hold whole rows");
+  using Row = ap_uint<bits_below(kRows)>;
   constexpr int kBank = floor_power_of_two(kRow - Tile + 1);
   constexpr int kBanks = kRow / kBank;
   // Rings of pixels are turned in three parts of the loop.
@@ -278,15 +283,17 @@ void convolver_pe(hls::stream<Descriptor>& layers, hls::stream<Descriptor>& next
       }
     }
 
-    // The unaligned read; what comes around the end of the banks is of the next row.
+    // The unaligned read; what comes around the end of the banks is of the next row. A row that is not there is all
+    // outside the map, but behind the one in front of the first lies the first.
     const ap_uint<entry_word::address::bits> first = get<entry_word::address>(entry) + tile_start;
     const ap_uint<8> first_bank = ap_uint<8>(first / kBank % kBanks);
-    const ap_uint<16> row_address = ap_uint<16>(first / kRow % kRows);
-    const ap_uint<16> next_address = ap_uint<16>((row_address + 1) % kRows);
+    const Row row_address = Row(first / kRow);
+    const Row next_address = Row(row_address + 1);
     FeatureWord<kRow> read = 0;
     for (int bank = 0; bank < kBanks; ++bank) {
 #pragma HLS UNROLL
-      const FeatureWord<kBank> part = banks[bank][bank < first_bank ? next_address : row_address];
+      const Row address = bank < first_bank ? next_address : row_address;
+      const FeatureWord<kBank> part = address < kRows ? banks[bank][address] : FeatureWord<kBank>(0);
       read.range(8 * kBank * bank + 8 * kBank - 1, 8 * kBank * bank) = part;
     }
     read_first = ap_uint<8>(first % kRow);
@@ -298,7 +305,7 @@ void convolver_pe(hls::stream<Descriptor>& layers, hls::stream<Descriptor>& next
       for (int bank = 0; bank < kBanks; ++bank) {
 #pragma HLS UNROLL
         if (bank * kBank / Lanes == int(loaded % kRowWords)) {
-          banks[bank][loaded / kRowWords % kRows] = lane_of<8 * kBank>(value, bank % (Lanes / kBank));
+          banks[bank][Row(loaded / kRowWords)] = lane_of<8 * kBank>(value, bank % (Lanes / kBank));
         }
       }
       ++loaded;

@@ -1,7 +1,8 @@
 // A stream between two processes: a first-in first-out queue of DEPTH words.
 //
 // A word written in one clock can be read in the next; a place freed in one clock can be written in the next. Both
-// flags come from the registered `count` alone, so no ready signal depends on the other side's.
+// flags come from the registered `count` alone, so no ready signal depends on the other side's. Words lie in LUT RAM:
+// block RAM would be mostly empty, a word of 256 bits taking 4 of 512 words, and is wanted for arrays.
 `default_nettype none
 module rtl_fifo #(
     parameter int WIDTH = 8,
@@ -20,6 +21,7 @@ module rtl_fifo #(
   localparam int INDEX_BITS = DEPTH > 1 ? $clog2(DEPTH) : 1;
   localparam logic [INDEX_BITS-1:0] LAST = INDEX_BITS'(DEPTH - 1);
 
+  (* ram_style = DEPTH == 1 ? "registers" : DEPTH <= 512 ? "distributed" : "auto" *)
   logic [WIDTH-1:0] words[0:DEPTH-1];
   logic [INDEX_BITS-1:0] head;
   logic [INDEX_BITS-1:0] tail;
