@@ -154,7 +154,7 @@ def _streamed_fc(a: Architecture) -> tuple[int, int, int]:
     flip_flops = a.fc_slots * (230 + 16) + a.slot_groups * 31 + (0 if a.fc_value_bits == 8 else 256)
     # Scatter, scan and lookup; the last process, which requantises a word of sums a clock.
     luts += 672 + 102 + 17 * a.lanes + lookup + 3650 + 28 * a.lanes
-    flip_flops += 395 + 16 * a.lanes + 215 + 186 + 1830 + 8 * a.lanes
+    flip_flops += 395 + 16 * a.lanes + 215 + 186 + 1118 + 8 * a.lanes
     return luts, flip_flops, a.fc_slots + 2 * layouts.BIASES_PER_WORD
 
 
