@@ -42,8 +42,7 @@ __all__ = [
     "bound",
     "candidates",
     "dense",
-    "possible",
-    "seconds",
+    "ranked",
     "sketch",
     "stream_bound",
     "workload",
@@ -343,8 +342,8 @@ def candidates(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> 
         NoFitError: there is none.
     """
     # A configuration that is slower than one that fits is not looked at again.
-    ranked = sorted(_ranked(work, board, clock_mhz, sizes), key=lambda each: (each.seconds, each.pes * each.tile))
-    fitting = [each for each in ranked if _may_fit(each, board)]
+    possible = ranked(work, board, clock_mhz, sizes)
+    fitting = [each for each in possible if _may_fit(each, board)]
     found = []
     for each in fitting:
         if not shortages(sketch(work, each), board):
@@ -352,7 +351,7 @@ def candidates(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> 
         if len(found) == 12:
             break
     if not found:
-        raise NoFitError(_no_fit(work, board, clock_mhz, sizes, ranked))
+        raise NoFitError(_no_fit(work, board, clock_mhz, sizes, possible))
     return found
 
 
@@ -362,12 +361,16 @@ def _may_fit(each: Candidate, board: Board) -> bool:
     return each.pes * dsps <= board.dsps and each.pes * luts <= board.luts
 
 
-def seconds(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> float:
-    """The least seconds an image takes with the given sizes, by the bound."""
-    return min(each.seconds for each in _ranked(work, board, clock_mhz, sizes))
+def ranked(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> list[Candidate]:
+    """Configurations that hold the network, whether they fit `board` or not, the fastest by the bound first.
+
+    Raises:
+        EngineError: in the map engine's lanes a layer's window has no room; names the layer.
+    """
+    return sorted(_combinations(work, board, clock_mhz, sizes), key=lambda each: (each.seconds, each.pes * each.tile))
 
 
-def _ranked(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> Iterator[Candidate]:
+def _combinations(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> Iterator[Candidate]:
     tiles = np.array([sizes.tile] if sizes.tile else _TILES, dtype=np.int64)
     rate = DDR_SHARE * board.ddr_gb_per_s * 1e9
 
@@ -394,7 +397,7 @@ def _ranked(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> Ite
     for number, tile in enumerate(tiles.tolist()):
         maps = [(lanes, of_maps(word_pixels(tile), lanes)) for lanes in _map_choices(work, tile, sizes)]
         for (fc_pes, slots), fc_seconds in fc.items():
-            if possible(work, tile, fc_pes, slots):
+            if _holds(work, tile, fc_pes, slots):
                 for pes, pes_seconds in convolver.items():
                     for lanes, map_seconds in maps:
                         total = float(pes_seconds[number] + fc_seconds[number]) + map_seconds
@@ -423,7 +426,7 @@ def _map_choices(work: Workload, tile: int, sizes: Sizes) -> list[int]:
     return choices
 
 
-def possible(work: Workload, tile: int, fc_pes: int, fc_slots: int = 0) -> bool:
+def _holds(work: Workload, tile: int, fc_pes: int, fc_slots: int = 0) -> bool:
     """Whether descriptors and packets can hold a configuration's numbers."""
     pixels = word_pixels(tile)
     if fc_pes and pixels % fc_pes:
@@ -465,10 +468,10 @@ def sketch(work: Workload, each: Candidate) -> Architecture:
     )
 
 
-def _no_fit(work: Workload, board: Board, clock_mhz: float, sizes: Sizes, ranked: Sequence[Candidate]) -> str:
-    if not ranked:
+def _no_fit(work: Workload, board: Board, clock_mhz: float, sizes: Sizes, possible: Sequence[Candidate]) -> str:
+    if not possible:
         return "no configuration of the engines holds the network: its maps or FC layers are too large for the engines"
-    lacking = [(shortages(sketch(work, each), board), each) for each in ranked]
+    lacking = [(shortages(sketch(work, each), board), each) for each in possible]
     worst, nearest = min(lacking, key=lambda pair: max(short.needed / short.there for short in pair[0]))
     names = ", ".join(str(short) for short in worst)
     text = f"the network fits board '{board.name}' in no configuration: with {_named(nearest)} it is {names}"
@@ -488,7 +491,7 @@ def _named(each: Candidate) -> str:
 def _other_board(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> str:
     others = sorted((load_board(name) for name in board_names() if name != board.name), key=lambda each: each.luts)
     for other in others:
-        ranked = _ranked(work, other, clock_mhz, sizes)
-        if any(_may_fit(each, other) and not shortages(sketch(work, each), other) for each in ranked):
+        possible = _combinations(work, other, clock_mhz, sizes)
+        if any(_may_fit(each, other) and not shortages(sketch(work, each), other) for each in possible):
             return f"the nearest board that it fits is '{other.name}'"
     return "it fits none of the boards that are known"

@@ -59,7 +59,8 @@ def page(found: Exploration, drawn: str | None) -> str:
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="generator" content="zeroskip explore">'
         f"<title>{title}</title><style>{_STYLE}</style><h1>{title}</h1>{missing}{drawn or ''}"
-        f"<p>PEs x lanes + FC PEs @ MHz. In bold: none has more images a second with no more of any resource.</p>"
+        f"<p>PEs x multipliers + FC PEs (s: slots of the streamed FC engine) + map lanes @ MHz. "
+        f"In bold: none has more images a second with no more of any resource.</p>"
         f"<table><tr>{cells}</tr>{rows}</table></html>\n"
     )
 

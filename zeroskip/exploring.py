@@ -86,9 +86,7 @@ def _network(description: Path, digest: str) -> golden.Network:
 
 def evaluate(job: Job, point: Point) -> Outcome:
     """The outcome of a point, which is also kept; runs in a worker."""
-    options = generator.EstimateOptions(
-        point.pes or None, point.tile, point.fc_pes or None, clock_mhz=point.clock_mhz, pipeliner=KeptStages()
-    )
+    options = generator.EstimateOptions(**vars(point.sizes), clock_mhz=point.clock_mhz, pipeliner=KeptStages())
     try:
         found = generator.estimate(_network(job.description, job.digest), job.board, options)
         outcome = Outcome.of(point, found)

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 import golden
 from generator.boards import load_board
 from generator.estimates import check_sizes
-from generator.exploration import FC_PES, PES, TILES, Exploration, Outcome, Point, pareto, points
+from generator.exploration import FC_PES, FC_SLOTS, PES, TILES, Exploration, Outcome, Point, Sweep, pareto, points
 from generator.search import Sizes, candidates, workload
 from testbench.regress import write_file
 from zeroskip.commands.compress_report import REPORT_EXTRA, report_missing
@@ -35,16 +35,32 @@ def explore(
         str | None, typer.Option(metavar="N,..", help=f"Multipliers of a PE; {','.join(map(str, TILES))}.")
     ] = None,
     fc_pes: Annotated[str | None, typer.Option(metavar="N,..", help=f"FC PEs; {','.join(map(str, FC_PES))}.")] = None,
+    fc_slots: Annotated[
+        str | None,
+        typer.Option(metavar="N,..", help=f"Slots of the streamed FC engine; {','.join(map(str, FC_SLOTS))}."),
+    ] = None,
+    map_lanes: Annotated[
+        str | None, typer.Option(metavar="N,..", help="Lanes of the map engine; the best for each by default.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes; one a core by default.")] = None,
     scheduler: Annotated[str | None, typer.Option(metavar="ADDRESS", help="A Dask cluster's scheduler.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Sweep PEs, their multipliers, FC PEs and clocks on a board; what is done and unchanged is not computed again."""
+    """Sweep the engines' sizes and clocks on a board; what is done and unchanged is not computed again.
+
+    FC layers run on FC PEs or in slots; with only one of the two lists given, the other is left out.
+    """
     network, chosen = golden.load(description), load_board(board)
     clocks = _numbers("--clock", clock, (chosen.clock_mhz,))
-    whole = [_whole("--pes", pes, PES), _whole("--tile", tile, TILES), _whole("--fc-pes", fc_pes, FC_PES)]
+    sweep = Sweep(
+        pes=_whole("--pes", pes, PES),
+        tile=_whole("--tile", tile, TILES),
+        fc_pes=_whole("--fc-pes", fc_pes, () if fc_slots else FC_PES),
+        fc_slots=_whole("--fc-slots", fc_slots, () if fc_pes else FC_SLOTS),
+        map_lanes=_whole("--map-lanes", map_lanes, ()) or [None],
+    )
     work = workload(network)
-    wanted, outcomes = points(work, chosen, clocks, *whole)
+    wanted, outcomes = points(work, chosen, clocks, sweep)
     if not wanted:
         candidates(work, chosen, clocks[0], Sizes())  # says what is short when nothing fits at all
         raise InputError(f"the network fits board '{chosen.name}', but in none of the configurations asked for.")
@@ -117,12 +133,13 @@ def _write(output: Path, result: Exploration) -> None:
 
 
 def _print(result: Exploration, output: Path, kept: int) -> None:
-    columns = ["PEs", "tile", "FC PEs", "MHz", "fps", "utilisation %", "DSP", "memory Kbit", "LUT"]
+    columns = ["PEs", "tile", "FC", "map lanes", "MHz", "fps", "utilisation %", "DSP", "memory Kbit", "LUT"]
     rows: list[list[object]] = []
     for each in result.outcomes:
         if each.point in result.pareto and each.resources is not None:
             p, r = each.point, each.resources
-            sizes = [p.pes, p.tile, p.fc_pes, p.clock_mhz]
+            fc = f"{p.fc_slots} slots" if p.fc_slots else f"{p.fc_pes} PEs" if p.fc_pes else ""
+            sizes = [p.pes, p.tile, fc, each.map_lanes or "", p.clock_mhz]
             rows.append([*sizes, each.fps, 100 * each.utilisation, r.dsps, each.memory_kbit, r.luts])
     title = f"{result.network} on {result.board}: configurations that none beats in fps, DSP, memory and LUT at once"
     print_table(title, columns, rows)
