@@ -8,7 +8,7 @@ import pytest
 from generator import BuildOptions, generate
 from golden import Network
 from testbench.build import load_build
-from testbench.ladder import Context, Options, climb, rungs_of
+from testbench.ladder.rtl import RtlRung
 from testbench.weight_stream import WeightStreamReader
 from tests.generator.networks import (
     alexnet_like_network,
@@ -20,6 +20,7 @@ from tests.generator.networks import (
     pooled_fc_network,
     shared_rows_network,
 )
+from tests.integration.climbing import climbed
 from zeroskip.pipeliner import Pipeliner
 
 
@@ -27,20 +28,14 @@ from zeroskip.pipeliner import Pipeliner
 def test_an_accelerator_passes_the_ladder(make: Callable[[], Network], tmp_path: Path) -> None:
     network = make()
     generate(network, "zcu104", tmp_path / "build", BuildOptions(pes=3, lanes=8, fc_pes=4, random_images=3))
-    options = Options(mutations=False)
-    context = Context(load_build(tmp_path / "build"), options, tmp_path / "work")
-    steps = climb(context, rungs_of(options))
-    assert not [f"{step.name}: {step.outcome.detail}" for step in steps if not step.outcome.passed]
-    assert [step.name for step in steps] == [rung.name for rung in rungs_of(options)]
+    climbed(load_build(tmp_path / "build"), tmp_path / "work")
 
 
 def test_one_pe_passes_the_ladder(tmp_path: Path) -> None:
     """The compiler calls the only element of an array of streams by the array's name."""
     options = BuildOptions(lanes=8, fc_pes=1, random_images=1, pipeliner=Pipeliner())
     generate(fc_network(), "zcu104", tmp_path / "build", options)
-    ladder = Options(mutations=False)
-    steps = climb(Context(load_build(tmp_path / "build"), ladder, tmp_path / "work"), rungs_of(ladder))
-    assert not [f"{step.name}: {step.outcome.detail}" for step in steps if not step.outcome.passed]
+    climbed(load_build(tmp_path / "build"), tmp_path / "work")
 
 
 @pytest.mark.parametrize(
@@ -62,13 +57,9 @@ def test_the_map_engine_beside_any_other_is_exact_and_takes_the_predicted_cycles
     generate(make(), "zcu104", tmp_path / "build", options)
     build = load_build(tmp_path / "build")
     assert {layer.engine for layer in build.layers} == set(engines.split())
-    ladder = Options(mutations=False)
-    steps = climb(Context(build, ladder, tmp_path / "work"), rungs_of(ladder))
-    assert not [f"{step.name}: {step.outcome.detail}" for step in steps if not step.outcome.passed]
-    assert any("every PIPELINE loop reaches its II at 200 MHz" in step.outcome.detail for step in steps)
-    figures = {step.name: step.outcome.figures for step in steps}
-    predicted = build.manifest.predictions.layer_cycles
-    assert figures["RTL == golden, cycles == schedule"]["layer_cycles"] == [list(cycles) for cycles in predicted]
+    on_rtl = climbed(build, tmp_path / "work")[RtlRung.name]
+    assert "every PIPELINE loop reaches its II at 200 MHz" in on_rtl.detail
+    assert on_rtl.figures["layer_cycles"] == [list(cycles) for cycles in build.manifest.predictions.layer_cycles]
 
 
 def test_shared_rows_are_exact_and_take_the_predicted_cycles(tmp_path: Path) -> None:
@@ -77,9 +68,5 @@ def test_shared_rows_are_exact_and_take_the_predicted_cycles(tmp_path: Path) -> 
     generate(shared_rows_network(), "zcu104", tmp_path / "build", options)
     build = load_build(tmp_path / "build")
     assert WeightStreamReader(build).layers[0].descriptor["row_sets"] < 8
-    ladder = Options(mutations=False)
-    steps = climb(Context(build, ladder, tmp_path / "work"), rungs_of(ladder))
-    assert not [f"{step.name}: {step.outcome.detail}" for step in steps if not step.outcome.passed]
-    figures = {step.name: step.outcome.figures for step in steps}
-    predicted = build.manifest.predictions.layer_cycles
-    assert figures["RTL == golden, cycles == schedule"]["layer_cycles"] == [list(cycles) for cycles in predicted]
+    on_rtl = climbed(build, tmp_path / "work")[RtlRung.name]
+    assert on_rtl.figures["layer_cycles"] == [list(cycles) for cycles in build.manifest.predictions.layer_cycles]

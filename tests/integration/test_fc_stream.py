@@ -18,13 +18,14 @@ from generator.schedule import ColumnFormat, FcStreamSchedule, column_entries, c
 from generator.timing import Ddr, predict
 from golden import DescriptionBuilder, Network, Scale
 from testbench.build import Build, BuildFileError, load_build
-from testbench.ladder import Context, Options, climb, rungs_of
+from testbench.ladder import Context, Options
 from testbench.ladder.csim import InterleavedRung, SequentialRung
 from testbench.ladder.description import WeightStreamRung
 from testbench.ladder.rtl import RtlRung
 from testbench.ladder.rung import Rung
 from tests.generator.networks import alexnet_like_network, pooled_fc_network
 from tests.integration.accelerator import Accelerator
+from tests.integration.climbing import climbed
 from zeroskip.pipeliner import Pipeliner
 
 # One worker runs them all, so that what they share is compiled once.
@@ -85,9 +86,7 @@ def test_it_stands_beside_the_other_engines(make: Callable[[], Network], engines
     generate(make(), "zcu104", tmp_path / "build", options)
     build = load_build(tmp_path / "build")
     assert {layer.engine for layer in build.layers} == set(engines.split())
-    ladder = Options(mutations=False)
-    steps = climb(Context(build, ladder, tmp_path / "work"), rungs_of(ladder))
-    assert not [f"{step.name}: {step.outcome.detail}" for step in steps if not step.outcome.passed]
+    climbed(build, tmp_path / "work")
 
 
 @pytest.fixture(scope="module")
@@ -102,18 +101,16 @@ def lenet(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_lenet5_climbs_the_ladder(lenet: Path) -> None:
     """Mutations of columns, codebook and pointers included."""
-    options = Options()
-    steps = climb(Context(load_build(lenet), options, lenet / "work"), rungs_of(options))
-    assert not [f"{step.name}: {step.outcome.detail}" for step in steps if not step.outcome.passed]
-    figures = {step.name: step.outcome.figures for step in steps}
-    late = figures[RtlRung.name]["behind_ddr"]
+    outcomes = climbed(load_build(lenet), lenet / "work", Options())
+    on_rtl = outcomes[RtlRung.name].figures
+    late = on_rtl["behind_ddr"]
     stated = load_build(lenet).manifest.predictions
     assert late["layer_cycles"][0] == list(stated.behind_ddr.layer_cycles[0])
-    assert sum(late["cycles"]) > sum(figures[RtlRung.name]["cycles"])
+    assert sum(late["cycles"]) > sum(on_rtl["cycles"])
     word_bytes = 16 * sum(_entry_bits(lenet)) // 8
     assert late["fetched_bytes"][0] == [words * word_bytes for words in stated.fetched_words[0]]
     assert not any(late["late_clocks"][0][:2]) and all(late["late_clocks"][0][2:])
-    kinds = figures["mutations are caught"]["kinds"]
+    kinds = outcomes["mutations are caught"].figures["kinds"]
     assert {"weight in a column", "gap", "swapped column words", "codebook"} <= set(kinds)
 
 
