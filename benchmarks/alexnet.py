@@ -6,7 +6,8 @@
 What `zeroskip estimate` says of 32 PEs x 57 of 64 multipliers, 32 lanes of the map engine and 64 slots. Weights are
 synthetic: Han's densities, channels 25 % apart, linear layers of 15 shared values; so is the image (random), and so are
 the shares of activations that are not zero. The DDR gives 80 % of 19.2 GB/s and answers after 100 clocks (assumed). All
-layers one after another, loading and draining included; clocks are the schedule's for hardware pipelined for 200 MHz.
+layers one after another, loading and draining included; clocks are the schedule's for hardware pipelined for 200 MHz,
+and the RTL needs as many (`python -m benchmarks.whole_rtl`).
 Whether so many multipliers fit a board is not asked here: by the compiler's estimate they exceed a ZCU104.
 """
 
@@ -28,10 +29,10 @@ from generator.estimates import Estimate
 from zeroskip.pipeliner import KeptStages
 from zoo.synthetic import describe
 
-__all__ = ["EXPECTED", "LayerFigures", "WholeFigures", "measure"]
+__all__ = ["CLOCK_MHZ", "EXPECTED", "FC_SLOTS", "MAP_LANES", "PES", "TILE", "LayerFigures", "WholeFigures", "measure"]
 
 EXPECTED = Path(__file__).parent / "alexnet.json"
-_PES, _TILE, _MAP_LANES, _FC_SLOTS, _CLOCK_MHZ = 32, 57, 32, 64, 200.0
+PES, TILE, MAP_LANES, FC_SLOTS, CLOCK_MHZ = 32, 57, 32, 64, 200.0
 _NO_LIMIT = 10**9
 
 
@@ -70,7 +71,7 @@ def measure() -> WholeFigures:
     """The figures, on a board of a ZCU104's DDR and as much logic as is asked for."""
     network = describe("alexnet", "han", 0.25, 4)
     options = generator.EstimateOptions(
-        _PES, _TILE, map_lanes=_MAP_LANES, fc_slots=_FC_SLOTS, clock_mhz=_CLOCK_MHZ, pipeliner=KeptStages()
+        PES, TILE, map_lanes=MAP_LANES, fc_slots=FC_SLOTS, clock_mhz=CLOCK_MHZ, pipeliner=KeptStages()
     )
     free = dict.fromkeys(("luts", "flip_flops", "dsps", "bram36", "uram"), _NO_LIMIT)
     with tempfile.TemporaryDirectory() as folder:

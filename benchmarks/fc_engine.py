@@ -30,6 +30,7 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
+import golden
 from benchmarks.kept import keep_or_compare
 from generator.architecture import Architecture
 from generator.boards import load_board
@@ -37,17 +38,30 @@ from generator.emit import TOP, emit_project
 from generator.layers import FcLayer, FeatureLayout
 from generator.schedule import FcSchedule, schedule_fc
 from generator.timing import predict
+from golden import DescriptionBuilder, Scale
 from zeroskip.pipeliner import Pipeliner
 from zoo.synthetic.weights import sparse_weights
 
-__all__ = ["ARCHITECTURE", "BAR", "EXPECTED", "LAYERS", "EieLayer", "FcFigures", "measure", "stages"]
+__all__ = [
+    "ARCHITECTURE",
+    "BAR",
+    "CLOCK_MHZ",
+    "EXPECTED",
+    "LAYERS",
+    "EieLayer",
+    "FcFigures",
+    "image_of",
+    "measure",
+    "network_of",
+    "stages",
+]
 
 EXPECTED = Path(__file__).parent / "fc_engine.json"
 BAR = 96.0
 """Least ideal / actual in %, of every layer. EIE: 92.7, 95.9 and 89.9 on Alex-6, 7 and 8."""
 PES = 64
 LANES = 64
-_CLOCK_MHZ = 200.0
+CLOCK_MHZ = 200.0
 
 ARCHITECTURE = Architecture(
     lanes=LANES, pes=0, fc_pes=PES, map_words=2, max_entries=1, max_columns=1, pointer_words=2048, entry_words=4352,
@@ -114,16 +128,37 @@ class FcFigures(BaseModel):
     bits_a_weight: float
 
 
-def schedule_of(layer: EieLayer) -> FcSchedule:
-    """The layer with random weights, scheduled."""
+def weights_of(layer: EieLayer) -> NDArray[np.int8]:
+    """Random weights: int8 [outputs, inputs]."""
     random = np.random.default_rng([LAYERS.index(layer), 0])
     count = round(layer.inputs * layer.outputs * layer.weight_percent / 100)
     flat = sparse_weights((1, layer.inputs * layer.outputs), count, 0.0, None, random)
+    return flat.reshape(layer.outputs, layer.inputs)
+
+
+def schedule_of(layer: EieLayer) -> FcSchedule:
+    """The layer with random weights, scheduled."""
     fc = FcLayer(
         layer.name, "input", layer.name, FeatureLayout((0,), 1, layer.inputs, layer.signed),
-        flat.reshape(layer.outputs, layer.inputs), np.zeros(layer.outputs, dtype=np.int32), 1, 10, -128, 127, True,
+        weights_of(layer), np.zeros(layer.outputs, dtype=np.int32), 1, 10, -128, 127, True,
     )  # fmt: skip
     return schedule_fc(fc, PES, LANES)
+
+
+def network_of(layer: EieLayer) -> golden.Network:
+    """The layer alone as a network."""
+    builder = DescriptionBuilder(
+        layer.name.lower(), (1, 1, layer.inputs), "int8" if layer.signed else "uint8", Scale(multiplier=1, shift=0)
+    ).flatten("vector")
+    bias = np.zeros(layer.outputs, dtype=np.int32)
+    builder.linear("fc", weights_of(layer), bias, shift=10, minimum=-128, maximum=127, output_dtype="int8")
+    return builder.build()
+
+
+def image_of(layer: EieLayer) -> NDArray[np.generic]:
+    """The network's image: the layer's activations, uint8 or int8 [1, 1, 1, inputs]."""
+    values = activations_of(layer)[: layer.inputs].astype(np.int8 if layer.signed else np.uint8)
+    return values.reshape(1, 1, 1, -1)
 
 
 def activations_of(layer: EieLayer) -> NDArray[np.int64]:
@@ -138,8 +173,8 @@ def activations_of(layer: EieLayer) -> NDArray[np.int64]:
 def stages() -> dict[str, tuple[int, int]]:
     """In which pipeline stages the emitted C++ of `ARCHITECTURE` touches its streams, at 200 MHz."""
     with tempfile.TemporaryDirectory() as folder:
-        emit_project(Path(folder), ARCHITECTURE, load_board("zcu104"), _CLOCK_MHZ)
-        return dict(Pipeliner()(Path(folder) / "hls", TOP, _CLOCK_MHZ))
+        emit_project(Path(folder), ARCHITECTURE, load_board("zcu104"), CLOCK_MHZ)
+        return dict(Pipeliner()(Path(folder) / "hls", TOP, CLOCK_MHZ))
 
 
 def measure(layer: EieLayer, pipeline: dict[str, tuple[int, int]]) -> FcFigures:

@@ -5,8 +5,8 @@
 
 Networks are those of `zoo.synthetic`: exact shapes, channels removed until the paper's counts of multiplications and
 weights are met, synthetic weights. Clocks are `zeroskip estimate`'s at batch 1: the schedule and cycle model of
-`zeroskip generate`, pipelined for 200 MHz, which the tests hold against compiled hardware on smaller networks; these
-networks have not been run as RTL. What the sizes take of a board is asked elsewhere (`python -m benchmarks.pe_slice`).
+`zeroskip generate`, pipelined for 200 MHz. The RTL of every one of these networks needs as many: `python -m
+benchmarks.whole_rtl`. What the sizes take of a board is asked elsewhere (`python -m benchmarks.pe_slice`).
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from generator import EstimateOptions, estimate
 from zeroskip.pipeliner import KeptStages
 from zoo.synthetic import describe
 
-__all__ = ["CASES", "EXPECTED", "Case", "Figures", "measure"]
+__all__ = ["CASES", "CLOCK_MHZ", "EXPECTED", "FC_PES", "MAP_LANES", "PES", "TILE", "Case", "Figures", "measure"]
 
 EXPECTED = Path(__file__).parent / "networks.json"
-_PES, _TILE, _FC_PES, _CLOCK_MHZ = 24, 64, 8, 200.0
+PES, TILE, FC_PES, MAP_LANES, CLOCK_MHZ = 24, 64, 8, 8, 200.0
 _BOARD = "u250"  # for its DDR to be no bound; only layers' clocks are used
 
 
@@ -73,9 +73,11 @@ class Figures(BaseModel):
 
 def measure(case: Case) -> Figures:
     """The figures of a network."""
-    options = EstimateOptions(pes=_PES, tile=_TILE, fc_pes=_FC_PES, clock_mhz=_CLOCK_MHZ, pipeliner=KeptStages())
+    options = EstimateOptions(
+        pes=PES, tile=TILE, fc_pes=FC_PES, map_lanes=MAP_LANES, clock_mhz=CLOCK_MHZ, pipeliner=KeptStages()
+    )
     found = estimate(describe(case.network, case.variant, 0.0), _BOARD, options)
-    milliseconds = found.cycles / _CLOCK_MHZ / 1000
+    milliseconds = found.cycles / CLOCK_MHZ / 1000
     return Figures(
         network=case.name,
         cycles=found.cycles,
@@ -89,7 +91,9 @@ def measure(case: Case) -> Figures:
 
 
 def _print(measured: list[Figures]) -> None:
-    title = f"{_PES} PEs x {_TILE} multipliers, {_FC_PES} FC PEs, 200 MHz, batch 1, synthetic weights"
+    title = (
+        f"{PES} PEs x {TILE} multipliers, {FC_PES} FC PEs, {MAP_LANES} map lanes, 200 MHz, batch 1, synthetic weights"
+    )
     table = Table("network", "clocks", "ms", "fps", "utilisation %", "MB moved", "to beat, ms", "", title=title)
     for each in measured:
         table.add_row(
