@@ -79,6 +79,7 @@ class BuildOptions:
 
     Attributes:
         pes, lanes, fc_pes: sizes of the engines; an engine without work is left out.
+        pe_outputs: output channels that a PE of the convolver computes side by side: 1, 2 or 4.
         tile: positions that a PE of the convolver computes at once, its multipliers; None: `lanes`. With some pixels
             fewer than `lanes` the maps need fewer, wider banks.
         map_lanes: columns that the map engine works on at once, a divisor of `lanes`.
@@ -100,6 +101,7 @@ class BuildOptions:
     pes: int = 8
     lanes: int = 16
     tile: int | None = None
+    pe_outputs: int = 1
     fc_pes: int = 8
     map_lanes: int = 1
     fc_slots: int = 0
@@ -154,6 +156,7 @@ def fit_architecture(schedules: Sequence[Schedule], options: BuildOptions) -> Ar
         lanes=lanes,
         tile=options.tile or lanes,
         pes=options.pes if convolver else 0,
+        pe_outputs=options.pe_outputs if convolver else 1,
         fc_pes=options.fc_pes if fc else 1 if streamed else 0,
         map_words=fitting_map_words(_largest_map(schedules, lanes), lanes, options.tile or lanes),
         max_entries=max((packet.entries for s in convolver for packet in s.packets), default=1),
@@ -184,7 +187,7 @@ def format_columns(network: golden.Network, slots: int) -> ColumnFormat:
 
 def _check_fit(needed: Architecture, given: Architecture) -> None:
     for name in Architecture.model_fields:
-        free = name in ("lanes", "tile") or name.endswith("_depth")
+        free = name in ("lanes", "tile", "pe_outputs") or name.endswith("_depth")
         if not free and getattr(needed, name) > getattr(given, name):
             raise BuildError(
                 f"architecture: field '{name}': the network needs {getattr(needed, name)}, there are only "
@@ -194,7 +197,7 @@ def _check_fit(needed: Architecture, given: Architecture) -> None:
 
 def _check_board(architecture: Architecture, board: Board) -> None:
     # One multiplier a lane, and one in each requantisation unit.
-    dsps = architecture.convolver_multipliers + architecture.pes * 2
+    dsps = architecture.convolver_multipliers + architecture.posts * 2
     dsps += architecture.fc_slots + layouts.BIASES_PER_WORD if architecture.fc_slots else architecture.fc_pes * 2
     if architecture.map_columns:
         dsps += architecture.map_lanes * (architecture.normalised_channels + 1) + 1
@@ -228,9 +231,9 @@ def _prepare(network: golden.Network, board_name: str, options: BuildOptions) ->
         # An engine that is left out gets one PE for planning; the check of the fit then says what is missing.
         options = replace(
             options, pes=max(given.pes, 1), lanes=given.lanes, tile=given.tile, fc_pes=max(given.fc_pes, 1),
-            map_lanes=given.map_lanes, fc_slots=given.fc_slots,
+            map_lanes=given.map_lanes, fc_slots=given.fc_slots, pe_outputs=given.pe_outputs,
         )  # fmt: skip
-    for name in ("pes", "lanes", "tile", "fc_pes", "map_lanes"):
+    for name in ("pes", "lanes", "tile", "pe_outputs", "fc_pes", "map_lanes"):
         if (value := getattr(options, name)) is not None and value < 1:
             raise BuildError(f"architecture: field '{name}': must be 1 or more, not {value}")
     try:
@@ -249,6 +252,7 @@ def _prepare(network: golden.Network, board_name: str, options: BuildOptions) ->
             Buffers(given.weight_depth, given.output_depth) if given else None,
             (options.map_lanes, given.map_stride if given else None),
             columns,
+            options.pe_outputs,
         )
         architecture = fit_architecture(schedules, options)
     except ValidationError as error:

@@ -104,6 +104,7 @@ class EstimateOptions:
     """What the user may choose; sizes that are None are searched for.
 
     Attributes:
+        pe_outputs: output channels that a PE of the convolver computes side by side; it is not searched for.
         fc_slots: of the streamed FC engine; 0 leaves FC layers to PEs that hold their weights, as `fc_pes` does.
         ddr_latency: clocks from a request for columns to its first word.
         clock_mhz: None takes the board's.
@@ -122,6 +123,7 @@ class EstimateOptions:
     pipeliner: Callable[[Path, str, float], Stages] | None = None
     fc_slots: int | None = None
     ddr_latency: int = 100
+    pe_outputs: int = 1
 
 
 def estimate(network: golden.Network, board_name: str, options: EstimateOptions | None = None) -> Estimate:
@@ -140,9 +142,9 @@ def estimate(network: golden.Network, board_name: str, options: EstimateOptions 
     clock = board.clock_mhz if options.clock_mhz is None else options.clock_mhz
     if not 0 < clock < 10_000:
         raise BuildError(f"clock: must be positive and below 10,000 MHz, not {clock:g}")
-    sizes = Sizes(options.pes, options.tile, options.fc_pes, options.map_lanes, options.fc_slots)
+    sizes = Sizes(options.pes, options.tile, options.fc_pes, options.map_lanes, options.fc_slots, options.pe_outputs)
     check_sizes(sizes)
-    work = workload(network)
+    work = workload(network, options.pe_outputs)
     schedules, architecture = _schedule(network, work, candidates(work, board, clock, sizes), board)
     with tempfile.TemporaryDirectory() as folder:
         stages = None
@@ -212,12 +214,12 @@ def _schedule(
         try:
             options = BuildOptions(
                 pes=each.pes, lanes=word_pixels(each.tile), tile=each.tile, fc_pes=each.fc_pes, fc_slots=each.fc_slots,
-                map_lanes=each.map_lanes,
+                map_lanes=each.map_lanes, pe_outputs=each.pe_outputs,
             )  # fmt: skip
             schedules = plan_network(
                 network, max(each.pes, 1), options.lanes, max(each.fc_pes, 1), tile=each.tile,
                 map_lanes=(each.map_lanes, None),
-                columns=work.columns(each.fc_slots) if each.fc_slots else None,
+                columns=work.columns(each.fc_slots) if each.fc_slots else None, pe_outputs=each.pe_outputs,
             )  # fmt: skip
             architecture = fit_architecture(schedules, options)
         except (EngineError, ValidationError) as error:

@@ -203,6 +203,13 @@ class ConvolverLayer:
             dense_weights=int(self.weights.size),
         )
 
+    def ungrouped(self) -> ConvolverLayer:
+        """The same convolution as one of one group, whose kernels are zero in the other groups' input channels."""
+        if self.groups == 1:
+            return self
+        dense_weights = int(self.weights.size) if self.dense_weights is None else self.dense_weights
+        return replace(self, weights=ungrouped(self.weights, self.groups), groups=1, dense_weights=dense_weights)
+
     @property
     def pointwise(self) -> bool:
         """Whether kernels are of one weight and no output channel is without weights, so that the weights alone,
@@ -261,6 +268,15 @@ class ConvolverLayer:
         """The same with every weight counted."""
         size = self.weights.size if self.dense_weights is None else self.dense_weights
         return int(size) * self.out_height * self.out_width
+
+
+def ungrouped(weights: npt.NDArray[np.int8], groups: int) -> npt.NDArray[np.int8]:
+    """Weights [O, I / groups, rows, columns] as those of one group, zero in the other groups' input channels."""
+    outputs, inputs, rows, columns = weights.shape
+    whole = np.zeros((outputs, groups, inputs, rows, columns), dtype=weights.dtype)
+    channel = np.arange(outputs)
+    whole[channel, channel // (outputs // groups)] = weights
+    return whole.reshape(outputs, groups * inputs, rows, columns)
 
 
 def sum_bits(weights: npt.NDArray[np.int8], bias: npt.NDArray[np.int32], signed: bool) -> int:

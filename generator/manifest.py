@@ -95,7 +95,11 @@ class WeightStream(_Strict):
     content is `packet.units` units of `unit_bits` bits, lowest first: a `kernel_unit`, then `kernel_unit.count` times
     an `entry_unit`, and so on; with `descriptor.pointwise` each is a `pointwise_unit`. With `descriptor.full` they are
     `value_unit`s of 8 bits: all weights of a kernel of descriptor.mask_rows x descriptor.mask_columns, row after row,
-    then those of the next input channel's. An FC packet's content is
+    then those of the next input channel's. With architecture.pe_outputs n > 1 packet p holds n output channels, those
+    that leave as number p * n, p * n + 1, .. . Its content begins with n - 1 header words more, of which bias,
+    multiplier and shift count, a multiplier of 0 standing for no channel. A unit has 8 (n - 1) bits more, in which the
+    other channels' weights at the unit's place lie above the layout's bits, 8 bits each; as many units lie in a word as
+    fit whole. An FC packet's content is
     `packet.pointer_words` words of pointers, then int32 biases, and in its last `packet.entry_words` words `fc_entry`
     units. A pointer word has `pointers_per_word` + 1 pointers and, in the bits above them, the number of the entry
     that they count from. Packet p holds entries of the rows r with r mod descriptor.row_sets = p mod

@@ -68,6 +68,7 @@ def plan_network(
     buffers: Buffers | None = None,
     map_lanes: tuple[int, int | None] = (1, None),
     columns: ColumnFormat | None = None,
+    pe_outputs: int = 1,
 ) -> list[Schedule]:
     """Schedules every layer of `network` on convolver (`pes` x `tile`), FC engine (`fc_pes`) or map engine.
 
@@ -83,11 +84,13 @@ def plan_network(
         fc_rows: sums that a PE of the FC engine has room for, where the accelerator is given.
         map_lanes: of the map engine, and its largest stride, where the accelerator is given.
         columns: how the streamed FC engine's weights lie in DDR; None: the FC engine holds them in its `fc_pes`.
+        pe_outputs: output channels that a PE of the convolver computes side by side.
 
     Raises:
         EngineError: a layer that no engine can run; names layer and field.
     """
-    return _Planner(network, (pes, lanes, tile or lanes), buffers, fc_pes, fc_rows, map_lanes, columns).run()
+    convolver = (pes, lanes, tile or lanes, pe_outputs)
+    return _Planner(network, convolver, buffers, fc_pes, fc_rows, map_lanes, columns).run()
 
 
 def map_layers(network: Network) -> list[MapLayer]:
@@ -96,7 +99,7 @@ def map_layers(network: Network) -> list[MapLayer]:
     Raises:
         EngineError: as :func:`plan_network`.
     """
-    return _Planner(network, (1, 8, 8), None, 1, None, (1, None)).map_layers()
+    return _Planner(network, (1, 8, 8, 1), None, 1, None, (1, None)).map_layers()
 
 
 def is_pointwise(network: Network, layer: LinearLayer) -> bool:
@@ -123,7 +126,7 @@ class _Planner:
     def __init__(
         self,
         network: Network,
-        convolver: tuple[int, int, int],
+        convolver: tuple[int, int, int, int],
         buffers: Buffers | None,
         fc_pes: int,
         fc_rows: int | None,
@@ -145,12 +148,12 @@ class _Planner:
 
     def run(self) -> list[Schedule]:
         """A schedule of each layer, in the order in which the engines run them."""
-        pes, lanes, tile = self.convolver
+        pes, lanes, tile, outputs = self.convolver
         schedules: list[Schedule] = []
         for layer in self._engine_layers():
             schedule: Schedule
             if isinstance(layer, ConvolverLayer):
-                schedule = schedule_convolver(layer, pes, lanes, tile, self.buffers)
+                schedule = schedule_convolver(layer, pes, lanes, tile, self.buffers, outputs)
             elif isinstance(layer, FcLayer):
                 schedule = (
                     schedule_fc_stream(layer, self.columns, lanes)

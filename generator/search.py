@@ -15,14 +15,16 @@ import numpy as np
 import numpy.typing as npt
 
 from generator import layouts
-from generator.architecture import Architecture
+from generator.architecture import MOST_POSTS, Architecture
 from generator.boards import DDR_SHARE, Board, board_names, load_board
-from generator.layers import EngineError, MapLayer, sum_bits
+from generator.layers import EngineError, MapLayer, sum_bits, ungrouped
 from generator.plan import is_pointwise, map_layers
 from generator.resources import fitting_map_words, pe_takes, shortages, word_pixels
 from generator.schedule import (
     ColumnFormat,
     Strips,
+    block_entries,
+    channel_blocks,
     channel_order,
     column_entries,
     column_format,
@@ -70,13 +72,14 @@ class ConvolverWork:
     """What a convolution asks for.
 
     Attributes:
-        entries, units: int64 [channels]: weights, and weights with the kernels' heads.
+        entries, units: int64 [blocks of output channels]: weights, and weights with the kernels' heads.
         kernels, weights: of an output channel, zeros included.
         inputs, pixels: input channels and pixels of each.
-        outputs: pixels of an output channel, before pooling.
+        channels, outputs: output channels and pixels of each, before pooling.
         positions: that a PE walks per output channel.
         full: packets may hold all weights, zeros included.
         sum_bits: that hold every sum, its bias added.
+        side_by_side: output channels of a block.
     """
 
     name: str
@@ -86,11 +89,13 @@ class ConvolverWork:
     weights: int
     inputs: int
     pixels: int
+    channels: int
     outputs: int
     positions: int
     width: int
     full: bool
     sum_bits: int
+    side_by_side: int = 1
 
 
 @dataclass(frozen=True)
@@ -153,13 +158,18 @@ class Workload:
 
 @dataclass(frozen=True)
 class Sizes:
-    """Sizes that a user gives; None is free. `fc_slots` of 0 leaves FC layers to PEs, which hold the weights."""
+    """Sizes that a user gives; None is free. `fc_slots` of 0 leaves FC layers to PEs, which hold the weights.
+
+    Output channels of a PE (`pe_outputs`) are as given and not searched for: one accelerator's weights are arranged for
+    them.
+    """
 
     pes: int | None = None
     tile: int | None = None
     fc_pes: int | None = None
     map_lanes: int | None = None
     fc_slots: int | None = None
+    pe_outputs: int = 1
 
     def fc_engines(self) -> list[tuple[int, int]]:
         """PEs and slots of the FC engines that may be chosen; with slots it is the streamed one."""
@@ -179,10 +189,11 @@ class Candidate:
     seconds: float
     map_lanes: int = 1
     fc_slots: int = 0
+    pe_outputs: int = 1
 
 
-def workload(network: Network) -> Workload:
-    """What the network's layers ask of the engines.
+def workload(network: Network, pe_outputs: int = 1) -> Workload:
+    """What the network's layers ask of the engines, of PEs that compute so many output channels side by side.
 
     Raises:
         EngineError: a layer that no engine can run; names layer and field.
@@ -190,9 +201,9 @@ def workload(network: Network) -> Workload:
     layers: list[Work] = []
     for layer in network.layers:
         if isinstance(layer, ConvLayer):
-            layers.append(_convolver_work(network, layer))
+            layers.append(_convolver_work(network, layer, pe_outputs))
         elif isinstance(layer, LinearLayer) and is_pointwise(network, layer):
-            layers.append(_pointwise_work(network, layer))
+            layers.append(_pointwise_work(network, layer, pe_outputs))
         elif isinstance(layer, LinearLayer):
             weights = network.weights(layer.name)
             shape = network.shapes[layer.source]
@@ -216,9 +227,10 @@ def workload(network: Network) -> Workload:
     )
 
 
-def _convolver_work(network: Network, layer: ConvLayer) -> ConvolverWork:
+def _convolver_work(network: Network, layer: ConvLayer, pe_outputs: int) -> ConvolverWork:
     weights = network.weights(layer.name)
-    kernels = np.count_nonzero(weights.reshape(*weights.shape[:2], -1), axis=2)
+    in_one_group = weights if pe_outputs == 1 else ungrouped(weights, layer.groups)
+    kernels = block_entries(in_one_group, channel_blocks(in_one_group, pe_outputs))
     inputs, height, width = network.shapes[layer.source]
     _, out_height, out_width = network.shapes[layer.name]
     stride = layer.stride[0]
@@ -237,18 +249,21 @@ def _convolver_work(network: Network, layer: ConvLayer) -> ConvolverWork:
         weights=int(np.prod(weights.shape[1:])),
         inputs=inputs,
         pixels=height * width,
+        channels=len(weights),
         outputs=out_height * out_width,
         positions=positions,
         width=out_width,
         full=layer.groups == 1 and layer.dilation == (1, 1) and (layer.source != INPUT_NAME or stride == 1),
         sum_bits=sum_bits(weights, network.bias(layer.name), network.dtypes[layer.source] == "int8"),
+        side_by_side=pe_outputs,
     )
 
 
-def _pointwise_work(network: Network, layer: LinearLayer) -> ConvolverWork:
+def _pointwise_work(network: Network, layer: LinearLayer, pe_outputs: int) -> ConvolverWork:
     """Of a linear layer over a map of one pixel a channel."""
     weights = network.weights(layer.name)
-    entries = np.maximum(np.count_nonzero(weights, axis=1), 1)
+    kernels = weights[:, :, None, None]
+    entries = np.maximum(block_entries(kernels, channel_blocks(kernels, pe_outputs)).sum(axis=1), 1)
     inputs = weights.shape[1]
     return ConvolverWork(
         name=layer.name,
@@ -258,11 +273,13 @@ def _pointwise_work(network: Network, layer: LinearLayer) -> ConvolverWork:
         weights=inputs,
         inputs=inputs,
         pixels=1,
+        channels=len(weights),
         outputs=1,
         positions=1,
         width=1,
         full=True,
         sum_bits=sum_bits(weights, network.bias(layer.name), network.dtypes[layer.source] == "int8"),
+        side_by_side=pe_outputs,
     )
 
 
@@ -287,25 +304,33 @@ def bound(work: Work, pes: int, tiles: Int, fc_pes: int) -> tuple[Int, Int]:
         loaded = fc_pes * packet
         cycles = loaded + np.maximum(int(ACTIVE_SHARE * share), words * pixels // 4) + rows
         return cycles, 32 * loaded + pixels * (words + -(-work.rows // pixels))
-    maps, outputs = work.inputs * -(-work.pixels // pixels), work.entries.size * -(-work.outputs // pixels)
-    busy, weights = _packets_bound(work.entries, work.units, layouts.UNITS_PER_WORD, pes, work.positions, tiles)
+    maps, outputs = work.inputs * -(-work.pixels // pixels), work.channels * -(-work.outputs // pixels)
+    each = work.side_by_side
+    busy, weights = _packets_bound(work.entries, work.units, (each + 1, each), pes, work.positions, tiles)
     if work.full:
         every = np.full_like(work.entries, work.weights)
-        full_busy, full_weights = _packets_bound(every, every, 2 * layouts.UNITS_PER_WORD, pes, work.positions, tiles)
+        full_busy, full_weights = _packets_bound(every, every, (each, each), pes, work.positions, tiles)
         weights = np.where(full_busy <= busy, full_weights, weights)
         busy = np.minimum(full_busy, busy)
     return maps + busy, 32 * weights + pixels * (maps + outputs)
 
 
-def _packets_bound(entries: Int, units: Int, per_word: int, pes: int, positions: int, tiles: Int) -> tuple[Int, Int]:
-    """Clocks at least, once the map is there, and weight words of a layer of so many units a word: int64 [n] each."""
+def _packets_bound(
+    entries: Int, units: Int, sizes: tuple[int, int], pes: int, positions: int, tiles: Int
+) -> tuple[Int, Int]:
+    """Clocks at least, once the map is there, and weight words of a layer: int64 [n] each.
+
+    Args:
+        sizes: bytes of a unit, header words of a packet.
+    """
+    per_word, headers = layouts.WEIGHT_BITS // 8 // sizes[0], sizes[1]
     order = channel_order(entries, pes)
     filling = -order.size % pes
     entries = np.pad(entries[order], (0, filling)).reshape(-1, pes)
     units = np.pad(units[order], (0, filling)).reshape(-1, pes)
     turns = -(-positions // tiles)
     busy = np.maximum(entries * turns[:, None, None], positions * (entries > 0)).sum(axis=1).max(axis=1)
-    weights = int(((1 + -(-units.max(axis=1) // per_word)) * (units > 0).sum(axis=1)).sum())
+    weights = int(((headers + -(-units.max(axis=1) // per_word)) * (units > 0).sum(axis=1)).sum())
     return np.maximum(busy, max(weights, int(units.sum(axis=0).max()))), np.full_like(busy, weights)
 
 
@@ -357,7 +382,7 @@ def candidates(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> 
 
 def _may_fit(each: Candidate, board: Board) -> bool:
     """A quick look at what a PE takes at least; `shortages` looks closer."""
-    luts, _, dsps = pe_takes(each.tile)
+    luts, _, dsps = pe_takes(each.tile, outputs=each.pe_outputs)
     return each.pes * dsps <= board.dsps and each.pes * luts <= board.luts
 
 
@@ -401,7 +426,8 @@ def _combinations(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) 
                 for pes, pes_seconds in convolver.items():
                     for lanes, map_seconds in maps:
                         total = float(pes_seconds[number] + fc_seconds[number]) + map_seconds
-                        yield Candidate(pes, tile, fc_pes, total, lanes, slots)
+                        if pes * sizes.pe_outputs <= MOST_POSTS:
+                            yield Candidate(pes, tile, fc_pes, total, lanes, slots, sizes.pe_outputs)
 
 
 def _map_choices(work: Workload, tile: int, sizes: Sizes) -> list[int]:
@@ -453,6 +479,7 @@ def sketch(work: Workload, each: Candidate) -> Architecture:
         lanes=int(word_pixels(each.tile)),
         tile=each.tile,
         pes=each.pes,
+        pe_outputs=each.pe_outputs,
         fc_pes=each.fc_pes,
         map_words=fitting_map_words(max(maps, default=2), int(word_pixels(each.tile)), each.tile),
         max_entries=max((int(layer.entries.max()) for layer in work.convolver), default=1),
@@ -479,7 +506,7 @@ def _no_fit(work: Workload, board: Board, clock_mhz: float, sizes: Sizes, possib
 
 
 def _named(each: Candidate) -> str:
-    parts = [f"{each.pes} PE{'s' * (each.pes > 1)} of {each.tile} multipliers"] if each.pes else []
+    parts = [f"{each.pes} PE{'s' * (each.pes > 1)} of {each.tile * each.pe_outputs} multipliers"] if each.pes else []
     if each.fc_slots:
         parts += [f"{each.fc_slots} slots of the streamed FC engine"]
     else:

@@ -152,6 +152,7 @@ class _Predictions(_Part):
 class _Architecture(_Part):
     lanes: int
     pes: int
+    pe_outputs: int = 1
     fc_pes: int
     fc_slots: int = 0
     fc_value_bits: int = 8

@@ -22,6 +22,7 @@ def estimate(
     clock: Annotated[float | None, typer.Option(help="MHz; the board's by default.")] = None,
     pes: Annotated[int | None, typer.Option(help="PEs of the convolver; searched for by default.")] = None,
     tile: Annotated[int | None, typer.Option(help="Multipliers of a PE; searched for by default.")] = None,
+    pe_outputs: Annotated[int, typer.Option(help="Output channels that a PE computes side by side: 1, 2 or 4.")] = 1,
     fc_pes: Annotated[int | None, typer.Option(help="PEs of the FC engine; searched for by default.")] = None,
     map_lanes: Annotated[int | None, typer.Option(help="Lanes of the map engine; searched for by default.")] = None,
     fc_slots: Annotated[
@@ -38,8 +39,9 @@ def estimate(
     """
     network = golden.load(description)
     options = generator.EstimateOptions(
-        pes, tile, fc_pes, map_lanes, clock, pipeliner=KeptStages(), fc_slots=fc_slots, ddr_latency=ddr_latency
-    )
+        pes, tile, fc_pes, map_lanes, clock, pipeliner=KeptStages(), fc_slots=fc_slots, ddr_latency=ddr_latency,
+        pe_outputs=pe_outputs,
+    )  # fmt: skip
     if images is not None:
         options = replace(options, images=load_images(images, network), image_source=images.name)
     with working(f"estimating {network.name}"):
@@ -64,7 +66,8 @@ def _print(found: Estimate) -> None:
         columns[-1:-1] = ["columns KB", "clocks for DDR"]
         for row, layer in zip(rows, found.layers, strict=True):
             row[-1:-1] = [layer.column_bytes / 1000, layer.ddr_clocks]
-    parts = [f"{a.pes} PEs x {a.tile} of {a.lanes} lanes"] if a.pes else []
+    side_by_side = f" x {a.pe_outputs} output channels" if a.pe_outputs > 1 else ""
+    parts = [f"{a.pes} PEs x {a.tile} of {a.lanes} lanes{side_by_side}"] if a.pes else []
     parts += [f"{a.fc_slots} slots of the streamed FC engine"] if a.fc_slots else []
     parts += [f"{a.fc_pes} FC PEs"] if a.fc_pes and not a.fc_slots else []
     parts += [f"{a.map_lanes} lanes of the map engine"] if a.map_lanes > 1 else []

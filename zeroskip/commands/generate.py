@@ -24,6 +24,9 @@ def generate(
     pes: Annotated[int, typer.Option(help="PEs of the convolver.")] = 8,
     lanes: Annotated[int, typer.Option(help="Pixels in a feature word, a power of two.")] = 16,
     tile: Annotated[int | None, typer.Option(help="Multipliers of a PE; as many as lanes by default.")] = None,
+    pe_outputs: Annotated[
+        int, typer.Option(help="Output channels that a PE computes side by side, each with its multipliers: 1, 2 or 4.")
+    ] = 1,
     fc_pes: Annotated[int, typer.Option(help="PEs of the FC engine.")] = 8,
     map_lanes: Annotated[int, typer.Option(help="Columns that the map engine works on at once.")] = 1,
     fc_slots: Annotated[
@@ -47,7 +50,8 @@ def generate(
     pipeliner = Pipeliner()
     options = generator.BuildOptions(
         pes=pes, lanes=lanes, tile=tile, fc_pes=fc_pes, map_lanes=map_lanes, fc_slots=fc_slots,
-        clock_mhz=clock, images=stimuli, pipeliner=pipeliner, ddr_bytes=ddr_bytes, ddr_latency=ddr_latency,
+        pe_outputs=pe_outputs, clock_mhz=clock, images=stimuli, pipeliner=pipeliner,
+        ddr_bytes=ddr_bytes, ddr_latency=ddr_latency,
     )  # fmt: skip
     if images is not None:
         options = replace(options, image_source=images.name)
