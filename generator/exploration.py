@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from generator.boards import Board
 from generator.estimates import Estimate
-from generator.resources import Resources, shortages
-from generator.search import Candidate, Sizes, Workload, possible, seconds, sketch
+from generator.resources import Resources
+from generator.search import Candidate, Sizes, Workload, lacks, possible, seconds
 
 __all__ = ["FC_PES", "TILES", "PES", "Exploration", "Outcome", "Point", "pareto", "points"]
 
@@ -88,7 +88,7 @@ def points(
             for fc in fc_pes if work.fc else [0]:
                 if not possible(work, width, fc):
                     continue
-                short = shortages(sketch(work, Candidate(number, width, fc, 0.0)), board)
+                short = lacks(work, Candidate(number, width, fc, 0.0), board)
                 for clock in clocks_mhz:
                     point = Point(pes=number, tile=width, fc_pes=fc, clock_mhz=clock)
                     if short:

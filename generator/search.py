@@ -6,6 +6,8 @@ figures are printed of the exact schedule (`generator.estimates`).
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -17,9 +19,9 @@ import numpy.typing as npt
 from generator import layouts
 from generator.architecture import Architecture
 from generator.boards import DDR_SHARE, Board, board_names, load_board
-from generator.layers import EngineError, MapLayer, sum_bits
-from generator.plan import is_pointwise, map_layers
-from generator.resources import fitting_map_words, pe_takes, shortages, word_pixels
+from generator.layers import ConvolverLayer, EngineError, MapLayer, sum_bits
+from generator.plan import engine_layers, is_pointwise
+from generator.resources import Shortage, fitting_map_words, pe_takes, shortages, word_pixels
 from generator.schedule import (
     ColumnFormat,
     Strips,
@@ -30,6 +32,7 @@ from generator.schedule import (
     streamed_sizes,
     walk_steps,
 )
+from generator.strips import MapMemory, strips_of
 from golden import Network
 from golden.description import AddLayer, AveragePoolLayer, ConvLayer, GlobalAveragePoolLayer, LinearLayer
 from golden.names import INPUT_NAME
@@ -42,10 +45,12 @@ __all__ = [
     "bound",
     "candidates",
     "dense",
+    "lacks",
     "possible",
     "seconds",
     "sketch",
     "stream_bound",
+    "with_memory",
     "workload",
 ]
 
@@ -59,7 +64,9 @@ _TILES = (8, 13, 16, 24, 29, 32, 40, 48, 57, 64, 80, 96, 112, 121, 128)
 _FC_PES = (1, 2, 4, 8, 16, 32, 64)
 _FC_SLOTS = (8, 16, 32, 64)
 _MAP_LANES = (1, 2, 4, 8, 16, 32)
-_FIELD = {name: (1 << layouts.DESCRIPTOR.fields[name].bits) - 1 for name in ("tiles", "plane_words", "channel_words")}
+_LOOKED_AT = 12
+# Rows of banks that maps may have: powers of two, then whole block RAMs.
+_MAP_ROWS = (*(1 << bits for bits in range(1, 9)), *range(512, 65537, 512))
 
 
 class NoFitError(ValueError):
@@ -71,6 +78,7 @@ class ConvolverWork:
     """What a convolution asks for.
 
     Attributes:
+        layer: as the engine runs it.
         entries, units: int64 [channels]: weights, and weights with the kernels' heads.
         kernels, weights: of an output channel, zeros included.
         inputs, pixels: input channels and pixels of each.
@@ -81,6 +89,7 @@ class ConvolverWork:
     """
 
     name: str
+    layer: ConvolverLayer
     entries: Int
     units: Int
     kernels: int
@@ -151,16 +160,53 @@ class Workload:
         """Those that have been asked for, by slots."""
         return {}
 
+    def strips(self, tile: int, map_words: int) -> tuple[list[ConvolverLayer], ...] | None:
+        """The strips of each convolution where PEs of `tile` multipliers have room for maps of `map_words` words; None
+        where even a row does not fit."""
+        if (tile, map_words) not in self._strips:
+            lanes, memory = int(word_pixels(tile)), MapMemory(map_words)
+            self._strips[tile, map_words] = None
+            with suppress(EngineError):
+                found = tuple(strips_of(each.layer, lanes, tile, memory) for each in self.convolver)
+                self._strips[tile, map_words] = found
+        return self._strips[tile, map_words]
+
+    @cached_property
+    def _strips(self) -> dict[tuple[int, int], tuple[list[ConvolverLayer], ...] | None]:
+        """Those that have been asked for."""
+        return {}
+
+    def map_memories(self, tile: int, most: int) -> list[int]:
+        """Feature words that a PE's memory for maps may have, up to `most`, smallest first: all that each convolution
+        can be run with in strips, the last one that all need no more than."""
+        if (tile, most) not in self._memories:
+            row_words = 2 if tile == word_pixels(tile) else 1
+            choices = [words for rows in _MAP_ROWS if (words := rows * row_words) < most] + [most]
+            first = bisect_left(choices, True, key=lambda words: self.strips(tile, words) is not None)
+            self._memories[tile, most] = choices[first:]
+        return self._memories[tile, most]
+
+    @cached_property
+    def _memories(self) -> dict[tuple[int, int], list[int]]:
+        """Those that have been asked for."""
+        return {}
+
 
 @dataclass(frozen=True)
 class Sizes:
-    """Sizes that a user gives; None is free. `fc_slots` of 0 leaves FC layers to PEs, which hold the weights."""
+    """Sizes that a user gives; None is free.
+
+    Attributes:
+        fc_slots: 0 leaves FC layers to PEs, which hold the weights.
+        map_words: at most, of maps in a PE.
+    """
 
     pes: int | None = None
     tile: int | None = None
     fc_pes: int | None = None
     map_lanes: int | None = None
     fc_slots: int | None = None
+    map_words: int | None = None
 
     def fc_engines(self) -> list[tuple[int, int]]:
         """PEs and slots of the FC engines that may be chosen; with slots it is the streamed one."""
@@ -172,7 +218,7 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Candidate:
-    """Sizes of the engines, and the least seconds an image takes."""
+    """Sizes of the engines, and the least seconds an image takes; larger maps than of `map_words` come in strips."""
 
     pes: int
     tile: int
@@ -180,6 +226,7 @@ class Candidate:
     seconds: float
     map_lanes: int = 1
     fc_slots: int = 0
+    map_words: int = MapMemory.map_words
 
 
 def workload(network: Network) -> Workload:
@@ -189,11 +236,13 @@ def workload(network: Network) -> Workload:
         EngineError: a layer that no engine can run; names layer and field.
     """
     layers: list[Work] = []
+    on_engines = engine_layers(network)
+    convolutions = {each.name: each for each in on_engines if isinstance(each, ConvolverLayer)}
     for layer in network.layers:
         if isinstance(layer, ConvLayer):
-            layers.append(_convolver_work(network, layer))
+            layers.append(_convolver_work(network, layer, convolutions[layer.name]))
         elif isinstance(layer, LinearLayer) and is_pointwise(network, layer):
-            layers.append(_pointwise_work(network, layer))
+            layers.append(_pointwise_work(network, layer, convolutions[layer.name]))
         elif isinstance(layer, LinearLayer):
             weights = network.weights(layer.name)
             shape = network.shapes[layer.source]
@@ -204,7 +253,7 @@ def workload(network: Network) -> Workload:
             rows, columns = weights.shape
             nonzeros, streamed = int(np.count_nonzero(weights)), column_entries(weights)
             layers.append(FcWork(layer.name, rows, columns, nonzeros, pixels, streamed))
-    maps = tuple(map_layers(network))
+    maps = tuple(each for each in on_engines if isinstance(each, MapLayer))
     apart = {layer.target for layer in maps}
     return Workload(
         tuple(layers),
@@ -217,7 +266,7 @@ def workload(network: Network) -> Workload:
     )
 
 
-def _convolver_work(network: Network, layer: ConvLayer) -> ConvolverWork:
+def _convolver_work(network: Network, layer: ConvLayer, on_engine: ConvolverLayer) -> ConvolverWork:
     weights = network.weights(layer.name)
     kernels = np.count_nonzero(weights.reshape(*weights.shape[:2], -1), axis=2)
     inputs, height, width = network.shapes[layer.source]
@@ -232,6 +281,7 @@ def _convolver_work(network: Network, layer: ConvLayer) -> ConvolverWork:
         positions = (out_height - 1) * stride * width + (out_width - 1) * stride + 1
     return ConvolverWork(
         name=layer.name,
+        layer=on_engine,
         entries=entries,
         units=units,
         kernels=weights.shape[1],
@@ -246,13 +296,14 @@ def _convolver_work(network: Network, layer: ConvLayer) -> ConvolverWork:
     )
 
 
-def _pointwise_work(network: Network, layer: LinearLayer) -> ConvolverWork:
+def _pointwise_work(network: Network, layer: LinearLayer, on_engine: ConvolverLayer) -> ConvolverWork:
     """Of a linear layer over a map of one pixel a channel."""
     weights = network.weights(layer.name)
     entries = np.maximum(np.count_nonzero(weights, axis=1), 1)
     inputs = weights.shape[1]
     return ConvolverWork(
         name=layer.name,
+        layer=on_engine,
         entries=entries,
         units=entries,
         kernels=inputs,
@@ -296,6 +347,19 @@ def bound(work: Work, pes: int, tiles: Int, fc_pes: int) -> tuple[Int, Int]:
         weights = np.where(full_busy <= busy, full_weights, weights)
         busy = np.minimum(full_busy, busy)
     return maps + busy, 32 * weights + pixels * (maps + outputs)
+
+
+def _strips_bound(work: ConvolverWork, strips: Sequence[ConvolverLayer], pes: int, tile: int) -> tuple[int, int]:
+    """The same of a layer in strips, on PEs of `tile` multipliers."""
+    sizes = Counter(
+        (strip.positions, strip.input.height * strip.input.width * strip.input.channels, strip.out_height * work.width)
+        for strip in strips
+    )
+    total = np.zeros(2, dtype=np.int64)
+    for (positions, pixels, outputs), times in sizes.items():
+        part = replace(work, positions=positions, pixels=-(-pixels // work.inputs), outputs=outputs)
+        total += times * np.concatenate(bound(part, pes, np.array([tile]), 1))
+    return int(total[0]), int(total[1])
 
 
 def _packets_bound(entries: Int, units: Int, per_word: int, pes: int, positions: int, tiles: Int) -> tuple[Int, Int]:
@@ -342,24 +406,53 @@ def candidates(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> 
     Raises:
         NoFitError: there is none.
     """
-    # A configuration that is slower than one that fits is not looked at again.
-    ranked = sorted(_ranked(work, board, clock_mhz, sizes), key=lambda each: (each.seconds, each.pes * each.tile))
-    fitting = [each for each in ranked if _may_fit(each, board)]
-    found = []
-    for each in fitting:
-        if not shortages(sketch(work, each), board):
-            found.append(each)
-        if len(found) == 12:
+    ranked = sorted(_ranked(work, board, clock_mhz, sizes), key=_rank)
+    found: list[Candidate] = []
+    for each in (each for each in ranked if _may_fit(each, board)):
+        # Strips make a configuration slower, so that one that is slower without them is not looked at.
+        if len(found) == _LOOKED_AT and _rank(each) >= _rank(found[-1]):
             break
+        if fitting := with_memory(work, each, board, clock_mhz):
+            found = sorted([*found, fitting], key=_rank)[:_LOOKED_AT]
     if not found:
         raise NoFitError(_no_fit(work, board, clock_mhz, sizes, ranked))
     return found
+
+
+def _rank(each: Candidate) -> tuple[float, int]:
+    return each.seconds, each.pes * each.tile
+
+
+def with_memory(work: Workload, each: Candidate, board: Board, clock_mhz: float) -> Candidate | None:
+    """A candidate with the largest memory for maps that `board` has room for, up to the candidate's own; None if there
+    is none, or none that the maps fit in strips."""
+    choices = work.map_memories(each.tile, each.map_words) if work.convolver else [each.map_words]
+    fits = bisect_left(choices, True, key=lambda words: bool(shortages(sketch(work, each, words), board)))
+    if choices and not shortages(sketch(work, each), board):
+        fits = len(choices)  # as large as the maps are
+    if not fits:
+        return None
+    chosen = replace(each, map_words=choices[fits - 1])
+    more, rate = 0.0, DDR_SHARE * board.ddr_gb_per_s * 1e9
+    for layer, strips in zip(work.convolver, work.strips(each.tile, chosen.map_words) or (), strict=True):
+        if len(strips) > 1:
+            whole = bound(layer, each.pes, np.array([each.tile]), 1)
+            tiled = _strips_bound(layer, strips, each.pes, each.tile)
+            more += max(tiled[0] / (clock_mhz * 1e6), tiled[1] / rate)
+            more -= max(int(whole[0][0]) / (clock_mhz * 1e6), int(whole[1][0]) / rate)
+    return replace(chosen, seconds=each.seconds + max(more, 0.0))
 
 
 def _may_fit(each: Candidate, board: Board) -> bool:
     """A quick look at what a PE takes at least; `shortages` looks closer."""
     luts, _, dsps = pe_takes(each.tile)
     return each.pes * dsps <= board.dsps and each.pes * luts <= board.luts
+
+
+def lacks(work: Workload, each: Candidate, board: Board) -> list[Shortage]:
+    """What `board` is short of for a candidate, however small its memory for maps is."""
+    choices = work.map_memories(each.tile, each.map_words) if work.convolver else [each.map_words]
+    return shortages(sketch(work, each, choices[0]), board)
 
 
 def seconds(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> float:
@@ -398,7 +491,7 @@ def _ranked(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> Ite
                 for pes, pes_seconds in convolver.items():
                     for lanes, map_seconds in maps:
                         total = float(pes_seconds[number] + fc_seconds[number]) + map_seconds
-                        yield Candidate(pes, tile, fc_pes, total, lanes, slots)
+                        yield Candidate(pes, tile, fc_pes, total, lanes, slots, sizes.map_words or MapMemory.map_words)
 
 
 def _map_choices(work: Workload, tile: int, sizes: Sizes) -> list[int]:
@@ -428,30 +521,35 @@ def possible(work: Workload, tile: int, fc_pes: int, fc_slots: int = 0) -> bool:
     pixels = word_pixels(tile)
     if fc_pes and pixels % fc_pes:
         return False
-    for each in work.convolver:
-        plane, output = -(-each.pixels // pixels), -(-each.outputs // pixels)
-        if plane > _FIELD["plane_words"] or output > _FIELD["channel_words"] or each.inputs * plane > 65536:
-            return False
-        if -(-each.positions // tile) > _FIELD["tiles"] or each.entries.max() > 65535 or each.width > 1023:
-            return False
+    if work.strips(tile, MapMemory.map_words) is None:
+        return False
+    if any(each.entries.max() > 65535 or each.width > 1023 for each in work.convolver):
+        return False
     if fc_slots:
         form, most = work.columns(fc_slots), 1 << layouts.BASE_BITS
         return all(each.column_words(form) < most and each.rows <= 65535 for each in work.fc)
     return all(-(-each.nonzeros // fc_pes) < 16384 * 16 and each.rows <= 65535 * fc_pes for each in work.fc)
 
 
-def sketch(work: Workload, each: Candidate) -> Architecture:
-    """The accelerator's sizes for a candidate, before anything is scheduled; memories of the FC engine may differ."""
-    maps = [layer.inputs * -(-layer.pixels // word_pixels(each.tile)) for layer in work.convolver]
+def sketch(work: Workload, each: Candidate, map_words: int | None = None) -> Architecture:
+    """The accelerator's sizes for a candidate, before anything is scheduled; memories of the FC engine may differ.
+
+    Args:
+        map_words: of the PEs' memory for maps; None: as much as the candidate's strips need.
+    """
+    lanes = int(word_pixels(each.tile))
+    if map_words is None:
+        strips = work.strips(each.tile, each.map_words) or ()
+        map_words = max((strip.input.words(lanes) for layer in strips for strip in layer), default=2)
     resident = [] if each.fc_slots else work.fc
     share = [-(-layer.nonzeros // max(each.fc_pes, 1)) for layer in resident]
     rows = [-(-layer.rows // max(each.fc_pes, 1)) for layer in work.fc]
     return Architecture(
-        lanes=int(word_pixels(each.tile)),
+        lanes=lanes,
         tile=each.tile,
         pes=each.pes,
         fc_pes=each.fc_pes,
-        map_words=fitting_map_words(max(maps, default=2), int(word_pixels(each.tile)), each.tile),
+        map_words=fitting_map_words(map_words, lanes, each.tile),
         max_entries=max((int(layer.entries.max()) for layer in work.convolver), default=1),
         max_columns=max((layer.width for layer in work.convolver), default=1),
         sum_bits=max((max(18, layer.sum_bits) for layer in work.convolver), default=18),
@@ -468,7 +566,7 @@ def sketch(work: Workload, each: Candidate) -> Architecture:
 def _no_fit(work: Workload, board: Board, clock_mhz: float, sizes: Sizes, ranked: Sequence[Candidate]) -> str:
     if not ranked:
         return "no configuration of the engines holds the network: its maps or FC layers are too large for the engines"
-    lacking = [(shortages(sketch(work, each), board), each) for each in ranked]
+    lacking = [(lacks(work, each, board), each) for each in ranked]
     worst, nearest = min(lacking, key=lambda pair: max(short.needed / short.there for short in pair[0]))
     names = ", ".join(str(short) for short in worst)
     text = f"the network fits board '{board.name}' in no configuration: with {_named(nearest)} it is {names}"
@@ -489,6 +587,6 @@ def _other_board(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -
     others = sorted((load_board(name) for name in board_names() if name != board.name), key=lambda each: each.luts)
     for other in others:
         ranked = _ranked(work, other, clock_mhz, sizes)
-        if any(_may_fit(each, other) and not shortages(sketch(work, each), other) for each in ranked):
+        if any(_may_fit(each, other) and not lacks(work, each, other) for each in ranked):
             return f"the nearest board that it fits is '{other.name}'"
     return "it fits none of the boards that are known"

@@ -159,7 +159,10 @@ def schedule_convolver(
     """
     entries = np.maximum(np.count_nonzero(layer.weights, axis=(1, 2, 3)), 1)
     order = channel_order(entries, pes, layer.groups)
-    output = FeatureLayout(tuple(int(c) for c in order), layer.pooled_height, layer.pooled_width, layer.output_signed)
+    output = FeatureLayout(
+        tuple(int(c) for c in order), layer.pooled_height, layer.pooled_width, layer.output_signed,
+        band=layer.output_band,
+    )  # fmt: skip
     tile, buffers = tile or lanes, buffers or Buffers()
     masks = tile_masks(layer, tile)
     words = [mask_stream(each) for each in masks]
