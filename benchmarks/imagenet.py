@@ -24,7 +24,6 @@ from rich.table import Table
 from benchmarks.estimate import convolutions
 from benchmarks.kept import keep_or_compare
 from generator import Estimate, EstimateOptions, estimate
-from zeroskip.pipeliner import KeptStages
 from zoo.synthetic import describe
 
 __all__ = ["CASES", "EXPECTED", "Case", "Figures", "measure"]
@@ -85,7 +84,7 @@ def measure(case: Case) -> Figures:
     network = describe(case.network, str(case.zeros_percent), case.spread_percent / 100)
     if case.network == "vgg16":
         network = convolutions(network)
-    return _figures(case, estimate(network, _BOARD, EstimateOptions(clock_mhz=_CLOCK_MHZ, pipeliner=KeptStages())))
+    return _figures(case, estimate(network, _BOARD, EstimateOptions(clock_mhz=_CLOCK_MHZ)))
 
 
 def _figures(case: Case, found: Estimate) -> Figures:

@@ -215,7 +215,7 @@ def _check_board(architecture: Architecture, board: Board) -> None:
     if bits > blocks:
         raise BuildError(
             f"board '{board.name}' is {(bits - blocks) // 1024} Kbit of block memory short for the feature maps and FC "
-            "weights: use fewer PEs"
+            "weights: use fewer PEs or smaller map_words"
         )
 
 

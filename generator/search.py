@@ -487,7 +487,7 @@ def _ranked(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> Ite
     for number, tile in enumerate(tiles.tolist()):
         maps = [(lanes, of_maps(word_pixels(tile), lanes)) for lanes in _map_choices(work, tile, sizes)]
         for (fc_pes, slots), fc_seconds in fc.items():
-            if possible(work, tile, fc_pes, slots):
+            if possible(work, tile, fc_pes, slots, sizes.map_words or MapMemory.map_words):
                 for pes, pes_seconds in convolver.items():
                     for lanes, map_seconds in maps:
                         total = float(pes_seconds[number] + fc_seconds[number]) + map_seconds
@@ -516,12 +516,12 @@ def _map_choices(work: Workload, tile: int, sizes: Sizes) -> list[int]:
     return choices
 
 
-def possible(work: Workload, tile: int, fc_pes: int, fc_slots: int = 0) -> bool:
-    """Whether descriptors and packets can hold a configuration's numbers."""
+def possible(work: Workload, tile: int, fc_pes: int, fc_slots: int = 0, map_words: int = MapMemory.map_words) -> bool:
+    """Whether descriptors and packets can hold a configuration's numbers, and maps of `map_words` words a strip."""
     pixels = word_pixels(tile)
     if fc_pes and pixels % fc_pes:
         return False
-    if work.strips(tile, MapMemory.map_words) is None:
+    if work.strips(tile, map_words) is None:
         return False
     if any(each.entries.max() > 65535 or each.width > 1023 for each in work.convolver):
         return False
@@ -565,12 +565,24 @@ def sketch(work: Workload, each: Candidate, map_words: int | None = None) -> Arc
 
 def _no_fit(work: Workload, board: Board, clock_mhz: float, sizes: Sizes, ranked: Sequence[Candidate]) -> str:
     if not ranked:
-        return "no configuration of the engines holds the network: its maps or FC layers are too large for the engines"
+        return _no_room(work, sizes)
     lacking = [(lacks(work, each, board), each) for each in ranked]
     worst, nearest = min(lacking, key=lambda pair: max(short.needed / short.there for short in pair[0]))
     names = ", ".join(str(short) for short in worst)
     text = f"the network fits board '{board.name}' in no configuration: with {_named(nearest)} it is {names}"
     return f"{text}; {_other_board(work, board, clock_mhz, sizes)}"
+
+
+def _no_room(work: Workload, sizes: Sizes) -> str:
+    """Why no configuration can run the network, whatever the board."""
+    tile = sizes.tile or _TILES[-1]
+    memory = MapMemory(sizes.map_words or MapMemory.map_words)
+    try:
+        for each in work.convolver:
+            strips_of(each.layer, int(word_pixels(tile)), tile, memory)
+    except EngineError as error:
+        return str(error)
+    return "no configuration of the engines holds the network: its FC layers are too large for the engines"
 
 
 def _named(each: Candidate) -> str:

@@ -9,9 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import generator
+from generator.boards import load_board
 from generator.layers import ConvolverLayer, EngineError, FeatureLayout, Pool
 from generator.plan import plan_network
+from generator.resources import shortages, word_pixels
 from generator.schedule import ConvolverSchedule
+from generator.search import Sizes, candidates, sketch, workload
 from generator.strips import MapMemory, strips_of
 from golden import DescriptionBuilder, Network, Scale
 
@@ -141,3 +144,48 @@ def test_a_row_that_does_not_fit_is_refused_with_what_is_short() -> None:
 def test_strips_of_one_layer_have_the_same_order_of_channels() -> None:
     schedules = [s for s in plan_network(_network(), 3, 8, 1, memory=MapMemory(32)) if isinstance(s, ConvolverSchedule)]
     assert len({schedule.output.order for schedule in schedules}) == 1 < len(schedules)
+
+
+def test_an_estimate_of_strips_has_the_cycles_of_a_build_and_says_what_strips_add(tmp_path: Path) -> None:
+    network = _network()
+    found = generator.estimate(network, "zcu104", generator.EstimateOptions(pes=2, tile=8, map_words=36))
+    options = generator.BuildOptions(pes=2, lanes=8, map_words=36, random_images=1)
+    manifest = generator.generate(network, "zcu104", tmp_path / "build", options)
+    [layer] = found.layers
+    assert found.architecture == manifest.architecture
+    assert layer.cycles == found.cycles == sum(manifest.predictions.layer_cycles[0])
+    assert layer.strips == 3 and layer.macs == sum(run.macs for run in manifest.layers)
+    whole = generator.estimate(network, "zcu104", generator.EstimateOptions(pes=2, tile=8)).layers[0]
+    assert whole.strips == 1 and whole.strip_bytes == 0
+    # 30 rows of 12 pixels are 45 words a channel; the strips' 11, 12 and 11 rows 17, 18 and 17; outputs fill up alike.
+    halo = 8 * 2 * (17 + 18 + 17 - 45)
+    assert layer.input_bytes - whole.input_bytes == halo and layer.output_bytes == whole.output_bytes
+    weights = [32 * run.weight_words for run in manifest.layers]
+    assert layer.weight_bytes == sum(weights) and layer.strip_bytes == halo + sum(weights[1:])
+    assert layer.utilisation == layer.macs / (16 * layer.cycles)
+
+
+def test_the_search_cuts_maps_where_more_pes_then_fit() -> None:
+    """A map of 784 KB: with all of it in each PE a board of 216 block RAMs holds one of them."""
+    random = np.random.default_rng(0)
+    builder = DescriptionBuilder("wide", (64, 112, 112), "uint8", Scale(multiplier=1, shift=8))
+    weights = random.integers(-9, 9, (64, 64, 3, 3)) * (random.random((64, 64, 3, 3)) < 0.1)
+    builder.conv("conv", weights.astype(np.int8), np.zeros(64, np.int32), padding=(1, 1), shift=5)
+    network, board = builder.build(), load_board("ultra96")
+    work = workload(network)
+    ranked = candidates(work, board, 200.0, Sizes())
+    assert ranked[0].pes > 2 and ranked[0].map_words < 784 * 1024 // int(word_pixels(ranked[0].tile))
+    assert all(not shortages(sketch(work, each), board) for each in ranked)
+    found = generator.estimate(network, "ultra96")
+    assert found.layers[0].strips > 1 and found.architecture.pes == ranked[0].pes
+    one = generator.estimate(network, "ultra96", generator.EstimateOptions(pes=1))
+    assert found.fps > 1.5 * one.fps
+
+
+def test_a_bound_on_the_memory_that_not_even_a_row_fits_is_named_by_the_search() -> None:
+    with pytest.raises(
+        generator.NoFitError,
+        match="^layer 'conv': the convolver cannot run it, even one row of its output takes 10 feature words of input "
+        "map, 2 more than there is room for$",
+    ):
+        generator.estimate(_network(), "zcu104", generator.EstimateOptions(tile=8, map_words=8))
