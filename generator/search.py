@@ -32,7 +32,7 @@ from generator.schedule import (
     streamed_sizes,
     walk_steps,
 )
-from generator.strips import MapMemory, strips_of
+from generator.strips import MapMemory, mask_words, strips_of
 from golden import Network
 from golden.description import AddLayer, AveragePoolLayer, ConvLayer, GlobalAveragePoolLayer, LinearLayer
 from golden.names import INPUT_NAME
@@ -427,9 +427,7 @@ def with_memory(work: Workload, each: Candidate, board: Board, clock_mhz: float)
     """A candidate with the largest memory for maps that `board` has room for, up to the candidate's own; None if there
     is none, or none that the maps fit in strips."""
     choices = work.map_memories(each.tile, each.map_words) if work.convolver else [each.map_words]
-    fits = bisect_left(choices, True, key=lambda words: bool(shortages(sketch(work, each, words), board)))
-    if choices and not shortages(sketch(work, each), board):
-        fits = len(choices)  # as large as the maps are
+    fits = bisect_left(choices, True, key=lambda words: bool(shortages(_with(work, each, words), board)))
     if not fits:
         return None
     chosen = replace(each, map_words=choices[fits - 1])
@@ -443,6 +441,10 @@ def with_memory(work: Workload, each: Candidate, board: Board, clock_mhz: float)
     return replace(chosen, seconds=each.seconds + max(more, 0.0))
 
 
+def _with(work: Workload, each: Candidate, map_words: int) -> Architecture:
+    return sketch(work, replace(each, map_words=map_words))
+
+
 def _may_fit(each: Candidate, board: Board) -> bool:
     """A quick look at what a PE takes at least; `shortages` looks closer."""
     luts, _, dsps = pe_takes(each.tile)
@@ -452,7 +454,7 @@ def _may_fit(each: Candidate, board: Board) -> bool:
 def lacks(work: Workload, each: Candidate, board: Board) -> list[Shortage]:
     """What `board` is short of for a candidate, however small its memory for maps is."""
     choices = work.map_memories(each.tile, each.map_words) if work.convolver else [each.map_words]
-    return shortages(sketch(work, each, choices[0]), board)
+    return shortages(_with(work, each, choices[0]), board)
 
 
 def seconds(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> float:
@@ -531,16 +533,13 @@ def possible(work: Workload, tile: int, fc_pes: int, fc_slots: int = 0, map_word
     return all(-(-each.nonzeros // fc_pes) < 16384 * 16 and each.rows <= 65535 * fc_pes for each in work.fc)
 
 
-def sketch(work: Workload, each: Candidate, map_words: int | None = None) -> Architecture:
-    """The accelerator's sizes for a candidate, before anything is scheduled; memories of the FC engine may differ.
-
-    Args:
-        map_words: of the PEs' memory for maps; None: as much as the candidate's strips need.
-    """
+def sketch(work: Workload, each: Candidate) -> Architecture:
+    """The accelerator's sizes for a candidate, before anything is scheduled: memories of the FC engine and depths of
+    streams may differ."""
     lanes = int(word_pixels(each.tile))
-    if map_words is None:
-        strips = work.strips(each.tile, each.map_words) or ()
-        map_words = max((strip.input.words(lanes) for layer in strips for strip in layer), default=2)
+    strips = [strip for layer in work.strips(each.tile, each.map_words) or () for strip in layer]
+    entries = max((int(layer.entries.max()) for layer in work.convolver), default=1)
+    units = max((int(layer.units.max()) for layer in work.convolver), default=1)
     resident = [] if each.fc_slots else work.fc
     share = [-(-layer.nonzeros // max(each.fc_pes, 1)) for layer in resident]
     rows = [-(-layer.rows // max(each.fc_pes, 1)) for layer in work.fc]
@@ -549,8 +548,11 @@ def sketch(work: Workload, each: Candidate, map_words: int | None = None) -> Arc
         tile=each.tile,
         pes=each.pes,
         fc_pes=each.fc_pes,
-        map_words=fitting_map_words(map_words, lanes, each.tile),
-        max_entries=max((int(layer.entries.max()) for layer in work.convolver), default=1),
+        map_words=fitting_map_words(max((strip.input.words(lanes) for strip in strips), default=2), lanes, each.tile),
+        max_entries=entries,
+        mask_words=max((max(2, mask_words(strip, each.tile)) for strip in strips), default=2),
+        weight_depth=min(128, 1 << (units // layouts.UNITS_PER_WORD).bit_length()),
+        entry_depth=min(256, 1 << (entries // 4).bit_length()),
         max_columns=max((layer.width for layer in work.convolver), default=1),
         sum_bits=max((max(18, layer.sum_bits) for layer in work.convolver), default=18),
         additions=work.additions,

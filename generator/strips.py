@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from generator import layouts
 from generator.layers import ConvolverLayer, EngineError
 
-__all__ = ["MapMemory", "strips_of"]
+__all__ = ["MapMemory", "mask_words", "strips_of"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,11 @@ def strips_of(layer: ConvolverLayer, lanes: int, tile: int, memory: MapMemory) -
     raise EngineError(f"layer '{layer.name}': the convolver cannot run it, even one row of its output takes {lacking}")
 
 
+def mask_words(layer: ConvolverLayer, tile: int) -> int:
+    """Words of a layer's masks of columns, or of rows; of the more."""
+    return -(-layer.tiles(tile) * max(layer.reach) * layouts.mask_bits(tile) // layouts.WEIGHT_BITS)
+
+
 def _divided(layer: ConvolverLayer, count: int) -> list[ConvolverLayer]:
     """So many strips; none where one would lie wholly in the padding."""
     rows = layer.pooled_height
@@ -56,7 +61,6 @@ def _divided(layer: ConvolverLayer, count: int) -> list[ConvolverLayer]:
 
 def _lacking(strips: list[ConvolverLayer], lanes: int, tile: int, memory: MapMemory) -> str:
     """What a PE, or the descriptor, has no room for; empty where it has."""
-    tiles, masks_per_word = [strip.tiles(tile) for strip in strips], layouts.WEIGHT_BITS // layouts.mask_bits(tile)
     pixels = max(strip.pooled_height * strip.pooled_width for strip in strips)
     numbers = {
         "feature words of input map": (max(strip.input.words(lanes) for strip in strips), memory.map_words),
@@ -66,8 +70,8 @@ def _lacking(strips: list[ConvolverLayer], lanes: int, tile: int, memory: MapMem
             _most("plane_words"),
         ),
         "feature words of an output channel": (-(-pixels // lanes), _most("channel_words")),
-        "tiles": (max(tiles), _most("tiles")),
-        "words of masks": (-(-max(tiles) * max(strips[0].reach) // masks_per_word), memory.mask_words),
+        "tiles": (max(strip.tiles(tile) for strip in strips), _most("tiles")),
+        "words of masks": (max(mask_words(strip, tile) for strip in strips), memory.mask_words),
         "positions": (max(strip.positions for strip in strips), _most("positions")),
     }
     for what, (needed, there) in numbers.items():
