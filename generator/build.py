@@ -49,6 +49,7 @@ from generator.schedule import (
     map_sizes,
     streamed_sizes,
 )
+from generator.strips import MapMemory
 from generator.timing import Ddr, Prediction, predict
 from golden.description import LinearLayer
 from golden.names import INPUT_NAME
@@ -82,6 +83,8 @@ class BuildOptions:
         pe_outputs: output channels that a PE of the convolver computes side by side: 1, 2 or 4.
         tile: positions that a PE of the convolver computes at once, its multipliers; None: `lanes`. With some pixels
             fewer than `lanes` the maps need fewer, wider banks.
+        map_words: feature words of maps that a PE of the convolver has room for at most; larger maps come in strips of
+            rows. None: as many as the largest map has, and a PE can address.
         map_lanes: columns that the map engine works on at once, a divisor of `lanes`.
         fc_slots: entries of a column word of the streamed FC engine, whose weights stay in DDR; 0: `fc_pes` hold them.
         architecture: a given accelerator instead of one fitted to the network (then the sizes above do not count): one
@@ -103,6 +106,7 @@ class BuildOptions:
     tile: int | None = None
     pe_outputs: int = 1
     fc_pes: int = 8
+    map_words: int | None = None
     map_lanes: int = 1
     fc_slots: int = 0
     architecture: Architecture | None = None
@@ -214,7 +218,7 @@ def _check_board(architecture: Architecture, board: Board) -> None:
     if bits > blocks:
         raise BuildError(
             f"board '{board.name}' is {(bits - blocks) // 1024} Kbit of block memory short for the feature maps and FC "
-            "weights: use fewer PEs"
+            "weights: use fewer PEs or smaller map_words"
         )
 
 
@@ -233,7 +237,7 @@ def _prepare(network: golden.Network, board_name: str, options: BuildOptions) ->
             options, pes=max(given.pes, 1), lanes=given.lanes, tile=given.tile, fc_pes=max(given.fc_pes, 1),
             map_lanes=given.map_lanes, fc_slots=given.fc_slots, pe_outputs=given.pe_outputs,
         )  # fmt: skip
-    for name in ("pes", "lanes", "tile", "pe_outputs", "fc_pes", "map_lanes"):
+    for name in ("pes", "lanes", "tile", "pe_outputs", "fc_pes", "map_lanes", "map_words"):
         if (value := getattr(options, name)) is not None and value < 1:
             raise BuildError(f"architecture: field '{name}': must be 1 or more, not {value}")
     try:
@@ -253,6 +257,7 @@ def _prepare(network: golden.Network, board_name: str, options: BuildOptions) ->
             (options.map_lanes, given.map_stride if given else None),
             columns,
             options.pe_outputs,
+            _map_memory(options),
         )
         architecture = fit_architecture(schedules, options)
     except ValidationError as error:
@@ -268,6 +273,11 @@ def _prepare(network: golden.Network, board_name: str, options: BuildOptions) ->
     ddr = Ddr(options.ddr_latency, ddr_bytes)
     images = stimuli(network, options)
     return _Build(network, board, clock, architecture, schedules, images, options.image_source, ddr)
+
+
+def _map_memory(options: BuildOptions) -> MapMemory:
+    given = options.architecture
+    return MapMemory(given.map_words, given.mask_words) if given else MapMemory(options.map_words or 65536)
 
 
 def stimuli(network: golden.Network, options: BuildOptions) -> npt.NDArray[np.generic]:
@@ -314,14 +324,14 @@ def _weight_words(schedule: Schedule) -> Bytes:
 
 
 def _layer_line(schedule: Schedule, lanes: int) -> str:
-    """What the C test benches know of a layer (csim/vectors.h says in which order)."""
+    """What the C test benches know of a run (csim/vectors.h says in which order)."""
     output = schedule.output
     numbers = (
         layouts.DESCRIPTOR_WORDS + len(schedule.rounds.words),
         schedule.feature_words(lanes),
         output.words(lanes),
         _column_words(schedule),
-        output.height,
+        output.band[0] if output.band else 0,
         output.width,
         output.channel_words(lanes),
         output.channels,
@@ -409,6 +419,8 @@ def _layout_entry(tensor: str, layout: FeatureLayout, lanes: int) -> LayoutEntry
         signed=layout.signed,
         channel_words=layout.channel_words(lanes),
         phases=layout.whole[0] if layout.whole else 1,
+        first_row=layout.band[0] if layout.band else 0,
+        map_height=layout.whole_map.height,
         left=layout.left,
         right=layout.right,
     )

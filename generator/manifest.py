@@ -40,7 +40,8 @@ class LayoutEntry(_Strict):
     """A map on a feature stream.
 
     Channel after channel in `channel_order`, each row after row, filled up with zeros to whole words of `lanes` pixels.
-    Of the columns the first `left` and the last `right` are zeros around the tensor.
+    Of the columns the first `left` and the last `right` are zeros around the tensor. `height` rows come, of the
+    `map_height` that the map has, from `first_row` on: a map that is too large for the PEs comes in strips.
     A feature vector is one channel of one row. A map in phases has s * s channels for each of its own, of an s-th of
     its height and width (rounded up).
     """
@@ -49,6 +50,8 @@ class LayoutEntry(_Strict):
     channel_order: tuple[int, ...]
     height: int
     width: int
+    first_row: int = 0
+    map_height: int
     signed: bool = Field(description="pixels are int8, else uint8")
     channel_words: int = Field(description="feature words of a channel")
     left: int = 0
@@ -60,7 +63,10 @@ class LayoutEntry(_Strict):
 
 
 class LayerEntry(_Strict):
-    """A layer as the accelerator runs it; pooling or an addition may be fused into it."""
+    """A run of an engine: a layer, or a strip of its rows; pooling or an addition may be fused into it.
+
+    Entries of one name and engine that follow each other are the strips of one layer.
+    """
 
     name: str = Field(description="the layer in the description; of a fused one the convolution")
     engine: Literal["convolver", "fc", "map"]

@@ -6,6 +6,8 @@ figures are printed of the exact schedule (`generator.estimates`).
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -17,9 +19,9 @@ import numpy.typing as npt
 from generator import layouts
 from generator.architecture import MOST_POSTS, Architecture
 from generator.boards import DDR_SHARE, Board, board_names, load_board
-from generator.layers import EngineError, MapLayer, sum_bits, ungrouped
-from generator.plan import is_pointwise, map_layers
-from generator.resources import fitting_map_words, pe_takes, shortages, word_pixels
+from generator.layers import ConvolverLayer, EngineError, MapLayer, sum_bits, ungrouped
+from generator.plan import engine_layers, is_pointwise
+from generator.resources import Shortage, fitting_map_words, pe_takes, shortages, word_pixels
 from generator.schedule import (
     ColumnFormat,
     Strips,
@@ -32,6 +34,7 @@ from generator.schedule import (
     streamed_sizes,
     walk_steps,
 )
+from generator.strips import MapMemory, mask_words, strips_of
 from golden import Network
 from golden.description import AddLayer, AveragePoolLayer, ConvLayer, GlobalAveragePoolLayer, LinearLayer
 from golden.names import INPUT_NAME
@@ -44,9 +47,11 @@ __all__ = [
     "bound",
     "candidates",
     "dense",
+    "lacks",
     "ranked",
     "sketch",
     "stream_bound",
+    "with_memory",
     "workload",
 ]
 
@@ -60,7 +65,9 @@ _TILES = (8, 13, 16, 24, 29, 32, 40, 48, 57, 64, 80, 96, 112, 121, 128)
 _FC_PES = (1, 2, 4, 8, 16, 32, 64)
 _FC_SLOTS = (8, 16, 32, 64)
 _MAP_LANES = (1, 2, 4, 8, 16, 32)
-_FIELD = {name: (1 << layouts.DESCRIPTOR.fields[name].bits) - 1 for name in ("tiles", "plane_words", "channel_words")}
+_LOOKED_AT = 12
+# Rows of banks that maps may have: powers of two, then whole block RAMs.
+_MAP_ROWS = (*(1 << bits for bits in range(1, 9)), *range(512, 65537, 512))
 
 
 class NoFitError(ValueError):
@@ -72,6 +79,7 @@ class ConvolverWork:
     """What a convolution asks for.
 
     Attributes:
+        layer: as the engine runs it.
         entries, units: int64 [blocks of output channels]: weights, and weights with the kernels' heads.
         kernels, weights: of an output channel, zeros included.
         inputs, pixels: input channels and pixels of each.
@@ -83,6 +91,7 @@ class ConvolverWork:
     """
 
     name: str
+    layer: ConvolverLayer
     entries: Int
     units: Int
     kernels: int
@@ -155,13 +164,47 @@ class Workload:
         """Those that have been asked for, by slots."""
         return {}
 
+    def strips(self, tile: int, map_words: int) -> tuple[list[ConvolverLayer], ...] | None:
+        """The strips of each convolution where PEs of `tile` multipliers have room for maps of `map_words` words; None
+        where even a row does not fit."""
+        if (tile, map_words) not in self._strips:
+            lanes, memory = int(word_pixels(tile)), MapMemory(map_words)
+            self._strips[tile, map_words] = None
+            with suppress(EngineError):
+                found = tuple(strips_of(each.layer, lanes, tile, memory) for each in self.convolver)
+                self._strips[tile, map_words] = found
+        return self._strips[tile, map_words]
+
+    @cached_property
+    def _strips(self) -> dict[tuple[int, int], tuple[list[ConvolverLayer], ...] | None]:
+        """Those that have been asked for."""
+        return {}
+
+    def map_memories(self, tile: int, most: int) -> list[int]:
+        """Feature words that a PE's memory for maps may have, up to `most`, smallest first: all that each convolution
+        can be run with in strips, the last one that all need no more than."""
+        if (tile, most) not in self._memories:
+            row_words = 2 if tile == word_pixels(tile) else 1
+            choices = [words for rows in _MAP_ROWS if (words := rows * row_words) < most] + [most]
+            first = bisect_left(choices, True, key=lambda words: self.strips(tile, words) is not None)
+            self._memories[tile, most] = choices[first:]
+        return self._memories[tile, most]
+
+    @cached_property
+    def _memories(self) -> dict[tuple[int, int], list[int]]:
+        """Those that have been asked for."""
+        return {}
+
 
 @dataclass(frozen=True)
 class Sizes:
-    """Sizes that a user gives; None is free. `fc_slots` of 0 leaves FC layers to PEs, which hold the weights.
+    """Sizes that a user gives; None is free.
 
-    Output channels of a PE (`pe_outputs`) are as given and not searched for: one accelerator's weights are arranged for
-    them.
+    Attributes:
+        fc_slots: 0 leaves FC layers to PEs, which hold the weights.
+        pe_outputs: output channels of a PE, as given and not searched for: one accelerator's weights are arranged for
+            them.
+        map_words: at most, of maps in a PE.
     """
 
     pes: int | None = None
@@ -170,6 +213,7 @@ class Sizes:
     map_lanes: int | None = None
     fc_slots: int | None = None
     pe_outputs: int = 1
+    map_words: int | None = None
 
     def fc_engines(self) -> list[tuple[int, int]]:
         """PEs and slots of the FC engines that may be chosen; with slots it is the streamed one."""
@@ -181,7 +225,7 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Candidate:
-    """Sizes of the engines, and the least seconds an image takes."""
+    """Sizes of the engines, and the least seconds an image takes; larger maps than of `map_words` come in strips."""
 
     pes: int
     tile: int
@@ -190,6 +234,7 @@ class Candidate:
     map_lanes: int = 1
     fc_slots: int = 0
     pe_outputs: int = 1
+    map_words: int = MapMemory.map_words
 
 
 def workload(network: Network, pe_outputs: int = 1) -> Workload:
@@ -199,11 +244,13 @@ def workload(network: Network, pe_outputs: int = 1) -> Workload:
         EngineError: a layer that no engine can run; names layer and field.
     """
     layers: list[Work] = []
+    on_engines = engine_layers(network)
+    convolutions = {each.name: each for each in on_engines if isinstance(each, ConvolverLayer)}
     for layer in network.layers:
         if isinstance(layer, ConvLayer):
-            layers.append(_convolver_work(network, layer, pe_outputs))
+            layers.append(_convolver_work(network, layer, convolutions[layer.name], pe_outputs))
         elif isinstance(layer, LinearLayer) and is_pointwise(network, layer):
-            layers.append(_pointwise_work(network, layer, pe_outputs))
+            layers.append(_pointwise_work(network, layer, convolutions[layer.name], pe_outputs))
         elif isinstance(layer, LinearLayer):
             weights = network.weights(layer.name)
             shape = network.shapes[layer.source]
@@ -214,7 +261,7 @@ def workload(network: Network, pe_outputs: int = 1) -> Workload:
             rows, columns = weights.shape
             nonzeros, streamed = int(np.count_nonzero(weights)), column_entries(weights)
             layers.append(FcWork(layer.name, rows, columns, nonzeros, pixels, streamed))
-    maps = tuple(map_layers(network))
+    maps = tuple(each for each in on_engines if isinstance(each, MapLayer))
     apart = {layer.target for layer in maps}
     return Workload(
         tuple(layers),
@@ -227,7 +274,7 @@ def workload(network: Network, pe_outputs: int = 1) -> Workload:
     )
 
 
-def _convolver_work(network: Network, layer: ConvLayer, pe_outputs: int) -> ConvolverWork:
+def _convolver_work(network: Network, layer: ConvLayer, on_engine: ConvolverLayer, pe_outputs: int) -> ConvolverWork:
     weights = network.weights(layer.name)
     in_one_group = weights if pe_outputs == 1 else ungrouped(weights, layer.groups)
     kernels = block_entries(in_one_group, channel_blocks(in_one_group, pe_outputs))
@@ -243,6 +290,7 @@ def _convolver_work(network: Network, layer: ConvLayer, pe_outputs: int) -> Conv
         positions = (out_height - 1) * stride * width + (out_width - 1) * stride + 1
     return ConvolverWork(
         name=layer.name,
+        layer=on_engine,
         entries=entries,
         units=units,
         kernels=weights.shape[1],
@@ -259,7 +307,7 @@ def _convolver_work(network: Network, layer: ConvLayer, pe_outputs: int) -> Conv
     )
 
 
-def _pointwise_work(network: Network, layer: LinearLayer, pe_outputs: int) -> ConvolverWork:
+def _pointwise_work(network: Network, layer: LinearLayer, on_engine: ConvolverLayer, pe_outputs: int) -> ConvolverWork:
     """Of a linear layer over a map of one pixel a channel."""
     weights = network.weights(layer.name)
     kernels = weights[:, :, None, None]
@@ -267,6 +315,7 @@ def _pointwise_work(network: Network, layer: LinearLayer, pe_outputs: int) -> Co
     inputs = weights.shape[1]
     return ConvolverWork(
         name=layer.name,
+        layer=on_engine,
         entries=entries,
         units=entries,
         kernels=inputs,
@@ -313,6 +362,19 @@ def bound(work: Work, pes: int, tiles: Int, fc_pes: int) -> tuple[Int, Int]:
         weights = np.where(full_busy <= busy, full_weights, weights)
         busy = np.minimum(full_busy, busy)
     return maps + busy, 32 * weights + pixels * (maps + outputs)
+
+
+def _strips_bound(work: ConvolverWork, strips: Sequence[ConvolverLayer], pes: int, tile: int) -> tuple[int, int]:
+    """The same of a layer in strips, on PEs of `tile` multipliers."""
+    sizes = Counter(
+        (strip.positions, strip.input.height * strip.input.width * strip.input.channels, strip.out_height * work.width)
+        for strip in strips
+    )
+    total = np.zeros(2, dtype=np.int64)
+    for (positions, pixels, outputs), times in sizes.items():
+        part = replace(work, positions=positions, pixels=-(-pixels // work.inputs), outputs=outputs)
+        total += times * np.concatenate(bound(part, pes, np.array([tile]), 1))
+    return int(total[0]), int(total[1])
 
 
 def _packets_bound(
@@ -366,18 +428,43 @@ def candidates(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> 
     Raises:
         NoFitError: there is none.
     """
-    # A configuration that is slower than one that fits is not looked at again.
     possible = ranked(work, board, clock_mhz, sizes)
-    fitting = [each for each in possible if _may_fit(each, board)]
-    found = []
-    for each in fitting:
-        if not shortages(sketch(work, each), board):
-            found.append(each)
-        if len(found) == 12:
+    found: list[Candidate] = []
+    for each in (each for each in possible if _may_fit(each, board)):
+        # Strips make a configuration slower, so that one that is slower without them is not looked at.
+        if len(found) == _LOOKED_AT and _rank(each) >= _rank(found[-1]):
             break
+        if fitting := with_memory(work, each, board, clock_mhz):
+            found = sorted([*found, fitting], key=_rank)[:_LOOKED_AT]
     if not found:
         raise NoFitError(_no_fit(work, board, clock_mhz, sizes, possible))
     return found
+
+
+def _rank(each: Candidate) -> tuple[float, int]:
+    return each.seconds, each.pes * each.tile
+
+
+def with_memory(work: Workload, each: Candidate, board: Board, clock_mhz: float) -> Candidate | None:
+    """A candidate with the largest memory for maps that `board` has room for, up to the candidate's own; None if there
+    is none, or none that the maps fit in strips."""
+    choices = work.map_memories(each.tile, each.map_words) if work.convolver else [each.map_words]
+    fits = bisect_left(choices, True, key=lambda words: bool(shortages(_with(work, each, words), board)))
+    if not fits:
+        return None
+    chosen = replace(each, map_words=choices[fits - 1])
+    more, rate = 0.0, DDR_SHARE * board.ddr_gb_per_s * 1e9
+    for layer, strips in zip(work.convolver, work.strips(each.tile, chosen.map_words) or (), strict=True):
+        if len(strips) > 1:
+            whole = bound(layer, each.pes, np.array([each.tile]), 1)
+            tiled = _strips_bound(layer, strips, each.pes, each.tile)
+            more += max(tiled[0] / (clock_mhz * 1e6), tiled[1] / rate)
+            more -= max(int(whole[0][0]) / (clock_mhz * 1e6), int(whole[1][0]) / rate)
+    return replace(chosen, seconds=each.seconds + max(more, 0.0))
+
+
+def _with(work: Workload, each: Candidate, map_words: int) -> Architecture:
+    return sketch(work, replace(each, map_words=map_words))
 
 
 def _may_fit(each: Candidate, board: Board) -> bool:
@@ -392,7 +479,13 @@ def ranked(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> list
     Raises:
         EngineError: in the map engine's lanes a layer's window has no room; names the layer.
     """
-    return sorted(_combinations(work, board, clock_mhz, sizes), key=lambda each: (each.seconds, each.pes * each.tile))
+    return sorted(_combinations(work, board, clock_mhz, sizes), key=_rank)
+
+
+def lacks(work: Workload, each: Candidate, board: Board) -> list[Shortage]:
+    """What `board` is short of for a candidate, however small its memory for maps is."""
+    choices = work.map_memories(each.tile, each.map_words) if work.convolver else [each.map_words]
+    return shortages(_with(work, each, choices[0]), board)
 
 
 def _combinations(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> Iterator[Candidate]:
@@ -417,17 +510,18 @@ def _combinations(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) 
 
     pes_choices = ([sizes.pes] if sizes.pes else _PES) if work.convolver else [0]
     fc_choices = sizes.fc_engines() if work.fc else [(0, 0)]
+    map_words = sizes.map_words or MapMemory.map_words
     convolver = {pes: least(bound(each, pes, tiles, 1) for each in work.convolver) for pes in pes_choices}
     fc = {engine: of_fc(*engine) for engine in fc_choices}
     for number, tile in enumerate(tiles.tolist()):
         maps = [(lanes, of_maps(word_pixels(tile), lanes)) for lanes in _map_choices(work, tile, sizes)]
         for (fc_pes, slots), fc_seconds in fc.items():
-            if _holds(work, tile, fc_pes, slots):
+            if _holds(work, tile, fc_pes, slots, map_words):
                 for pes, pes_seconds in convolver.items():
                     for lanes, map_seconds in maps:
                         total = float(pes_seconds[number] + fc_seconds[number]) + map_seconds
                         if pes * sizes.pe_outputs <= MOST_POSTS:
-                            yield Candidate(pes, tile, fc_pes, total, lanes, slots, sizes.pe_outputs)
+                            yield Candidate(pes, tile, fc_pes, total, lanes, slots, sizes.pe_outputs, map_words)
 
 
 def _map_choices(work: Workload, tile: int, sizes: Sizes) -> list[int]:
@@ -452,17 +546,15 @@ def _map_choices(work: Workload, tile: int, sizes: Sizes) -> list[int]:
     return choices
 
 
-def _holds(work: Workload, tile: int, fc_pes: int, fc_slots: int = 0) -> bool:
-    """Whether descriptors and packets can hold a configuration's numbers."""
+def _holds(work: Workload, tile: int, fc_pes: int, fc_slots: int, map_words: int) -> bool:
+    """Whether descriptors and packets can hold a configuration's numbers, and maps of `map_words` words a strip."""
     pixels = word_pixels(tile)
     if fc_pes and pixels % fc_pes:
         return False
-    for each in work.convolver:
-        plane, output = -(-each.pixels // pixels), -(-each.outputs // pixels)
-        if plane > _FIELD["plane_words"] or output > _FIELD["channel_words"] or each.inputs * plane > 65536:
-            return False
-        if -(-each.positions // tile) > _FIELD["tiles"] or each.entries.max() > 65535 or each.width > 1023:
-            return False
+    if work.strips(tile, map_words) is None:
+        return False
+    if any(each.entries.max() > 65535 or each.width > 1023 for each in work.convolver):
+        return False
     if fc_slots:
         form, most = work.columns(fc_slots), 1 << layouts.BASE_BITS
         return all(each.column_words(form) < most and each.rows <= 65535 for each in work.fc)
@@ -470,19 +562,27 @@ def _holds(work: Workload, tile: int, fc_pes: int, fc_slots: int = 0) -> bool:
 
 
 def sketch(work: Workload, each: Candidate) -> Architecture:
-    """The accelerator's sizes for a candidate, before anything is scheduled; memories of the FC engine may differ."""
-    maps = [layer.inputs * -(-layer.pixels // word_pixels(each.tile)) for layer in work.convolver]
+    """The accelerator's sizes for a candidate, before anything is scheduled: memories of the FC engine and depths of
+    streams may differ."""
+    lanes = int(word_pixels(each.tile))
+    strips = [strip for layer in work.strips(each.tile, each.map_words) or () for strip in layer]
+    entries = max((int(layer.entries.max()) for layer in work.convolver), default=1)
+    units = max((int(layer.units.max()) for layer in work.convolver), default=1)
+    unit_places = layouts.WEIGHT_BITS // 8 // (each.pe_outputs + 1)
     resident = [] if each.fc_slots else work.fc
     share = [-(-layer.nonzeros // max(each.fc_pes, 1)) for layer in resident]
     rows = [-(-layer.rows // max(each.fc_pes, 1)) for layer in work.fc]
     return Architecture(
-        lanes=int(word_pixels(each.tile)),
+        lanes=lanes,
         tile=each.tile,
         pes=each.pes,
         pe_outputs=each.pe_outputs,
         fc_pes=each.fc_pes,
-        map_words=fitting_map_words(max(maps, default=2), int(word_pixels(each.tile)), each.tile),
-        max_entries=max((int(layer.entries.max()) for layer in work.convolver), default=1),
+        map_words=fitting_map_words(max((strip.input.words(lanes) for strip in strips), default=2), lanes, each.tile),
+        max_entries=entries,
+        mask_words=max((max(2, mask_words(strip, each.tile)) for strip in strips), default=2),
+        weight_depth=min(128, 1 << (units // unit_places).bit_length()),
+        entry_depth=min(256, 1 << (entries // 4).bit_length()),
         max_columns=max((layer.width for layer in work.convolver), default=1),
         sum_bits=max((max(18, layer.sum_bits) for layer in work.convolver), default=18),
         additions=work.additions,
@@ -497,12 +597,24 @@ def sketch(work: Workload, each: Candidate) -> Architecture:
 
 def _no_fit(work: Workload, board: Board, clock_mhz: float, sizes: Sizes, possible: Sequence[Candidate]) -> str:
     if not possible:
-        return "no configuration of the engines holds the network: its maps or FC layers are too large for the engines"
-    lacking = [(shortages(sketch(work, each), board), each) for each in possible]
+        return _no_room(work, sizes)
+    lacking = [(lacks(work, each, board), each) for each in possible]
     worst, nearest = min(lacking, key=lambda pair: max(short.needed / short.there for short in pair[0]))
     names = ", ".join(str(short) for short in worst)
     text = f"the network fits board '{board.name}' in no configuration: with {_named(nearest)} it is {names}"
     return f"{text}; {_other_board(work, board, clock_mhz, sizes)}"
+
+
+def _no_room(work: Workload, sizes: Sizes) -> str:
+    """Why no configuration can run the network, whatever the board."""
+    tile = sizes.tile or _TILES[-1]
+    memory = MapMemory(sizes.map_words or MapMemory.map_words)
+    try:
+        for each in work.convolver:
+            strips_of(each.layer, int(word_pixels(tile)), tile, memory)
+    except EngineError as error:
+        return str(error)
+    return "no configuration of the engines holds the network: its FC layers are too large for the engines"
 
 
 def _named(each: Candidate) -> str:
@@ -519,6 +631,6 @@ def _other_board(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -
     others = sorted((load_board(name) for name in board_names() if name != board.name), key=lambda each: each.luts)
     for other in others:
         possible = _combinations(work, other, clock_mhz, sizes)
-        if any(_may_fit(each, other) and not shortages(sketch(work, each), other) for each in possible):
+        if any(_may_fit(each, other) and not lacks(work, each, other) for each in possible):
             return f"the nearest board that it fits is '{other.name}'"
     return "it fits none of the boards that are known"

@@ -192,7 +192,9 @@ def schedule_convolver(
     layer = layer.ungrouped() if outputs > 1 else layer
     order = block_order(layer, pes, outputs)
     channels = tuple(int(c) for c in order.reshape(-1) if c >= 0)
-    output = FeatureLayout(channels, layer.pooled_height, layer.pooled_width, layer.output_signed)
+    output = FeatureLayout(
+        channels, layer.pooled_height, layer.pooled_width, layer.output_signed, band=layer.output_band
+    )
     # While one channel of a block leaves the others' pixels wait.
     together = output.channel_words(lanes) if outputs > 1 else 0
     if buffers and together > buffers.outputs:

@@ -30,6 +30,10 @@ def estimate(
         typer.Option(help="Slots of the streamed FC engine, 0 for PEs that hold the weights; searched for by default."),
     ] = None,
     ddr_latency: Annotated[int, typer.Option(help="Clocks from a request to DDR to its first word.")] = 100,
+    map_words: Annotated[
+        int | None,
+        typer.Option(help="Most feature words of a map in a PE; larger maps come in strips. What fits by default."),
+    ] = None,
     images: Annotated[Path | None, typer.Option(help="Stimuli (.npy), of which the first counts.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -41,6 +45,7 @@ def estimate(
     options = generator.EstimateOptions(
         pes, tile, fc_pes, map_lanes, clock, pipeliner=KeptStages(), fc_slots=fc_slots, ddr_latency=ddr_latency,
         pe_outputs=pe_outputs,
+        map_words=map_words,
     )  # fmt: skip
     if images is not None:
         options = replace(options, images=load_images(images, network), image_source=images.name)
@@ -66,6 +71,10 @@ def _print(found: Estimate) -> None:
         columns[-1:-1] = ["columns KB", "clocks for DDR"]
         for row, layer in zip(rows, found.layers, strict=True):
             row[-1:-1] = [layer.column_bytes / 1000, layer.ddr_clocks]
+    if any(layer.strips > 1 for layer in found.layers):
+        columns[2:2] = ["strips"]
+        for row, layer in zip(rows, found.layers, strict=True):
+            row[2:2] = [layer.strips]
     side_by_side = f" x {a.pe_outputs} output channels" if a.pe_outputs > 1 else ""
     parts = [f"{a.pes} PEs x {a.tile} of {a.lanes} lanes{side_by_side}"] if a.pes else []
     parts += [f"{a.fc_slots} slots of the streamed FC engine"] if a.fc_slots else []
@@ -88,6 +97,11 @@ def _print(found: Estimate) -> None:
         f"{found.ddr_share_gb_per_s:.2f} that the DDR is taken to give"
         + (f"; it bounds {', '.join(slow)}." if slow else ".")
     )
+    if added := sum(layer.strip_bytes for layer in found.layers):
+        typer.echo(
+            f"Maps of more than {a.map_words:,} words come in strips, which add {added / 1e6:,.2f} MB of that: rows at "
+            "their boundaries, and weights once more."
+        )
     if a.fc_slots:
         typer.echo(
             f"Columns are fetched from that DDR after {found.ddr_latency} clocks, which adds "
