@@ -113,7 +113,7 @@ def _residual() -> Network:
         (_padded, {"padded": 3, "pointwise": 3}),
         (_strided, {"phases": 4, "strided": 2}),
         (_grouped, {"depthwise": 4, "dilated": 5}),
-        (_pooled, {"first": 6, "second": 2, "third": 2, "fourth": 2}),
+        (_pooled, {"first": 6, "second": 2, "third": 2, "fourth": 1}),
         (_residual, {"before": 3, "main": 5, "behind": 5}),
     ],
 )
@@ -121,6 +121,18 @@ def test_strips_on_rtl(accelerator: Accelerator, make: Callable[[], Network], st
     accelerator.check(make(), 1, on_rtl=True)
     layers = load_build(accelerator.work / "build").layers
     assert Counter(layer.name for layer in layers if layer.engine == "convolver") == strips
+
+
+@pytest.fixture(scope="module")
+def side_by_side(tmp_path_factory: pytest.TempPathFactory) -> Accelerator:
+    sizes = {"pes": 2, "pe_outputs": 2, "max_entries": 512, "output_depth": 32}
+    return Accelerator(tmp_path_factory.mktemp("side_by_side"), _ARCHITECTURE.model_copy(update=sizes))
+
+
+@pytest.mark.parametrize("make", [_padded, _strided, _grouped, _pooled, _residual])
+def test_strips_of_channels_side_by_side_on_rtl(side_by_side: Accelerator, make: Callable[[], Network]) -> None:
+    side_by_side.check(make(), 2, on_rtl=True)
+    assert max(Counter(layer.name for layer in load_build(side_by_side.work / "build").layers).values()) > 1
 
 
 _SETTINGS = settings(
