@@ -113,6 +113,7 @@ class EstimateOptions:
         ddr_latency: clocks from a request for columns to its first word.
         map_words: feature words of maps that a PE of the convolver has room for at most; None: what the board has room
             for.
+        whole_maps: no map may come in strips, as where the host moves whole feature words only.
         clock_mhz: None takes the board's.
         images: stimuli, of which the first counts; None draws one at random, the one that a build begins with.
         image_source: what a message says of the images' origin.
@@ -131,6 +132,7 @@ class EstimateOptions:
     ddr_latency: int = 100
     pe_outputs: int = 1
     map_words: int | None = None
+    whole_maps: bool = False
 
 
 def estimate(network: golden.Network, board_name: str, options: EstimateOptions | None = None) -> Estimate:
@@ -151,7 +153,7 @@ def estimate(network: golden.Network, board_name: str, options: EstimateOptions 
         raise BuildError(f"clock: must be positive and below 10,000 MHz, not {clock:g}")
     sizes = Sizes(
         options.pes, options.tile, options.fc_pes, options.map_lanes, options.fc_slots, options.pe_outputs,
-        options.map_words,
+        options.map_words, options.whole_maps,
     )  # fmt: skip
     check_sizes(sizes)
     work = workload(network, options.pe_outputs)
@@ -203,7 +205,8 @@ def check_sizes(sizes: Sizes) -> None:
     if sizes.fc_pes and sizes.fc_slots:
         raise BuildError("architecture: field 'fc_slots': FC layers run on fc_pes or on fc_slots, not on both")
     smallest = {"lanes": 128, "pes": 1, "fc_pes": 1, "map_words": 2} | dict.fromkeys(_MEMORIES, 1)
-    given = {name: value for name, value in vars(sizes).items() if value is not None and name != "map_words"}
+    fields = ("pes", "tile", "fc_pes", "map_lanes", "fc_slots")
+    given = {name: value for name in fields if (value := getattr(sizes, name)) is not None}
     if sizes.fc_slots:
         smallest["fc_rows"] = layouts.BIASES_PER_WORD
     if sizes.tile is not None:

@@ -180,6 +180,10 @@ class Workload:
         """Those that have been asked for."""
         return {}
 
+    def cuts_maps(self, tile: int, map_words: int) -> bool:
+        """Whether some convolution has several strips there."""
+        return any(len(strips) > 1 for strips in self.strips(tile, map_words) or ())
+
     def map_memories(self, tile: int, most: int) -> list[int]:
         """Feature words that a PE's memory for maps may have, up to `most`, smallest first: all that each convolution
         can be run with in strips, the last one that all need no more than."""
@@ -205,6 +209,7 @@ class Sizes:
         pe_outputs: output channels of a PE, as given and not searched for: one accelerator's weights are arranged for
             them.
         map_words: at most, of maps in a PE.
+        whole_maps: no map may come in strips.
     """
 
     pes: int | None = None
@@ -214,6 +219,7 @@ class Sizes:
     fc_slots: int | None = None
     pe_outputs: int = 1
     map_words: int | None = None
+    whole_maps: bool = False
 
     def fc_engines(self) -> list[tuple[int, int]]:
         """PEs and slots of the FC engines that may be chosen; with slots it is the streamed one."""
@@ -434,7 +440,8 @@ def candidates(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> 
         # Strips make a configuration slower, so that one that is slower without them is not looked at.
         if len(found) == _LOOKED_AT and _rank(each) >= _rank(found[-1]):
             break
-        if fitting := with_memory(work, each, board, clock_mhz):
+        fitting = with_memory(work, each, board, clock_mhz)
+        if fitting and not (sizes.whole_maps and work.cuts_maps(fitting.tile, fitting.map_words)):
             found = sorted([*found, fitting], key=_rank)[:_LOOKED_AT]
     if not found:
         raise NoFitError(_no_fit(work, board, clock_mhz, sizes, possible))
