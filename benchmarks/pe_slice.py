@@ -9,7 +9,7 @@ for 200 MHz. Each module is synthesised for itself (`rtl.synthesis`), and counte
 kernels are counted by geometry (`generator.resources`), in block RAM until that is full and in UltraRAM then.
 
 Two accelerators: 30 PEs x 57 of 64, whose memories are too large, and the fastest one that `zeroskip estimate` finds
-for AlexNet's convolutions on the board.
+for AlexNet's convolutions on the board where PEs hold whole maps.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ class Figures(BaseModel):
 
 
 def chosen(network: golden.Network) -> tuple[int, int]:
-    """PEs and multipliers of each of the accelerator that is estimated to be the fastest on the board."""
-    found = estimate(network, BOARD, EstimateOptions(clock_mhz=_CLOCK_MHZ, pipeliner=KeptStages()))
+    """PEs and multipliers of each of the accelerator with whole maps that is estimated to be the fastest there."""
+    found = estimate(network, BOARD, EstimateOptions(clock_mhz=_CLOCK_MHZ, pipeliner=KeptStages(), whole_maps=True))
     return found.architecture.pes, found.architecture.tile
 
 

@@ -84,6 +84,8 @@ class Settings:
         kernel_values: ``ikr``: non-zeros of each kernel that are tried first; more when the accuracy asks for it.
         patterns: ``ikr``: patterns of each layer.
         kernels_kept: ``ikr``: share of a layer's kernels that keep a weight; below 1 one of the patterns is empty.
+        pattern_group: ``ikr``: so many neighbouring output channels share the pattern of each input channel, as suits
+            PEs that compute them side by side.
         penalty: ``feature-map``: a value of a map counts as empty up to this share of the map's root mean square.
         en_sparsity: ``feature-map``: what theta is compared with: the share of a channel's map that is empty, or
             "relative", that share as if the layer's fullest channel had no empty place.
@@ -128,6 +130,7 @@ class Settings:
     kernel_values: int = 4
     patterns: int = 8
     kernels_kept: float = 1.0
+    pattern_group: int = 1
     penalty: float = 0.1
     en_sparsity: EnSparsityScale = "relative"
     theta_low: float = 0.4
@@ -172,6 +175,7 @@ class Settings:
             ("kernel_values", self.kernel_values >= 1, "at least 1"),
             ("patterns", self.patterns >= 1 + (self.kernels_kept < 1), "at least 1, or 2 where kernels go"),
             ("kernels_kept", 0 < self.kernels_kept <= 1, "greater than 0 and at most 1"),
+            ("pattern_group", self.pattern_group >= 1, "at least 1"),
             ("penalty", 0 <= self.penalty < float("inf"), "0 or greater"),
             ("theta_low", 0 <= self.theta_low < self.theta_high, "0 or greater, and less than theta-high"),
             ("theta_high", self.theta_high <= 1, "at most 1"),

@@ -13,10 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from generator import layouts
 
-__all__ = ["GROUP_SLOTS", "Architecture", "Process", "ProcessNetwork", "Stream", "process_network"]
+__all__ = ["GROUP_SLOTS", "MOST_POSTS", "Architecture", "Process", "ProcessNetwork", "Stream", "process_network"]
 
 GROUP_SLOTS = 8
 """Slots of the streamed FC engine that one process adds up: kGroupSlots in fc_stream.h."""
+MOST_POSTS = 255
+"""Which `broadcast` and `collect` count in 8 bits."""
 
 
 class Architecture(BaseModel):
@@ -27,6 +29,9 @@ class Architecture(BaseModel):
     lanes: int = Field(ge=8, le=128, description="pixels in a feature word, a power of two")
     tile: int = Field(ge=1, le=128, description="positions that a PE computes at once; its multipliers")
     pes: int = Field(ge=0, le=128, description="PEs of the sparse convolver; 0 leaves the convolver out")
+    pe_outputs: Literal[1, 2, 4] = Field(
+        default=1, description="output channels that a PE computes side by side, each with its own multipliers"
+    )
     fc_pes: int = Field(ge=0, le=128, description="PEs of the FC engine; 0 leaves the FC engine out")
     map_words: int = Field(
         ge=2, le=65536, description="feature words of the largest input map, whole rows of its banks"
@@ -83,6 +88,8 @@ class Architecture(BaseModel):
             raise ValueError(f"lanes must be a power of two, not {self.lanes}")
         if self.map_words % self.row_words:
             raise ValueError(f"map_words must be even where a tile is a feature word, not {self.map_words}")
+        if self.posts > MOST_POSTS:
+            raise ValueError(f"pes * pe_outputs must be {MOST_POSTS} at most, not {self.pes} * {self.pe_outputs}")
         if self.tile > self.lanes:
             raise ValueError(f"tile ({self.tile}) must be no greater than lanes ({self.lanes})")
         if self.fc_pes and self.lanes % self.fc_pes:
@@ -131,7 +138,12 @@ class Architecture(BaseModel):
     @property
     def convolver_multipliers(self) -> int:
         """Multipliers that the convolver can keep busy in one cycle."""
-        return self.pes * self.tile
+        return self.posts * self.tile
+
+    @property
+    def posts(self) -> int:
+        """Output channels that all PEs compute side by side, each with its post-processing."""
+        return self.pes * self.pe_outputs
 
 
 @dataclass(frozen=True)
@@ -189,26 +201,27 @@ class ProcessNetwork:
         return ports | dict(pairs)
 
 
-def _convolver(a: Architecture, weights: str, features: str, outputs: str) -> ProcessNetwork:
-    n, feature = a.pes, "FeatureWord<kLanes>"
-    addends = ("addends",) if a.additions else ()
+def _convolver(a: Architecture, weights: str, features: str, output: str) -> ProcessNetwork:
+    n, feature, outputs = a.pes, "FeatureWord<kLanes>", a.pe_outputs
+    sums = Stream("", "ap_uint<kSumBits>", layouts.sum_depth(a.lanes) if a.additions else a.lanes, outputs)
+    addends, posts = (("addends",), ", kPes * kPeOutputs") if a.additions else ((), "")
     streams = (
         Stream("broadcast_layer", "Descriptor", 2),
         Stream("collect_layer", "Descriptor", 2),
         # Registers, where two words would take LUTs.
         Stream("decode_layers", "Descriptor", 1, n),
         Stream("pe_layers", "Descriptor", 1, n),
-        Stream("post_layers", "Descriptor", 1, n),
+        *(Stream(f"post_layers_{i}", "Descriptor", 1, outputs) for i in range(n)),
         Stream("pe_weights", "WeightWord", a.weight_depth, n),
         Stream("maps", feature, 2, n),
         Stream("masks", "WeightWord", 1, n),
-        *([Stream("addends", feature, a.output_depth, n)] if a.additions else []),
+        *([Stream("addends", feature, a.output_depth, a.posts)] if a.additions else []),
         Stream("channels", "ChannelWord", 2, n),
         # A PE's pipeline holds the sums of five channels, where they are of one weight and one position.
-        Stream("scales", "ScaleWord", 8, n),
-        Stream("entries", "EntryWord", a.entry_depth, n),
-        Stream("tile_sums", "ap_uint<kSumBits>", layouts.sum_depth(a.lanes) if a.additions else a.lanes, n),
-        Stream("pe_outputs", feature, a.output_depth, n),
+        *(Stream(f"scales_{i}", "ScaleWord", 8, outputs) for i in range(n)),
+        Stream("entries", "EntryWord<kPeOutputs>", a.entry_depth, n),
+        *(replace(sums, name=f"tile_sums_{i}") for i in range(n)),
+        Stream("pe_outputs", feature, a.output_depth, a.posts),
     )
     head = (
         Process(
@@ -216,34 +229,44 @@ def _convolver(a: Architecture, weights: str, features: str, outputs: str) -> Pr
             "scatter<kEngineConvolver, kPes>",
             (weights, "broadcast_layer", "collect_layer", "decode_layers", "pe_weights"),
         ),
-        Process("broadcast", "broadcast<kLanes, kPes>", ("broadcast_layer", features, "maps", *addends)),
+        Process("broadcast", f"broadcast<kLanes, kPes{posts}>", ("broadcast_layer", features, "maps", *addends)),
     )
-    body = tuple(process for i in range(n) for process in _convolver_pe(i, addends))
-    tail = (Process("collect", "collect<kLanes, kPes>", ("collect_layer", "pe_outputs", outputs)),)
+    body = tuple(process for i in range(n) for process in _convolver_pe(i, outputs, addends))
+    tail = (Process("collect", "collect<kLanes, kPes * kPeOutputs>", ("collect_layer", "pe_outputs", output)),)
     headers = ("scatter.h", "convolver_decode.h", "convolver_pe.h", "convolver_post.h")
     return ProcessNetwork(streams, head + body + tail, headers)
 
 
-def _convolver_pe(i: int, addends: tuple[str, ...]) -> tuple[Process, ...]:
+def _convolver_pe(i: int, outputs: int, addends: tuple[str, ...]) -> tuple[Process, ...]:
     def of(*names: str) -> tuple[str, ...]:
-        return tuple(f"{name}[{i}]" for name in names)
+        return tuple(f"{name}_{i}" if name in _OF_OUTPUTS else f"{name}[{i}]" for name in names)
 
+    posts = (_post(i, output, i * outputs + output, addends) for output in range(outputs))
     return (
         Process(
             f"decode_{i}",
-            "decode_convolution<kLanes>",
+            "decode_convolution<kLanes, kPeOutputs>",
             of("decode_layers", "pe_layers", "pe_weights", "masks", "channels", "scales", "entries"),
         ),
         Process(
             f"pe_{i}",
-            "convolver_pe<kLanes, kTile, kMapWords, kMaxEntries, kMaskWords, kSumBits>",
+            "convolver_pe<kLanes, kTile, kMapWords, kMaxEntries, kMaskWords, kSumBits, kPeOutputs>",
             of("pe_layers", "post_layers", "maps", "masks", "channels", "entries", "tile_sums"),
         ),
-        Process(
-            f"post_{i}",
-            "convolver_post<kLanes, kMaxColumns, kSumBits, kAverages>",
-            of("post_layers", "scales", "tile_sums", *addends, "pe_outputs"),
-        ),
+        *posts,
+    )
+
+
+_OF_OUTPUTS = ("post_layers", "scales", "tile_sums")
+"""Streams of which each PE has an array of its own, one for each of its output channels."""
+
+
+def _post(i: int, output: int, number: int, addends: tuple[str, ...]) -> Process:
+    """Behind PE `i`, for one of the output channels that it computes side by side."""
+    own = tuple(f"{name}_{i}[{output}]" for name in _OF_OUTPUTS)
+    shared = tuple(f"{name}[{number}]" for name in (*addends, "pe_outputs"))
+    return Process(
+        f"post_{number}", "convolver_post<kLanes, kMaxColumns, kSumBits, kAverages, (kPeOutputs > 1)>", own + shared
     )
 
 

@@ -49,6 +49,7 @@ from generator.schedule import (
     map_sizes,
     streamed_sizes,
 )
+from generator.strips import MapMemory
 from generator.timing import Ddr, Prediction, predict
 from golden.description import LinearLayer
 from golden.names import INPUT_NAME
@@ -79,8 +80,11 @@ class BuildOptions:
 
     Attributes:
         pes, lanes, fc_pes: sizes of the engines; an engine without work is left out.
+        pe_outputs: output channels that a PE of the convolver computes side by side: 1, 2 or 4.
         tile: positions that a PE of the convolver computes at once, its multipliers; None: `lanes`. With some pixels
             fewer than `lanes` the maps need fewer, wider banks.
+        map_words: feature words of maps that a PE of the convolver has room for at most; larger maps come in strips of
+            rows. None: as many as the largest map has, and a PE can address.
         map_lanes: columns that the map engine works on at once, a divisor of `lanes`.
         fc_slots: entries of a column word of the streamed FC engine, whose weights stay in DDR; 0: `fc_pes` hold them.
         architecture: a given accelerator instead of one fitted to the network (then the sizes above do not count): one
@@ -100,7 +104,9 @@ class BuildOptions:
     pes: int = 8
     lanes: int = 16
     tile: int | None = None
+    pe_outputs: int = 1
     fc_pes: int = 8
+    map_words: int | None = None
     map_lanes: int = 1
     fc_slots: int = 0
     architecture: Architecture | None = None
@@ -154,6 +160,7 @@ def fit_architecture(schedules: Sequence[Schedule], options: BuildOptions) -> Ar
         lanes=lanes,
         tile=options.tile or lanes,
         pes=options.pes if convolver else 0,
+        pe_outputs=options.pe_outputs if convolver else 1,
         fc_pes=options.fc_pes if fc else 1 if streamed else 0,
         map_words=fitting_map_words(_largest_map(schedules, lanes), lanes, options.tile or lanes),
         max_entries=max((packet.entries for s in convolver for packet in s.packets), default=1),
@@ -184,7 +191,7 @@ def format_columns(network: golden.Network, slots: int) -> ColumnFormat:
 
 def _check_fit(needed: Architecture, given: Architecture) -> None:
     for name in Architecture.model_fields:
-        free = name in ("lanes", "tile") or name.endswith("_depth")
+        free = name in ("lanes", "tile", "pe_outputs") or name.endswith("_depth")
         if not free and getattr(needed, name) > getattr(given, name):
             raise BuildError(
                 f"architecture: field '{name}': the network needs {getattr(needed, name)}, there are only "
@@ -194,7 +201,7 @@ def _check_fit(needed: Architecture, given: Architecture) -> None:
 
 def _check_board(architecture: Architecture, board: Board) -> None:
     # One multiplier a lane, and one in each requantisation unit.
-    dsps = architecture.convolver_multipliers + architecture.pes * 2
+    dsps = architecture.convolver_multipliers + architecture.posts * 2
     dsps += architecture.fc_slots + layouts.BIASES_PER_WORD if architecture.fc_slots else architecture.fc_pes * 2
     if architecture.map_columns:
         dsps += architecture.map_lanes * (architecture.normalised_channels + 1) + 1
@@ -211,7 +218,7 @@ def _check_board(architecture: Architecture, board: Board) -> None:
     if bits > blocks:
         raise BuildError(
             f"board '{board.name}' is {(bits - blocks) // 1024} Kbit of block memory short for the feature maps and FC "
-            "weights: use fewer PEs"
+            "weights: use fewer PEs or smaller map_words"
         )
 
 
@@ -228,9 +235,9 @@ def _prepare(network: golden.Network, board_name: str, options: BuildOptions) ->
         # An engine that is left out gets one PE for planning; the check of the fit then says what is missing.
         options = replace(
             options, pes=max(given.pes, 1), lanes=given.lanes, tile=given.tile, fc_pes=max(given.fc_pes, 1),
-            map_lanes=given.map_lanes, fc_slots=given.fc_slots,
+            map_lanes=given.map_lanes, fc_slots=given.fc_slots, pe_outputs=given.pe_outputs,
         )  # fmt: skip
-    for name in ("pes", "lanes", "tile", "fc_pes", "map_lanes"):
+    for name in ("pes", "lanes", "tile", "pe_outputs", "fc_pes", "map_lanes", "map_words"):
         if (value := getattr(options, name)) is not None and value < 1:
             raise BuildError(f"architecture: field '{name}': must be 1 or more, not {value}")
     try:
@@ -249,6 +256,8 @@ def _prepare(network: golden.Network, board_name: str, options: BuildOptions) ->
             Buffers(given.weight_depth, given.output_depth) if given else None,
             (options.map_lanes, given.map_stride if given else None),
             columns,
+            options.pe_outputs,
+            _map_memory(options),
         )
         architecture = fit_architecture(schedules, options)
     except ValidationError as error:
@@ -264,6 +273,11 @@ def _prepare(network: golden.Network, board_name: str, options: BuildOptions) ->
     ddr = Ddr(options.ddr_latency, ddr_bytes)
     images = stimuli(network, options)
     return _Build(network, board, clock, architecture, schedules, images, options.image_source, ddr)
+
+
+def _map_memory(options: BuildOptions) -> MapMemory:
+    given = options.architecture
+    return MapMemory(given.map_words, given.mask_words) if given else MapMemory(options.map_words or 65536)
 
 
 def stimuli(network: golden.Network, options: BuildOptions) -> npt.NDArray[np.generic]:
@@ -310,14 +324,14 @@ def _weight_words(schedule: Schedule) -> Bytes:
 
 
 def _layer_line(schedule: Schedule, lanes: int) -> str:
-    """What the C test benches know of a layer (csim/vectors.h says in which order)."""
+    """What the C test benches know of a run (csim/vectors.h says in which order)."""
     output = schedule.output
     numbers = (
         layouts.DESCRIPTOR_WORDS + len(schedule.rounds.words),
         schedule.feature_words(lanes),
         output.words(lanes),
         _column_words(schedule),
-        output.height,
+        output.band[0] if output.band else 0,
         output.width,
         output.channel_words(lanes),
         output.channels,
@@ -405,6 +419,8 @@ def _layout_entry(tensor: str, layout: FeatureLayout, lanes: int) -> LayoutEntry
         signed=layout.signed,
         channel_words=layout.channel_words(lanes),
         phases=layout.whole[0] if layout.whole else 1,
+        first_row=layout.band[0] if layout.band else 0,
+        map_height=layout.whole_map.height,
         left=layout.left,
         right=layout.right,
     )

@@ -66,7 +66,17 @@ def _sizes(architecture: Architecture) -> list[_Size]:
     meanings = {name: field.description or "" for name, field in Architecture.model_fields.items()}
     names = ["lanes"]
     if architecture.pes:
-        names += ["tile", "pes", "map_words", "max_entries", "mask_words", "max_columns", "sum_bits", "averages"]
+        names += [
+            "tile",
+            "pes",
+            "pe_outputs",
+            "map_words",
+            "max_entries",
+            "mask_words",
+            "max_columns",
+            "sum_bits",
+            "averages",
+        ]
     if architecture.fc_slots:
         names += ["pointer_words", "fc_rows", "fc_slots", "fc_value_bits", "fc_gap_bits"]
     elif architecture.fc_pes:

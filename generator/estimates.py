@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,7 @@ from generator.search import (
     stream_bound,
     workload,
 )
+from generator.strips import MapMemory
 from generator.timing import Ddr, predict
 from golden.names import INPUT_NAME
 
@@ -74,6 +76,8 @@ class LayerEstimate(_Frozen):
     output_bytes: int
     column_bytes: int = Field(default=0, description="fetched from DDR by the streamed FC engine")
     dense_cycles: int = Field(description="a lower bound on the cycles of the layer with no weight zero")
+    strips: int = Field(default=1, description="runs of the engine, each on a strip of the map's rows")
+    strip_bytes: int = Field(default=0, description="of all bytes those that strips add: rows and weights sent again")
 
 
 class Estimate(_Frozen):
@@ -104,8 +108,12 @@ class EstimateOptions:
     """What the user may choose; sizes that are None are searched for.
 
     Attributes:
+        pe_outputs: output channels that a PE of the convolver computes side by side; it is not searched for.
         fc_slots: of the streamed FC engine; 0 leaves FC layers to PEs that hold their weights, as `fc_pes` does.
         ddr_latency: clocks from a request for columns to its first word.
+        map_words: feature words of maps that a PE of the convolver has room for at most; None: what the board has room
+            for.
+        whole_maps: no map may come in strips, as where the host moves whole feature words only.
         clock_mhz: None takes the board's.
         images: stimuli, of which the first counts; None draws one at random, the one that a build begins with.
         image_source: what a message says of the images' origin.
@@ -122,6 +130,9 @@ class EstimateOptions:
     pipeliner: Callable[[Path, str, float], Stages] | None = None
     fc_slots: int | None = None
     ddr_latency: int = 100
+    pe_outputs: int = 1
+    map_words: int | None = None
+    whole_maps: bool = False
 
 
 def estimate(network: golden.Network, board_name: str, options: EstimateOptions | None = None) -> Estimate:
@@ -140,9 +151,12 @@ def estimate(network: golden.Network, board_name: str, options: EstimateOptions 
     clock = board.clock_mhz if options.clock_mhz is None else options.clock_mhz
     if not 0 < clock < 10_000:
         raise BuildError(f"clock: must be positive and below 10,000 MHz, not {clock:g}")
-    sizes = Sizes(options.pes, options.tile, options.fc_pes, options.map_lanes, options.fc_slots)
+    sizes = Sizes(
+        options.pes, options.tile, options.fc_pes, options.map_lanes, options.fc_slots, options.pe_outputs,
+        options.map_words, options.whole_maps,
+    )  # fmt: skip
     check_sizes(sizes)
-    work = workload(network)
+    work = workload(network, options.pe_outputs)
     schedules, architecture = _schedule(network, work, candidates(work, board, clock, sizes), board)
     with tempfile.TemporaryDirectory() as folder:
         stages = None
@@ -171,6 +185,12 @@ class _Counts:
     behind_ddr: int
     fetched_words: int
 
+    @staticmethod
+    def sum(counts: Iterable[_Counts]) -> _Counts:
+        """Of all runs of a layer."""
+        numbers = ((each.cycles, each.macs, each.behind_ddr, each.fetched_words) for each in counts)
+        return _Counts(*map(sum, zip(*numbers, strict=True)))
+
 
 def check_sizes(sizes: Sizes) -> None:
     """Refuses sizes that no accelerator can have.
@@ -178,14 +198,15 @@ def check_sizes(sizes: Sizes) -> None:
     Raises:
         BuildError: naming the field.
     """
-    for name in ("pes", "tile", "fc_pes", "map_lanes"):
+    for name in ("pes", "tile", "fc_pes", "map_lanes", "map_words"):
         value = getattr(sizes, name)
         if value is not None and value < 1:
             raise BuildError(f"architecture: field '{name}': must be 1 or more, not {value}")
     if sizes.fc_pes and sizes.fc_slots:
         raise BuildError("architecture: field 'fc_slots': FC layers run on fc_pes or on fc_slots, not on both")
     smallest = {"lanes": 128, "pes": 1, "fc_pes": 1, "map_words": 2} | dict.fromkeys(_MEMORIES, 1)
-    given = {name: value for name, value in vars(sizes).items() if value is not None}
+    fields = ("pes", "tile", "fc_pes", "map_lanes", "fc_slots")
+    given = {name: value for name in fields if (value := getattr(sizes, name)) is not None}
     if sizes.fc_slots:
         smallest["fc_rows"] = layouts.BIASES_PER_WORD
     if sizes.tile is not None:
@@ -212,12 +233,13 @@ def _schedule(
         try:
             options = BuildOptions(
                 pes=each.pes, lanes=word_pixels(each.tile), tile=each.tile, fc_pes=each.fc_pes, fc_slots=each.fc_slots,
-                map_lanes=each.map_lanes,
+                map_lanes=each.map_lanes, pe_outputs=each.pe_outputs,
             )  # fmt: skip
             schedules = plan_network(
                 network, max(each.pes, 1), options.lanes, max(each.fc_pes, 1), tile=each.tile,
                 map_lanes=(each.map_lanes, None),
-                columns=work.columns(each.fc_slots) if each.fc_slots else None,
+                columns=work.columns(each.fc_slots) if each.fc_slots else None, pe_outputs=each.pe_outputs,
+                memory=MapMemory(each.map_words),
             )  # fmt: skip
             architecture = fit_architecture(schedules, options)
         except (EngineError, ValidationError) as error:
@@ -268,16 +290,17 @@ def _assemble(
     by_name = {each.name: dense(each) for each in work.layers}
     rate = DDR_SHARE * board.ddr_gb_per_s * 1e9
     layers = []
-    for schedule, each in zip(schedules, counts, strict=True):
+    runs = zip(schedules, counts, strict=True)
+    for _, group in groupby(runs, lambda run: (run[0].layer.name, type(run[0]))):
+        strips = list(group)
+        schedule, each = strips[0][0], _Counts.sum(each for _, each in strips)
         lowest = each.cycles  # the map engine knows no weights
         if not isinstance(schedule, MapSchedule):
             lowest = _dense_cycles(by_name[schedule.layer.name], schedule, architecture)
-        layers.append(_layer(schedule, each, architecture, clock, rate, lowest))
+        layers.append(_layer([schedule for schedule, _ in strips], each, architecture, clock, rate, lowest))
     seconds, moved = sum(layer.seconds for layer in layers), sum(_moved(layer) for layer in layers)
     total = sum(layer.cycles for layer in layers)
-    offered = sum(
-        _multipliers(each, architecture) * layer.cycles for each, layer in zip(schedules, layers, strict=True)
-    )
+    offered = sum(_multipliers(each, architecture) * run.cycles for each, run in zip(schedules, counts, strict=True))
     return Estimate(
         network=network.description.name,
         board=board.name,
@@ -337,16 +360,25 @@ def _moved(layer: LayerEstimate) -> int:
 
 
 def _layer(
-    schedule: Schedule, counts: _Counts, architecture: Architecture, clock: float, rate: float, dense_cycles: int
+    strips: Sequence[Schedule],
+    counts: _Counts,
+    architecture: Architecture,
+    clock: float,
+    rate: float,
+    dense_cycles: int,
 ) -> LayerEstimate:
-    layer, pixels = schedule.layer, architecture.lanes
-    weight_bytes = (layouts.DESCRIPTOR_WORDS + len(schedule.rounds.words)) * layouts.WEIGHT_BITS // 8
-    input_bytes, output_bytes = schedule.feature_words(pixels) * pixels, schedule.output.words(pixels) * pixels
+    """A layer of one run, or of several, each of a strip of its rows."""
+    schedule, pixels = strips[0], architecture.lanes
+    weights = [(layouts.DESCRIPTOR_WORDS + len(each.rounds.words)) * layouts.WEIGHT_BITS // 8 for each in strips]
+    weight_bytes = sum(weights)
+    input_bytes = pixels * sum(each.feature_words(pixels) for each in strips)
+    output_bytes = pixels * sum(each.output.words(pixels) for each in strips)
+    whole_maps = [layout.whole_map for _, layout in schedule.inputs] + [schedule.output.whole_map]
     column_bytes = counts.fetched_words * architecture.column_bits // 8
     moving = (weight_bytes + input_bytes + output_bytes + column_bytes) / rate
     seconds = max(counts.behind_ddr / (clock * 1e6), moving)
     return LayerEstimate(
-        name=layer.name,
+        name=schedule.layer.name,
         engine=_ENGINES[type(schedule)],
         cycles=counts.cycles,
         ddr_clocks=counts.behind_ddr - counts.cycles,
@@ -354,11 +386,17 @@ def _layer(
         fps=1 / seconds,
         ddr_bound=moving > counts.cycles / (clock * 1e6),
         macs=counts.macs,
-        dense_macs=layer.dense_macs,
+        dense_macs=sum(each.layer.dense_macs for each in strips),
         utilisation=counts.macs / (max(_multipliers(schedule, architecture), 1) * counts.cycles),
         weight_bytes=weight_bytes,
         input_bytes=input_bytes,
         output_bytes=output_bytes,
         column_bytes=column_bytes,
         dense_cycles=dense_cycles,
+        strips=len(strips),
+        strip_bytes=(
+            sum(weights[1:]) + input_bytes + output_bytes - pixels * sum(layout.words(pixels) for layout in whole_maps)
+            if len(strips) > 1
+            else 0
+        ),
     )

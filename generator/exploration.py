@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from generator.boards import Board
 from generator.estimates import Estimate
 from generator.layers import EngineError
-from generator.resources import Resources, shortages
-from generator.search import Sizes, Workload, ranked, sketch
+from generator.resources import Resources
+from generator.search import Sizes, Workload, lacks, ranked
 
 __all__ = ["FC_PES", "FC_SLOTS", "PES", "TILES", "Exploration", "Outcome", "Point", "Sweep", "pareto", "points"]
 
@@ -122,7 +122,7 @@ def points(
         except EngineError as error:
             unfit.append(Outcome(point=point, status="cannot run", reason=str(error)))
             continue
-        short = [shortages(sketch(work, each), board) for each in choices]
+        short = [lacks(work, each, board) for each in choices]
         if best := next((each for each, lacking in zip(choices, short, strict=True) if not lacking), None):
             fitting.append((best.seconds, point))
         elif short:

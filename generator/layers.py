@@ -32,6 +32,7 @@ class FeatureLayout:
         signed: pixels are int8, else uint8.
         left, right: how many of the columns, at either side, are zeros around the map.
         whole: of a map in phases the stride, and its own height and width.
+        band: of a strip of a map, the map's rows above it and all of the map's rows (in phases: rows of a phase).
     """
 
     order: tuple[int, ...]
@@ -41,6 +42,16 @@ class FeatureLayout:
     left: int = 0
     right: int = 0
     whole: tuple[int, int, int] | None = None
+    band: tuple[int, int] | None = None
+
+    def rows(self, first: int, end: int) -> FeatureLayout:
+        """The strip of the map's rows `first` to `end` - 1; itself where that is all of them."""
+        return self if end - first == self.height else replace(self, height=end - first, band=(first, self.height))
+
+    @property
+    def whole_map(self) -> FeatureLayout:
+        """Of a strip the map, else itself."""
+        return replace(self, height=self.band[1], band=None) if self.band else self
 
     def in_phases(self, stride: int) -> FeatureLayout:
         """The same map taken apart."""
@@ -64,15 +75,16 @@ class FeatureLayout:
     def positions(self, lanes: int) -> npt.NDArray[np.int64]:
         """Number of each lane's pixel in (channel, row, column) order, -1 for zeros: int64 [words * lanes]."""
         columns = self.width - self.left - self.right
-        pixels = np.arange(self.height * columns, dtype=np.int64).reshape(self.height, columns)
+        above, rows = self.band or (0, self.height)
+        pixels = above * columns + np.arange(self.height * columns, dtype=np.int64).reshape(self.height, columns)
         channel = np.pad(pixels, ((0, 0), (self.left, self.right)), constant_values=-1).reshape(-1)
         table = np.full((self.channels, self.channel_words(lanes) * lanes), -1, dtype=np.int64)
         order = np.asarray(self.order, dtype=np.int64)[:, None]
         if self.whole is None:
-            table[:, : channel.size] = np.where(channel < 0, -1, order * pixels.size + channel)
+            table[:, : channel.size] = np.where(channel < 0, -1, order * rows * columns + channel)
         else:
             stride, height, width = self.whole
-            row, column = np.divmod(np.arange(pixels.size), self.width)
+            row, column = np.divmod(pixels.reshape(-1), self.width)
             number, phase = np.divmod(order, stride**2)
             row, column = row * stride + phase // stride, column * stride + phase % stride
             inside = (row < height) & (column < width)
@@ -147,6 +159,9 @@ class ConvolverLayer:
         output_signed: whether pixels leave as int8.
         dilation: (rows, columns) from one weight of a kernel to the next.
         dense_weights: weights of the layer, zeros included, where `weights` holds more of them.
+        output_band: of a strip as :class:`FeatureLayout` has it, of what leaves the engine.
+        own_rows: of a strip the output rows, before pooling, that no strip above computes too; others count for no
+            multiplication.
     """
 
     name: str
@@ -170,6 +185,30 @@ class ConvolverLayer:
     add: Add | None = None
     dilation: tuple[int, int] = (1, 1)
     dense_weights: int | None = None
+    output_band: tuple[int, int] | None = None
+    own_rows: int | None = None
+
+    def strip(self, first: int, end: int) -> ConvolverLayer | None:
+        """The part that makes rows `first` to `end` - 1 of what leaves the engine, of the input rows that these need.
+
+        Padding is left where the strip meets the map's edge. None where the strip would lie wholly in the padding.
+        """
+        pool = self.pool
+        above, begin, stop = (place * pool.stride - pool.top for place in (first - 1, first, end - 1))
+        begun, above, stop = max(0, begin), (above + pool.size if first else 0), stop + pool.size
+        top = begun * self.stride - self.pad_top
+        bottom = (stop - 1) * self.stride - self.pad_top + self.reach[0]
+        if bottom <= 0 or top >= self.input.height:
+            return None
+        return replace(
+            self,
+            input=self.input.rows(max(0, top), min(self.input.height, bottom)),
+            pad_top=max(0, -top),
+            out_height=stop - begun,
+            pool=replace(pool, top=begun - begin),
+            output_band=(first, self.pooled_height),
+            own_rows=(self.out_height if end == self.pooled_height else stop) - above,
+        )
 
     def in_phases(self) -> ConvolverLayer:
         """The same convolution with stride 1 on its input taken apart into phases, so that no position is in vain.
@@ -202,6 +241,13 @@ class ConvolverLayer:
             dilation=(1, 1),
             dense_weights=int(self.weights.size),
         )
+
+    def ungrouped(self) -> ConvolverLayer:
+        """The same convolution as one of one group, whose kernels are zero in the other groups' input channels."""
+        if self.groups == 1:
+            return self
+        dense_weights = int(self.weights.size) if self.dense_weights is None else self.dense_weights
+        return replace(self, weights=ungrouped(self.weights, self.groups), groups=1, dense_weights=dense_weights)
 
     @property
     def pointwise(self) -> bool:
@@ -254,13 +300,26 @@ class ConvolverLayer:
     @property
     def macs(self) -> int:
         """Multiplications with a weight that is not zero, for one image, padding positions included."""
-        return int(np.count_nonzero(self.weights)) * self.out_height * self.out_width
+        return int(np.count_nonzero(self.weights)) * self._counted_positions
 
     @property
     def dense_macs(self) -> int:
         """The same with every weight counted."""
         size = self.weights.size if self.dense_weights is None else self.dense_weights
-        return int(size) * self.out_height * self.out_width
+        return int(size) * self._counted_positions
+
+    @property
+    def _counted_positions(self) -> int:
+        return (self.out_height if self.own_rows is None else self.own_rows) * self.out_width
+
+
+def ungrouped(weights: npt.NDArray[np.int8], groups: int) -> npt.NDArray[np.int8]:
+    """Weights [O, I / groups, rows, columns] as those of one group, zero in the other groups' input channels."""
+    outputs, inputs, rows, columns = weights.shape
+    whole = np.zeros((outputs, groups, inputs, rows, columns), dtype=weights.dtype)
+    channel = np.arange(outputs)
+    whole[channel, channel // (outputs // groups)] = weights
+    return whole.reshape(outputs, groups * inputs, rows, columns)
 
 
 def sum_bits(weights: npt.NDArray[np.int8], bias: npt.NDArray[np.int32], signed: bool) -> int:

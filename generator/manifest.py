@@ -40,7 +40,8 @@ class LayoutEntry(_Strict):
     """A map on a feature stream.
 
     Channel after channel in `channel_order`, each row after row, filled up with zeros to whole words of `lanes` pixels.
-    Of the columns the first `left` and the last `right` are zeros around the tensor.
+    Of the columns the first `left` and the last `right` are zeros around the tensor. `height` rows come, of the
+    `map_height` that the map has, from `first_row` on: a map that is too large for the PEs comes in strips.
     A feature vector is one channel of one row. A map in phases has s * s channels for each of its own, of an s-th of
     its height and width (rounded up).
     """
@@ -49,6 +50,8 @@ class LayoutEntry(_Strict):
     channel_order: tuple[int, ...]
     height: int
     width: int
+    first_row: int = 0
+    map_height: int
     signed: bool = Field(description="pixels are int8, else uint8")
     channel_words: int = Field(description="feature words of a channel")
     left: int = 0
@@ -60,7 +63,10 @@ class LayoutEntry(_Strict):
 
 
 class LayerEntry(_Strict):
-    """A layer as the accelerator runs it; pooling or an addition may be fused into it."""
+    """A run of an engine: a layer, or a strip of its rows; pooling or an addition may be fused into it.
+
+    Entries of one name and engine that follow each other are the strips of one layer.
+    """
 
     name: str = Field(description="the layer in the description; of a fused one the convolution")
     engine: Literal["convolver", "fc", "map"]
@@ -95,7 +101,11 @@ class WeightStream(_Strict):
     content is `packet.units` units of `unit_bits` bits, lowest first: a `kernel_unit`, then `kernel_unit.count` times
     an `entry_unit`, and so on; with `descriptor.pointwise` each is a `pointwise_unit`. With `descriptor.full` they are
     `value_unit`s of 8 bits: all weights of a kernel of descriptor.mask_rows x descriptor.mask_columns, row after row,
-    then those of the next input channel's. An FC packet's content is
+    then those of the next input channel's. With architecture.pe_outputs n > 1 packet p holds n output channels, those
+    that leave as number p * n, p * n + 1, .. . Its content begins with n - 1 header words more, of which bias,
+    multiplier and shift count, a multiplier of 0 standing for no channel. A unit has 8 (n - 1) bits more, in which the
+    other channels' weights at the unit's place lie above the layout's bits, 8 bits each; as many units lie in a word as
+    fit whole. An FC packet's content is
     `packet.pointer_words` words of pointers, then int32 biases, and in its last `packet.entry_words` words `fc_entry`
     units. A pointer word has `pointers_per_word` + 1 pointers and, in the bits above them, the number of the entry
     that they count from. Packet p holds entries of the rows r with r mod descriptor.row_sets = p mod

@@ -27,6 +27,7 @@ from generator.schedule import (
     schedule_fc_stream,
     schedule_map,
 )
+from generator.strips import MapMemory, strips_of
 from golden import Network
 from golden.description import (
     AddLayer,
@@ -43,7 +44,7 @@ from golden.description import (
 )
 from golden.names import INPUT_NAME
 
-__all__ = ["is_pointwise", "map_layers", "plan_network"]
+__all__ = ["engine_layers", "is_pointwise", "plan_network"]
 
 _PoolLayer = MaxPoolLayer | AveragePoolLayer | GlobalAveragePoolLayer
 _MAX_MULTIPLIER = (1 << 16) - 1
@@ -68,8 +69,13 @@ def plan_network(
     buffers: Buffers | None = None,
     map_lanes: tuple[int, int | None] = (1, None),
     columns: ColumnFormat | None = None,
+    pe_outputs: int = 1,
+    memory: MapMemory | None = None,
 ) -> list[Schedule]:
     """Schedules every layer of `network` on convolver (`pes` x `tile`), FC engine (`fc_pes`) or map engine.
+
+    A convolution whose map a PE has no room for becomes several runs, each of a strip of its rows; elsewhere a layer is
+    one run.
 
     Pooling whose windows overlap neighbours at most, or an addition, is fused behind its convolution; other pooling,
     changes of scale, and normalisation with a maximum behind it go to the map engine. Flattening and concatenation are
@@ -83,20 +89,24 @@ def plan_network(
         fc_rows: sums that a PE of the FC engine has room for, where the accelerator is given.
         map_lanes: of the map engine, and its largest stride, where the accelerator is given.
         columns: how the streamed FC engine's weights lie in DDR; None: the FC engine holds them in its `fc_pes`.
+        pe_outputs: output channels that a PE of the convolver computes side by side.
+        memory: of a PE of the convolver.
 
     Raises:
         EngineError: a layer that no engine can run; names layer and field.
     """
-    return _Planner(network, (pes, lanes, tile or lanes), buffers, fc_pes, fc_rows, map_lanes, columns).run()
+    convolver = (pes, lanes, tile or lanes, pe_outputs)
+    planner = _Planner(network, convolver, buffers, fc_pes, fc_rows, map_lanes, columns)
+    return planner.run(memory or MapMemory())
 
 
-def map_layers(network: Network) -> list[MapLayer]:
-    """What the map engine runs of `network`, whatever the engines' sizes; channels in any order.
+def engine_layers(network: Network) -> list[ConvolverLayer | FcLayer | MapLayer]:
+    """What the engines run of `network`, whatever their sizes; channels in any order.
 
     Raises:
         EngineError: as :func:`plan_network`.
     """
-    return _Planner(network, (1, 8, 8), None, 1, None, (1, None)).map_layers()
+    return _Planner(network, (1, 8, 8, 1), None, 1, None, (1, None)).layers()
 
 
 def is_pointwise(network: Network, layer: LinearLayer) -> bool:
@@ -123,7 +133,7 @@ class _Planner:
     def __init__(
         self,
         network: Network,
-        convolver: tuple[int, int, int],
+        convolver: tuple[int, int, int, int],
         buffers: Buffers | None,
         fc_pes: int,
         fc_rows: int | None,
@@ -143,32 +153,29 @@ class _Planner:
         self.fused: set[str] = set()
         self.input_in_phases = self._input_in_phases()
 
-    def run(self) -> list[Schedule]:
-        """A schedule of each layer, in the order in which the engines run them."""
-        pes, lanes, tile = self.convolver
+    def run(self, memory: MapMemory) -> list[Schedule]:
+        """A schedule of each run of an engine, in their order."""
+        pes, lanes, tile, outputs = self.convolver
         schedules: list[Schedule] = []
         for layer in self._engine_layers():
-            schedule: Schedule
             if isinstance(layer, ConvolverLayer):
-                schedule = schedule_convolver(layer, pes, lanes, tile, self.buffers)
+                strips = strips_of(layer, lanes, tile, memory)
+                schedules += [schedule_convolver(each, pes, lanes, tile, self.buffers, outputs) for each in strips]
+            elif isinstance(layer, FcLayer) and self.columns:
+                schedules.append(schedule_fc_stream(layer, self.columns, lanes))
             elif isinstance(layer, FcLayer):
-                schedule = (
-                    schedule_fc_stream(layer, self.columns, lanes)
-                    if self.columns
-                    else schedule_fc(layer, self.fc_pes, lanes, self.fc_rows)
-                )
+                schedules.append(schedule_fc(layer, self.fc_pes, lanes, self.fc_rows))
             else:
-                schedule = schedule_map(layer, lanes, *self.map_lanes)
-            schedules.append(schedule)
-            self._leaves(layer, schedule.output)
+                schedules.append(schedule_map(layer, lanes, *self.map_lanes))
+            self._leaves(layer, schedules[-1].output.whole_map)
         return schedules
 
-    def map_layers(self) -> list[MapLayer]:
-        """Those of the map engine alone, channels in any order."""
+    def layers(self) -> list[ConvolverLayer | FcLayer | MapLayer]:
+        """All of them, channels in any order."""
         found = []
         for layer in self._engine_layers():
+            found.append(layer)
             if isinstance(layer, MapLayer):
-                found.append(layer)
                 self._leaves(layer, layer.output)
             elif isinstance(layer, ConvolverLayer):
                 channels = tuple(range(len(layer.weights)))

@@ -110,7 +110,12 @@ def word_pixels(tile: Number) -> Number:
 
 
 def pe_takes(
-    tile: int, lanes: int | None = None, sum_bits: int = 18, averages: bool = False, additions: bool = False
+    tile: int,
+    lanes: int | None = None,
+    sum_bits: int = 18,
+    averages: bool = False,
+    additions: bool = False,
+    outputs: int = 1,
 ) -> tuple[int, int, int]:
     """LUTs, flip-flops and DSP slices of one PE of the convolver, decoding and post-processing included.
 
@@ -118,17 +123,21 @@ def pe_takes(
 
     Args:
         lanes: pixels of a feature word; None for the next power of two.
-        tile, sum_bits, averages, additions: as of :class:`Architecture`.
+        tile, sum_bits, averages, additions, outputs: as of :class:`Architecture`.
     """
     lanes = word_pixels(tile) if lanes is None else lanes
     row = 2 * lanes if tile == lanes else lanes  # pixels that are read at once
     luts = 1615 + 17 * tile + 1.5 * tile * sum_bits + 19 * row
     flip_flops = 1350 + 40 * tile + 2 * tile * sum_bits + 4 * row
-    dsps = (tile + 1) // 2 + 2
-    # Behind the PE.
-    luts += 580 + 10 * sum_bits + 3 * lanes + (1020 if averages else 490 * additions) + 10.5 * lanes * additions
-    flip_flops += 350 + 7 * sum_bits + 8 * lanes + (8 * lanes + 690) * additions + 220 * averages
-    dsps += (1 if sum_bits <= 27 else 2) + (3 if additions else averages)
+    dsps = outputs * ((tile + 1) // 2) + 2 + (outputs > 1)
+    if outputs > 1:  # further sums of the same pixels; units of more bytes
+        luts += (outputs - 1) * 1.35 * tile * sum_bits + 240 + 33 * outputs
+        flip_flops += (outputs - 1) * (2 * tile * sum_bits + 60) + 80
+    # Behind the PE, for each output channel.
+    luts += outputs * (580 + 10 * sum_bits + 3 * lanes + (1020 if averages else 490 * additions))
+    luts += outputs * 10.5 * lanes * additions
+    flip_flops += outputs * (350 + 7 * sum_bits + 8 * lanes + (8 * lanes + 690) * additions + 220 * averages)
+    dsps += outputs * ((1 if sum_bits <= 27 else 2) + (3 if additions else averages))
     return round(luts), round(flip_flops), dsps
 
 
@@ -174,9 +183,9 @@ def fitting_map_words(words: int, lanes: int, tile: int) -> int:
 def _arrays(a: Architecture) -> Iterator[tuple[Memory, bool]]:
     if a.pes:
         yield _map_banks(a), False
-        yield Memory("entries of a channel", a.max_entries, _LIST_BITS, a.pes), False
+        yield Memory("entries of a block of channels", a.max_entries, _LIST_BITS + 8 * (a.pe_outputs - 1), a.pes), False
         yield Memory("masks", a.mask_words, layouts.WEIGHT_BITS, 2 * a.pes), False
-        yield Memory("rows of pooling", a.max_columns, 24 if a.averages else 9, 2 * a.pes), True
+        yield Memory("rows of pooling", a.max_columns, 24 if a.averages else 9, 2 * a.posts), True
     if a.fc_pes:
         yield Memory("column pointers", a.pointer_words, layouts.WEIGHT_BITS, a.fc_pes), False
     if a.fc_slots:
@@ -210,7 +219,6 @@ _ELEMENT_BITS = {
     "Descriptor": layouts.DESCRIPTOR.bits,
     "ChannelWord": 16,
     "ScaleWord": 54,
-    "EntryWord": 40,
     "TokenWord": 34,
     "CommandWord": 65,
     "Accumulator": 32,
@@ -224,6 +232,7 @@ def _fifos(a: Architecture) -> tuple[int, int]:
     luts, flip_flops = 0, 0
     for stream in process_network(a).streams:
         wide = {"FeatureWord<kLanes>": 8 * a.lanes, "ap_uint<kSumBits>": a.sum_bits}
+        wide["EntryWord<kPeOutputs>"] = 40 + 8 * (a.pe_outputs - 1)
         bits = wide.get(stream.element) or _ELEMENT_BITS[stream.element]
         if stream.depth == 1:
             luts, flip_flops = luts + 4 * (stream.count or 1), flip_flops + (bits + 1) * (stream.count or 1)
@@ -239,11 +248,11 @@ def used(a: Architecture) -> Resources:
     luts, flip_flops = _fifos(a)
     dsps = 0
     if a.pes:  # decode, PE and post-processing of each; scatter, broadcast, collect
-        pe_luts, pe_flip_flops, pe_dsps = pe_takes(a.tile, a.lanes, a.sum_bits, a.averages, a.additions)
+        pe_luts, pe_flip_flops, pe_dsps = pe_takes(a.tile, a.lanes, a.sum_bits, a.averages, a.additions, a.pe_outputs)
         rows = a.map_words // a.row_words
         if rows & (rows - 1):  # a row that is not there is read as zero
             pe_luts += 7 * a.row_words * a.lanes
-        luts += a.pes * (pe_luts + 30 + 9 * a.lanes // 2) + 700
+        luts += a.pes * (pe_luts + 30) + a.posts * (9 * a.lanes // 2) + 700
         flip_flops += a.pes * pe_flip_flops + 600
         dsps += a.pes * pe_dsps
     if a.fc_slots:

@@ -6,6 +6,8 @@ figures are printed of the exact schedule (`generator.estimates`).
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -15,14 +17,16 @@ import numpy as np
 import numpy.typing as npt
 
 from generator import layouts
-from generator.architecture import Architecture
+from generator.architecture import MOST_POSTS, Architecture
 from generator.boards import DDR_SHARE, Board, board_names, load_board
-from generator.layers import EngineError, MapLayer, sum_bits
-from generator.plan import is_pointwise, map_layers
-from generator.resources import fitting_map_words, pe_takes, shortages, word_pixels
+from generator.layers import ConvolverLayer, EngineError, MapLayer, sum_bits, ungrouped
+from generator.plan import engine_layers, is_pointwise
+from generator.resources import Shortage, fitting_map_words, pe_takes, shortages, word_pixels
 from generator.schedule import (
     ColumnFormat,
     Strips,
+    block_entries,
+    channel_blocks,
     channel_order,
     column_entries,
     column_format,
@@ -30,6 +34,7 @@ from generator.schedule import (
     streamed_sizes,
     walk_steps,
 )
+from generator.strips import MapMemory, mask_words, strips_of
 from golden import Network
 from golden.description import AddLayer, AveragePoolLayer, ConvLayer, GlobalAveragePoolLayer, LinearLayer
 from golden.names import INPUT_NAME
@@ -42,9 +47,11 @@ __all__ = [
     "bound",
     "candidates",
     "dense",
+    "lacks",
     "ranked",
     "sketch",
     "stream_bound",
+    "with_memory",
     "workload",
 ]
 
@@ -58,7 +65,9 @@ _TILES = (8, 13, 16, 24, 29, 32, 40, 48, 57, 64, 80, 96, 112, 121, 128)
 _FC_PES = (1, 2, 4, 8, 16, 32, 64)
 _FC_SLOTS = (8, 16, 32, 64)
 _MAP_LANES = (1, 2, 4, 8, 16, 32)
-_FIELD = {name: (1 << layouts.DESCRIPTOR.fields[name].bits) - 1 for name in ("tiles", "plane_words", "channel_words")}
+_LOOKED_AT = 12
+# Rows of banks that maps may have: powers of two, then whole block RAMs.
+_MAP_ROWS = (*(1 << bits for bits in range(1, 9)), *range(512, 65537, 512))
 
 
 class NoFitError(ValueError):
@@ -70,27 +79,32 @@ class ConvolverWork:
     """What a convolution asks for.
 
     Attributes:
-        entries, units: int64 [channels]: weights, and weights with the kernels' heads.
+        layer: as the engine runs it.
+        entries, units: int64 [blocks of output channels]: weights, and weights with the kernels' heads.
         kernels, weights: of an output channel, zeros included.
         inputs, pixels: input channels and pixels of each.
-        outputs: pixels of an output channel, before pooling.
+        channels, outputs: output channels and pixels of each, before pooling.
         positions: that a PE walks per output channel.
         full: packets may hold all weights, zeros included.
         sum_bits: that hold every sum, its bias added.
+        side_by_side: output channels of a block.
     """
 
     name: str
+    layer: ConvolverLayer
     entries: Int
     units: Int
     kernels: int
     weights: int
     inputs: int
     pixels: int
+    channels: int
     outputs: int
     positions: int
     width: int
     full: bool
     sum_bits: int
+    side_by_side: int = 1
 
 
 @dataclass(frozen=True)
@@ -150,16 +164,62 @@ class Workload:
         """Those that have been asked for, by slots."""
         return {}
 
+    def strips(self, tile: int, map_words: int) -> tuple[list[ConvolverLayer], ...] | None:
+        """The strips of each convolution where PEs of `tile` multipliers have room for maps of `map_words` words; None
+        where even a row does not fit."""
+        if (tile, map_words) not in self._strips:
+            lanes, memory = int(word_pixels(tile)), MapMemory(map_words)
+            self._strips[tile, map_words] = None
+            with suppress(EngineError):
+                found = tuple(strips_of(each.layer, lanes, tile, memory) for each in self.convolver)
+                self._strips[tile, map_words] = found
+        return self._strips[tile, map_words]
+
+    @cached_property
+    def _strips(self) -> dict[tuple[int, int], tuple[list[ConvolverLayer], ...] | None]:
+        """Those that have been asked for."""
+        return {}
+
+    def cuts_maps(self, tile: int, map_words: int) -> bool:
+        """Whether some convolution has several strips there."""
+        return any(len(strips) > 1 for strips in self.strips(tile, map_words) or ())
+
+    def map_memories(self, tile: int, most: int) -> list[int]:
+        """Feature words that a PE's memory for maps may have, up to `most`, smallest first: all that each convolution
+        can be run with in strips, the last one that all need no more than."""
+        if (tile, most) not in self._memories:
+            row_words = 2 if tile == word_pixels(tile) else 1
+            choices = [words for rows in _MAP_ROWS if (words := rows * row_words) < most] + [most]
+            first = bisect_left(choices, True, key=lambda words: self.strips(tile, words) is not None)
+            self._memories[tile, most] = choices[first:]
+        return self._memories[tile, most]
+
+    @cached_property
+    def _memories(self) -> dict[tuple[int, int], list[int]]:
+        """Those that have been asked for."""
+        return {}
+
 
 @dataclass(frozen=True)
 class Sizes:
-    """Sizes that a user gives; None is free. `fc_slots` of 0 leaves FC layers to PEs, which hold the weights."""
+    """Sizes that a user gives; None is free.
+
+    Attributes:
+        fc_slots: 0 leaves FC layers to PEs, which hold the weights.
+        pe_outputs: output channels of a PE, as given and not searched for: one accelerator's weights are arranged for
+            them.
+        map_words: at most, of maps in a PE.
+        whole_maps: no map may come in strips.
+    """
 
     pes: int | None = None
     tile: int | None = None
     fc_pes: int | None = None
     map_lanes: int | None = None
     fc_slots: int | None = None
+    pe_outputs: int = 1
+    map_words: int | None = None
+    whole_maps: bool = False
 
     def fc_engines(self) -> list[tuple[int, int]]:
         """PEs and slots of the FC engines that may be chosen; with slots it is the streamed one."""
@@ -171,7 +231,7 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Candidate:
-    """Sizes of the engines, and the least seconds an image takes."""
+    """Sizes of the engines, and the least seconds an image takes; larger maps than of `map_words` come in strips."""
 
     pes: int
     tile: int
@@ -179,20 +239,24 @@ class Candidate:
     seconds: float
     map_lanes: int = 1
     fc_slots: int = 0
+    pe_outputs: int = 1
+    map_words: int = MapMemory.map_words
 
 
-def workload(network: Network) -> Workload:
-    """What the network's layers ask of the engines.
+def workload(network: Network, pe_outputs: int = 1) -> Workload:
+    """What the network's layers ask of the engines, of PEs that compute so many output channels side by side.
 
     Raises:
         EngineError: a layer that no engine can run; names layer and field.
     """
     layers: list[Work] = []
+    on_engines = engine_layers(network)
+    convolutions = {each.name: each for each in on_engines if isinstance(each, ConvolverLayer)}
     for layer in network.layers:
         if isinstance(layer, ConvLayer):
-            layers.append(_convolver_work(network, layer))
+            layers.append(_convolver_work(network, layer, convolutions[layer.name], pe_outputs))
         elif isinstance(layer, LinearLayer) and is_pointwise(network, layer):
-            layers.append(_pointwise_work(network, layer))
+            layers.append(_pointwise_work(network, layer, convolutions[layer.name], pe_outputs))
         elif isinstance(layer, LinearLayer):
             weights = network.weights(layer.name)
             shape = network.shapes[layer.source]
@@ -203,7 +267,7 @@ def workload(network: Network) -> Workload:
             rows, columns = weights.shape
             nonzeros, streamed = int(np.count_nonzero(weights)), column_entries(weights)
             layers.append(FcWork(layer.name, rows, columns, nonzeros, pixels, streamed))
-    maps = tuple(map_layers(network))
+    maps = tuple(each for each in on_engines if isinstance(each, MapLayer))
     apart = {layer.target for layer in maps}
     return Workload(
         tuple(layers),
@@ -216,9 +280,10 @@ def workload(network: Network) -> Workload:
     )
 
 
-def _convolver_work(network: Network, layer: ConvLayer) -> ConvolverWork:
+def _convolver_work(network: Network, layer: ConvLayer, on_engine: ConvolverLayer, pe_outputs: int) -> ConvolverWork:
     weights = network.weights(layer.name)
-    kernels = np.count_nonzero(weights.reshape(*weights.shape[:2], -1), axis=2)
+    in_one_group = weights if pe_outputs == 1 else ungrouped(weights, layer.groups)
+    kernels = block_entries(in_one_group, channel_blocks(in_one_group, pe_outputs))
     inputs, height, width = network.shapes[layer.source]
     _, out_height, out_width = network.shapes[layer.name]
     stride = layer.stride[0]
@@ -231,38 +296,45 @@ def _convolver_work(network: Network, layer: ConvLayer) -> ConvolverWork:
         positions = (out_height - 1) * stride * width + (out_width - 1) * stride + 1
     return ConvolverWork(
         name=layer.name,
+        layer=on_engine,
         entries=entries,
         units=units,
         kernels=weights.shape[1],
         weights=int(np.prod(weights.shape[1:])),
         inputs=inputs,
         pixels=height * width,
+        channels=len(weights),
         outputs=out_height * out_width,
         positions=positions,
         width=out_width,
         full=layer.groups == 1 and layer.dilation == (1, 1) and (layer.source != INPUT_NAME or stride == 1),
         sum_bits=sum_bits(weights, network.bias(layer.name), network.dtypes[layer.source] == "int8"),
+        side_by_side=pe_outputs,
     )
 
 
-def _pointwise_work(network: Network, layer: LinearLayer) -> ConvolverWork:
+def _pointwise_work(network: Network, layer: LinearLayer, on_engine: ConvolverLayer, pe_outputs: int) -> ConvolverWork:
     """Of a linear layer over a map of one pixel a channel."""
     weights = network.weights(layer.name)
-    entries = np.maximum(np.count_nonzero(weights, axis=1), 1)
+    kernels = weights[:, :, None, None]
+    entries = np.maximum(block_entries(kernels, channel_blocks(kernels, pe_outputs)).sum(axis=1), 1)
     inputs = weights.shape[1]
     return ConvolverWork(
         name=layer.name,
+        layer=on_engine,
         entries=entries,
         units=entries,
         kernels=inputs,
         weights=inputs,
         inputs=inputs,
         pixels=1,
+        channels=len(weights),
         outputs=1,
         positions=1,
         width=1,
         full=True,
         sum_bits=sum_bits(weights, network.bias(layer.name), network.dtypes[layer.source] == "int8"),
+        side_by_side=pe_outputs,
     )
 
 
@@ -287,25 +359,46 @@ def bound(work: Work, pes: int, tiles: Int, fc_pes: int) -> tuple[Int, Int]:
         loaded = fc_pes * packet
         cycles = loaded + np.maximum(int(ACTIVE_SHARE * share), words * pixels // 4) + rows
         return cycles, 32 * loaded + pixels * (words + -(-work.rows // pixels))
-    maps, outputs = work.inputs * -(-work.pixels // pixels), work.entries.size * -(-work.outputs // pixels)
-    busy, weights = _packets_bound(work.entries, work.units, layouts.UNITS_PER_WORD, pes, work.positions, tiles)
+    maps, outputs = work.inputs * -(-work.pixels // pixels), work.channels * -(-work.outputs // pixels)
+    each = work.side_by_side
+    busy, weights = _packets_bound(work.entries, work.units, (each + 1, each), pes, work.positions, tiles)
     if work.full:
         every = np.full_like(work.entries, work.weights)
-        full_busy, full_weights = _packets_bound(every, every, 2 * layouts.UNITS_PER_WORD, pes, work.positions, tiles)
+        full_busy, full_weights = _packets_bound(every, every, (each, each), pes, work.positions, tiles)
         weights = np.where(full_busy <= busy, full_weights, weights)
         busy = np.minimum(full_busy, busy)
     return maps + busy, 32 * weights + pixels * (maps + outputs)
 
 
-def _packets_bound(entries: Int, units: Int, per_word: int, pes: int, positions: int, tiles: Int) -> tuple[Int, Int]:
-    """Clocks at least, once the map is there, and weight words of a layer of so many units a word: int64 [n] each."""
+def _strips_bound(work: ConvolverWork, strips: Sequence[ConvolverLayer], pes: int, tile: int) -> tuple[int, int]:
+    """The same of a layer in strips, on PEs of `tile` multipliers."""
+    sizes = Counter(
+        (strip.positions, strip.input.height * strip.input.width * strip.input.channels, strip.out_height * work.width)
+        for strip in strips
+    )
+    total = np.zeros(2, dtype=np.int64)
+    for (positions, pixels, outputs), times in sizes.items():
+        part = replace(work, positions=positions, pixels=-(-pixels // work.inputs), outputs=outputs)
+        total += times * np.concatenate(bound(part, pes, np.array([tile]), 1))
+    return int(total[0]), int(total[1])
+
+
+def _packets_bound(
+    entries: Int, units: Int, sizes: tuple[int, int], pes: int, positions: int, tiles: Int
+) -> tuple[Int, Int]:
+    """Clocks at least, once the map is there, and weight words of a layer: int64 [n] each.
+
+    Args:
+        sizes: bytes of a unit, header words of a packet.
+    """
+    per_word, headers = layouts.WEIGHT_BITS // 8 // sizes[0], sizes[1]
     order = channel_order(entries, pes)
     filling = -order.size % pes
     entries = np.pad(entries[order], (0, filling)).reshape(-1, pes)
     units = np.pad(units[order], (0, filling)).reshape(-1, pes)
     turns = -(-positions // tiles)
     busy = np.maximum(entries * turns[:, None, None], positions * (entries > 0)).sum(axis=1).max(axis=1)
-    weights = int(((1 + -(-units.max(axis=1) // per_word)) * (units > 0).sum(axis=1)).sum())
+    weights = int(((headers + -(-units.max(axis=1) // per_word)) * (units > 0).sum(axis=1)).sum())
     return np.maximum(busy, max(weights, int(units.sum(axis=0).max()))), np.full_like(busy, weights)
 
 
@@ -341,23 +434,49 @@ def candidates(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> 
     Raises:
         NoFitError: there is none.
     """
-    # A configuration that is slower than one that fits is not looked at again.
     possible = ranked(work, board, clock_mhz, sizes)
-    fitting = [each for each in possible if _may_fit(each, board)]
-    found = []
-    for each in fitting:
-        if not shortages(sketch(work, each), board):
-            found.append(each)
-        if len(found) == 12:
+    found: list[Candidate] = []
+    for each in (each for each in possible if _may_fit(each, board)):
+        # Strips make a configuration slower, so that one that is slower without them is not looked at.
+        if len(found) == _LOOKED_AT and _rank(each) >= _rank(found[-1]):
             break
+        fitting = with_memory(work, each, board, clock_mhz)
+        if fitting and not (sizes.whole_maps and work.cuts_maps(fitting.tile, fitting.map_words)):
+            found = sorted([*found, fitting], key=_rank)[:_LOOKED_AT]
     if not found:
         raise NoFitError(_no_fit(work, board, clock_mhz, sizes, possible))
     return found
 
 
+def _rank(each: Candidate) -> tuple[float, int]:
+    return each.seconds, each.pes * each.tile
+
+
+def with_memory(work: Workload, each: Candidate, board: Board, clock_mhz: float) -> Candidate | None:
+    """A candidate with the largest memory for maps that `board` has room for, up to the candidate's own; None if there
+    is none, or none that the maps fit in strips."""
+    choices = work.map_memories(each.tile, each.map_words) if work.convolver else [each.map_words]
+    fits = bisect_left(choices, True, key=lambda words: bool(shortages(_with(work, each, words), board)))
+    if not fits:
+        return None
+    chosen = replace(each, map_words=choices[fits - 1])
+    more, rate = 0.0, DDR_SHARE * board.ddr_gb_per_s * 1e9
+    for layer, strips in zip(work.convolver, work.strips(each.tile, chosen.map_words) or (), strict=True):
+        if len(strips) > 1:
+            whole = bound(layer, each.pes, np.array([each.tile]), 1)
+            tiled = _strips_bound(layer, strips, each.pes, each.tile)
+            more += max(tiled[0] / (clock_mhz * 1e6), tiled[1] / rate)
+            more -= max(int(whole[0][0]) / (clock_mhz * 1e6), int(whole[1][0]) / rate)
+    return replace(chosen, seconds=each.seconds + max(more, 0.0))
+
+
+def _with(work: Workload, each: Candidate, map_words: int) -> Architecture:
+    return sketch(work, replace(each, map_words=map_words))
+
+
 def _may_fit(each: Candidate, board: Board) -> bool:
     """A quick look at what a PE takes at least; `shortages` looks closer."""
-    luts, _, dsps = pe_takes(each.tile)
+    luts, _, dsps = pe_takes(each.tile, outputs=each.pe_outputs)
     return each.pes * dsps <= board.dsps and each.pes * luts <= board.luts
 
 
@@ -367,7 +486,13 @@ def ranked(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> list
     Raises:
         EngineError: in the map engine's lanes a layer's window has no room; names the layer.
     """
-    return sorted(_combinations(work, board, clock_mhz, sizes), key=lambda each: (each.seconds, each.pes * each.tile))
+    return sorted(_combinations(work, board, clock_mhz, sizes), key=_rank)
+
+
+def lacks(work: Workload, each: Candidate, board: Board) -> list[Shortage]:
+    """What `board` is short of for a candidate, however small its memory for maps is."""
+    choices = work.map_memories(each.tile, each.map_words) if work.convolver else [each.map_words]
+    return shortages(_with(work, each, choices[0]), board)
 
 
 def _combinations(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> Iterator[Candidate]:
@@ -392,16 +517,18 @@ def _combinations(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) 
 
     pes_choices = ([sizes.pes] if sizes.pes else _PES) if work.convolver else [0]
     fc_choices = sizes.fc_engines() if work.fc else [(0, 0)]
+    map_words = sizes.map_words or MapMemory.map_words
     convolver = {pes: least(bound(each, pes, tiles, 1) for each in work.convolver) for pes in pes_choices}
     fc = {engine: of_fc(*engine) for engine in fc_choices}
     for number, tile in enumerate(tiles.tolist()):
         maps = [(lanes, of_maps(word_pixels(tile), lanes)) for lanes in _map_choices(work, tile, sizes)]
         for (fc_pes, slots), fc_seconds in fc.items():
-            if _holds(work, tile, fc_pes, slots):
+            if _holds(work, tile, fc_pes, slots, map_words):
                 for pes, pes_seconds in convolver.items():
                     for lanes, map_seconds in maps:
                         total = float(pes_seconds[number] + fc_seconds[number]) + map_seconds
-                        yield Candidate(pes, tile, fc_pes, total, lanes, slots)
+                        if pes * sizes.pe_outputs <= MOST_POSTS:
+                            yield Candidate(pes, tile, fc_pes, total, lanes, slots, sizes.pe_outputs, map_words)
 
 
 def _map_choices(work: Workload, tile: int, sizes: Sizes) -> list[int]:
@@ -426,17 +553,15 @@ def _map_choices(work: Workload, tile: int, sizes: Sizes) -> list[int]:
     return choices
 
 
-def _holds(work: Workload, tile: int, fc_pes: int, fc_slots: int = 0) -> bool:
-    """Whether descriptors and packets can hold a configuration's numbers."""
+def _holds(work: Workload, tile: int, fc_pes: int, fc_slots: int, map_words: int) -> bool:
+    """Whether descriptors and packets can hold a configuration's numbers, and maps of `map_words` words a strip."""
     pixels = word_pixels(tile)
     if fc_pes and pixels % fc_pes:
         return False
-    for each in work.convolver:
-        plane, output = -(-each.pixels // pixels), -(-each.outputs // pixels)
-        if plane > _FIELD["plane_words"] or output > _FIELD["channel_words"] or each.inputs * plane > 65536:
-            return False
-        if -(-each.positions // tile) > _FIELD["tiles"] or each.entries.max() > 65535 or each.width > 1023:
-            return False
+    if work.strips(tile, map_words) is None:
+        return False
+    if any(each.entries.max() > 65535 or each.width > 1023 for each in work.convolver):
+        return False
     if fc_slots:
         form, most = work.columns(fc_slots), 1 << layouts.BASE_BITS
         return all(each.column_words(form) < most and each.rows <= 65535 for each in work.fc)
@@ -444,18 +569,27 @@ def _holds(work: Workload, tile: int, fc_pes: int, fc_slots: int = 0) -> bool:
 
 
 def sketch(work: Workload, each: Candidate) -> Architecture:
-    """The accelerator's sizes for a candidate, before anything is scheduled; memories of the FC engine may differ."""
-    maps = [layer.inputs * -(-layer.pixels // word_pixels(each.tile)) for layer in work.convolver]
+    """The accelerator's sizes for a candidate, before anything is scheduled: memories of the FC engine and depths of
+    streams may differ."""
+    lanes = int(word_pixels(each.tile))
+    strips = [strip for layer in work.strips(each.tile, each.map_words) or () for strip in layer]
+    entries = max((int(layer.entries.max()) for layer in work.convolver), default=1)
+    units = max((int(layer.units.max()) for layer in work.convolver), default=1)
+    unit_places = layouts.WEIGHT_BITS // 8 // (each.pe_outputs + 1)
     resident = [] if each.fc_slots else work.fc
     share = [-(-layer.nonzeros // max(each.fc_pes, 1)) for layer in resident]
     rows = [-(-layer.rows // max(each.fc_pes, 1)) for layer in work.fc]
     return Architecture(
-        lanes=int(word_pixels(each.tile)),
+        lanes=lanes,
         tile=each.tile,
         pes=each.pes,
+        pe_outputs=each.pe_outputs,
         fc_pes=each.fc_pes,
-        map_words=fitting_map_words(max(maps, default=2), int(word_pixels(each.tile)), each.tile),
-        max_entries=max((int(layer.entries.max()) for layer in work.convolver), default=1),
+        map_words=fitting_map_words(max((strip.input.words(lanes) for strip in strips), default=2), lanes, each.tile),
+        max_entries=entries,
+        mask_words=max((max(2, mask_words(strip, each.tile)) for strip in strips), default=2),
+        weight_depth=min(128, 1 << (units // unit_places).bit_length()),
+        entry_depth=min(256, 1 << (entries // 4).bit_length()),
         max_columns=max((layer.width for layer in work.convolver), default=1),
         sum_bits=max((max(18, layer.sum_bits) for layer in work.convolver), default=18),
         additions=work.additions,
@@ -470,16 +604,28 @@ def sketch(work: Workload, each: Candidate) -> Architecture:
 
 def _no_fit(work: Workload, board: Board, clock_mhz: float, sizes: Sizes, possible: Sequence[Candidate]) -> str:
     if not possible:
-        return "no configuration of the engines holds the network: its maps or FC layers are too large for the engines"
-    lacking = [(shortages(sketch(work, each), board), each) for each in possible]
+        return _no_room(work, sizes)
+    lacking = [(lacks(work, each, board), each) for each in possible]
     worst, nearest = min(lacking, key=lambda pair: max(short.needed / short.there for short in pair[0]))
     names = ", ".join(str(short) for short in worst)
     text = f"the network fits board '{board.name}' in no configuration: with {_named(nearest)} it is {names}"
     return f"{text}; {_other_board(work, board, clock_mhz, sizes)}"
 
 
+def _no_room(work: Workload, sizes: Sizes) -> str:
+    """Why no configuration can run the network, whatever the board."""
+    tile = sizes.tile or _TILES[-1]
+    memory = MapMemory(sizes.map_words or MapMemory.map_words)
+    try:
+        for each in work.convolver:
+            strips_of(each.layer, int(word_pixels(tile)), tile, memory)
+    except EngineError as error:
+        return str(error)
+    return "no configuration of the engines holds the network: its FC layers are too large for the engines"
+
+
 def _named(each: Candidate) -> str:
-    parts = [f"{each.pes} PE{'s' * (each.pes > 1)} of {each.tile} multipliers"] if each.pes else []
+    parts = [f"{each.pes} PE{'s' * (each.pes > 1)} of {each.tile * each.pe_outputs} multipliers"] if each.pes else []
     if each.fc_slots:
         parts += [f"{each.fc_slots} slots of the streamed FC engine"]
     else:
@@ -492,6 +638,6 @@ def _other_board(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -
     others = sorted((load_board(name) for name in board_names() if name != board.name), key=lambda each: each.luts)
     for other in others:
         possible = _combinations(work, other, clock_mhz, sizes)
-        if any(_may_fit(each, other) and not shortages(sketch(work, each), other) for each in possible):
+        if any(_may_fit(each, other) and not lacks(work, each, other) for each in possible):
             return f"the nearest board that it fits is '{other.name}'"
     return "it fits none of the boards that are known"

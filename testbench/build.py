@@ -35,13 +35,15 @@ class StreamLayout(_Part):
     Channel after channel in `channel_order`, each row after row, filled up with zeros to `channel_words` words. Of the
     columns the first `left` and the last `right` are zeros around the tensor. With `phases` of s > 1 channel (c * s +
     row) * s + column holds every s-th pixel of every s-th row of the map's channel c, from that row and column on;
-    height and width are those of such a channel.
+    height and width are those of such a channel. `height` rows come, of the map's `map_height`, from `first_row` on.
     """
 
     tensor: str
     channel_order: tuple[int, ...]
     height: int
     width: int
+    first_row: int = 0
+    map_height: int
     signed: bool
     channel_words: int
     left: int = 0
@@ -66,7 +68,8 @@ class StreamLayout(_Part):
         low, high = (-128, 127) if self.signed else (0, 255)
         if values.min(initial=0) < low or values.max(initial=0) > high:
             raise ValueError(f"values {values.min()} to {values.max()} do not fit the stream's {low} to {high}.")
-        rows = self._taken_apart(values).reshape(order.size, self.height, self.width - self.left - self.right)
+        rows = self._taken_apart(values).reshape(order.size, self.map_height, self.width - self.left - self.right)
+        rows = rows[:, self.first_row : self.first_row + self.height]
         maps = np.pad(rows, ((0, 0), (0, 0), (self.left, self.right))).reshape(order.size, -1)
         words = np.zeros((order.size, self.channel_words * lanes), dtype=np.uint8)
         words[:, : maps.shape[1]] = maps[order].astype(np.uint8)
@@ -76,19 +79,19 @@ class StreamLayout(_Part):
         """Whether a tensor of this shape comes in this layout."""
         channels = len(self.channel_order)
         if self.phases == 1:
-            return channels * self.height * (self.width - self.left - self.right) == int(np.prod(shape))
+            return channels * self.map_height * (self.width - self.left - self.right) == int(np.prod(shape))
         sizes = tuple(-(-size // self.phases) for size in shape[1:])
-        return (channels, self.height, self.width) == (shape[0] * self.phases**2, *sizes)
+        return (channels, self.map_height, self.width) == (shape[0] * self.phases**2, *sizes)
 
     def _taken_apart(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
-        """A tensor (C, H, W) as its phases, filled up with zeros: (C * s * s, height, width)."""
+        """A tensor (C, H, W) as its phases, filled up with zeros: (C * s * s, map_height, width)."""
         if self.phases == 1:
             return values
         channels, rows, columns = values.shape
-        filled = np.zeros((channels, self.height * self.phases, self.width * self.phases), dtype=values.dtype)
+        filled = np.zeros((channels, self.map_height * self.phases, self.width * self.phases), dtype=values.dtype)
         filled[:, :rows, :columns] = values
-        apart = filled.reshape(channels, self.height, self.phases, self.width, self.phases)
-        return apart.transpose(0, 2, 4, 1, 3).reshape(-1, self.height, self.width)
+        apart = filled.reshape(channels, self.map_height, self.phases, self.width, self.phases)
+        return apart.transpose(0, 2, 4, 1, 3).reshape(-1, self.map_height, self.width)
 
     def value(self, byte: int) -> int:
         """The integer that a lane's byte stands for."""
@@ -98,11 +101,14 @@ class StreamLayout(_Part):
         """(channel, row, column) of a lane of a word; rows beyond the map are filling, columns beyond it zeros."""
         channel, rest = divmod(word, self.channel_words)
         row, column = divmod(rest * lanes + lane, self.width)
-        return self.channel_order[channel], row, column - self.left
+        return self.channel_order[channel], self.first_row + row, column - self.left
 
 
 class BuildLayer(_Part):
-    """A layer as the accelerator runs it: `inputs` go in one after another, `output` comes out."""
+    """A layer as the accelerator runs it, or a strip of its rows: `inputs` go in one after another, `output` comes out.
+
+    Strips of one layer follow each other and have its name.
+    """
 
     name: str
     engine: str
@@ -152,6 +158,7 @@ class _Predictions(_Part):
 class _Architecture(_Part):
     lanes: int
     pes: int
+    pe_outputs: int = 1
     fc_pes: int
     fc_slots: int = 0
     fc_value_bits: int = 8

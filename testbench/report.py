@@ -6,8 +6,9 @@ first image, which the RTL rung of the ladder measures to be equal.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
-from testbench.build import BehindDdr, Build
+from testbench.build import BehindDdr, Build, BuildLayer
 
 __all__ = ["BuildReport", "DdrReport", "EngineReport", "LayerReport", "report_of"]
 
@@ -16,7 +17,8 @@ __all__ = ["BuildReport", "DdrReport", "EngineReport", "LayerReport", "report_of
 class LayerReport:
     """One layer: `macs` are the multiplications done, zero weights (FC engine: and activations) skipped.
 
-    `fetched_bytes` come from DDR on request; `ddr_clocks` are what the stated DDR adds to `cycles`.
+    `fetched_bytes` come from DDR on request; `ddr_clocks` are what the stated DDR adds to `cycles`. All figures are
+    those of all its strips.
     """
 
     name: str
@@ -28,6 +30,7 @@ class LayerReport:
     utilisation: float
     fetched_bytes: int = 0
     ddr_clocks: int = 0
+    strips: int = 1
 
 
 @dataclass(frozen=True)
@@ -72,21 +75,10 @@ def report_of(build: Build) -> BuildReport:
     nothing = (0,) * len(build.layers)
     fetched = stated.fetched_words[0] if stated.fetched_words else nothing
     late = stated.behind_ddr.layer_cycles[0] if stated.behind_ddr else stated.layer_cycles[0]
+    runs = zip(build.layers, stated.layer_cycles[0], stated.macs[0], fetched, late, strict=True)
     layers = tuple(
-        LayerReport(
-            name=layer.name,
-            engine=layer.engine,
-            cycles=cycles,
-            macs=macs,
-            dense_macs=layer.dense_macs,
-            multipliers=layer.multipliers,
-            utilisation=_share(macs, layer.multipliers * cycles),
-            fetched_bytes=words * build.column_bytes,
-            ddr_clocks=with_ddr - cycles,
-        )
-        for layer, cycles, macs, words, with_ddr in zip(
-            build.layers, stated.layer_cycles[0], stated.macs[0], fetched, late, strict=True
-        )
+        _layer(list(strips), build.column_bytes)
+        for _, strips in groupby(runs, lambda run: (run[0].name, run[0].engine))
     )
     cycles = sum(layer.cycles for layer in layers)
     names = dict.fromkeys(layer.engine for layer in layers)
@@ -100,6 +92,24 @@ def report_of(build: Build) -> BuildReport:
         engines=tuple(_engine(name, [layer for layer in layers if layer.engine == name]) for name in names),
         layers=layers,
         behind_ddr=_behind_ddr(manifest.predictions.behind_ddr, layers, manifest.clock_mhz),
+    )
+
+
+def _layer(strips: Sequence[tuple[BuildLayer, int, int, int, int]], column_bytes: int) -> LayerReport:
+    """Of the runs of one layer: each with cycles, multiplications, column words and cycles behind the DDR."""
+    layer = strips[0][0]
+    cycles, macs, words, late = (sum(numbers) for numbers in list(zip(*strips, strict=True))[1:])
+    return LayerReport(
+        name=layer.name,
+        engine=layer.engine,
+        cycles=cycles,
+        macs=macs,
+        dense_macs=sum(strip.dense_macs for strip, *_ in strips),
+        multipliers=layer.multipliers,
+        utilisation=_share(macs, layer.multipliers * cycles),
+        fetched_bytes=words * column_bytes,
+        ddr_clocks=late - cycles,
+        strips=len(strips),
     )
 
 

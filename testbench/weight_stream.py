@@ -33,7 +33,8 @@ class Packet:
     """A packet of one round.
 
     Attributes:
-        number: of the packet in its layer; packet number modulo PEs is its PE.
+        number: of the packet in its layer; packet number modulo PEs is its PE. On the convolver packet p has the
+            channels p * n, p * n + 1, .. of those that leave, where a PE computes n of them side by side.
         words: numbers of its words in the stream: header, content, filling.
         fields: the header's fields.
     """
@@ -57,8 +58,9 @@ class Entry:
         input: position on the feature stream: of the input channel, or of the pixel in front of an FC layer.
         row, column: in the kernel; 0 for an FC layer.
         value: the weight.
-        place: of the whole unit in the stream.
+        place: of the whole unit in the stream, which may hold weights of several output channels.
         packet: number of the packet that holds it.
+        value_place: of the weight alone, on the convolver.
     """
 
     output: int
@@ -68,6 +70,7 @@ class Entry:
     value: int
     place: Place
     packet: int
+    value_place: Place | None = None
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,7 @@ class WeightStreamReader:
         self.word_bits = self._format.word_bits
         self.pointer_bits = self._format.pointer_bits
         self.lanes = build.lanes
+        self._outputs = build.manifest.architecture.pe_outputs
         data = build.weights_file.read_bytes() if raw is None else raw
         self.words = _words(data, self._format.word_bits)
         self.column_bits = 8 * build.column_bytes
@@ -132,7 +136,7 @@ class WeightStreamReader:
         return Place(word + skipped, at, bits)
 
     def entries(self, part: LayerStream) -> Iterator[Entry]:
-        """Every stored weight of a layer, padding left out."""
+        """Every stored weight of a layer, padding left out; on the convolver none that is zero."""
         for packet in part.packets:
             if part.layer.engine == "convolver":
                 yield from self._convolver_entries(part, packet)
@@ -149,11 +153,19 @@ class WeightStreamReader:
             return "value_unit"
         return "pointwise_unit" if part.descriptor["pointwise"] else "entry_unit"
 
+    def packet_number(self, part: LayerStream, output: int) -> tuple[int, int]:
+        """The packet that holds an output channel of a layer on the convolver, and its number among the packet's."""
+        return divmod(part.layer.output.channel_order.index(output), self._outputs)
+
+    def scale_place(self, part: LayerStream, output: int, name: str) -> Place:
+        """Where "bias", "multiplier" or "shift" of an output channel of a layer on the convolver lies."""
+        packet, number = self.packet_number(part, output)
+        return self.place("packet", name, part.packets[packet].words[number])
+
     def bias_place(self, part: LayerStream, output: int) -> Place:
         """Where the bias of an output channel or row lies."""
         if part.layer.engine == "convolver":
-            number = part.layer.output.channel_order.index(output)
-            return self.place("packet", "bias", part.packets[number].words[0])
+            return self.scale_place(part, output, "bias")
         row, pe = divmod(output, part.descriptor["row_sets"])
         packet = part.packets[pe]
         before = packet.fields["pointer_words"] + packet.fields["entry_words"] * self._build.streamed
@@ -241,19 +253,16 @@ class WeightStreamReader:
             first += size * length
 
     def _convolver_entries(self, part: LayerStream, packet: Packet) -> Iterator[Entry]:
-        output = part.layer.output.channel_order[packet.number]
         if part.descriptor["full"]:
             yield from self._all_weights(part, packet)
             return
         position, left = 0, 0
-        for number in range(packet.fields["units"]):
-            unit = self._unit(packet.content, number)
+        for unit in self._convolver_units(part, packet):
             if part.descriptor["pointwise"]:
                 skip = self.read(self.place("pointwise_unit", "skip", unit.word, unit.low))
-                value = _signed(self.read(self.place("pointwise_unit", "value", unit.word, unit.low)), 8)
-                position += skip if value or skip == _SKIP_ALONE else 0
-                if value:
-                    yield Entry(output, position, 0, 0, value, unit, packet.number)
+                found = list(self._values(part, packet, unit, position + skip, (0, 0)))
+                position += skip if found or skip == _SKIP_ALONE else 0
+                yield from found
                 continue
             if left == 0:
                 skip = self.read(self.place("kernel_unit", "skip", unit.word, unit.low))
@@ -263,19 +272,34 @@ class WeightStreamReader:
             left -= 1
             row = self.read(self.place("entry_unit", "row", unit.word, unit.low))
             column = self.read(self.place("entry_unit", "column", unit.word, unit.low))
-            value = _signed(self.read(self.place("entry_unit", "value", unit.word, unit.low)), 8)
-            yield Entry(output, position, row, column, value, unit, packet.number)
+            yield from self._values(part, packet, unit, position, (row, column))
+
+    def _convolver_units(self, part: LayerStream, packet: Packet) -> Iterator[Place]:
+        """The units behind the header words, of which there is one for each output channel."""
+        bits = 8 * self._outputs if part.descriptor["full"] else 8 * (self._outputs + 1)
+        words = packet.content[self._outputs - 1 :]
+        return (self._unit(words, number, bits) for number in range(packet.fields["units"]))
+
+    def _values(
+        self, part: LayerStream, packet: Packet, unit: Place, position: int, at: tuple[int, int]
+    ) -> Iterator[Entry]:
+        """A unit's weights that are not zero: the first channel's in its field, the others' above the layout's bits."""
+        layout = self.unit_layout(part)
+        first = self.place(layout, "value", unit.word, unit.low)
+        above = sum(bits for _, bits in self._format.layouts[layout].values())
+        order = part.layer.output.channel_order
+        for number in range(self._outputs):
+            place = first if number == 0 else Place(unit.word, unit.low + above + 8 * (number - 1), 8)
+            if value := _signed(self.read(place), 8):
+                output = order[packet.number * self._outputs + number]
+                yield Entry(output, position, *at, value, unit, packet.number, place)
 
     def _all_weights(self, part: LayerStream, packet: Packet) -> Iterator[Entry]:
         """Of a packet that holds all weights those that are not zero."""
-        output = part.layer.output.channel_order[packet.number]
         rows, columns = part.descriptor["mask_rows"], part.descriptor["mask_columns"]
-        for number in range(packet.fields["units"]):
-            unit = self._unit(packet.content, number, 8)
-            value = _signed(self.read(unit), 8)
+        for number, unit in enumerate(self._convolver_units(part, packet)):
             kernel, place = divmod(number, rows * columns)
-            if value:
-                yield Entry(output, kernel, *divmod(place, columns), value, unit, packet.number)
+            yield from self._values(part, packet, unit, kernel, divmod(place, columns))
 
     def _fc_entries(self, part: LayerStream, packet: Packet) -> Iterator[Entry]:
         row_sets = part.descriptor["row_sets"]
@@ -321,12 +345,12 @@ class WeightStreamReader:
         whole = self._build.manifest.architecture.fc_value_bits == 8
         return number if whole else self.read(self.codebook_place(packet, number))
 
-    def first_kernel(self, packet: Packet) -> Place:
+    def first_kernel(self, part: LayerStream, packet: Packet) -> Place:
         """The first kernel unit of a convolver's packet that has entries; waiting ones and skips may lie before it.
 
         Packets that hold all weights have none.
         """
-        units = (self._unit(packet.content, number) for number in range(packet.fields["units"]))
+        units = self._convolver_units(part, packet)
         return next(unit for unit in units if self.read(self.place("kernel_unit", "count", unit.word, unit.low)))
 
     def column_end(self, packet: Packet, column: int) -> Place:

@@ -33,6 +33,7 @@ def generate_entry(entry: BuildEntry, folder: Path) -> str:
             fc_pes=entry.fc_pes,
             fc_slots=entry.fc_slots,
             map_lanes=entry.map_lanes,
+            pe_outputs=entry.pe_outputs,
             clock_mhz=entry.clock,
             pipeliner=Pipeliner(),
         )

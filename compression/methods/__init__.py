@@ -28,7 +28,9 @@ def make_method(name: MethodName, dense: nn.Module, settings: Settings, images: 
         case "peak":
             return HistogramPeak(keep) if settings.peak_reading == "histogram" else Peak(settings.share, keep)
         case "ikr":
-            return IntraKernelRegular(settings.kernel_values, settings.patterns, settings.kernels_kept, keep)
+            return IntraKernelRegular(
+                settings.kernel_values, settings.patterns, settings.kernels_kept, settings.pattern_group, keep
+            )
         case "feature-map":
             interval = (settings.theta_low, settings.theta_high)
             step, rounds, scale = settings.theta_step, settings.rounds, settings.en_sparsity

@@ -7,6 +7,7 @@ cycle model reads.
 
 from __future__ import annotations
 
+from generator.schedule.blocks import block_entries, channel_blocks
 from generator.schedule.convolver import Buffers, ConvolverPacket, ConvolverSchedule, channel_order, schedule_convolver
 from generator.schedule.fc import FcPacket, FcSchedule, schedule_fc
 from generator.schedule.fc_stream import (
@@ -32,6 +33,8 @@ __all__ = [
     "Rounds",
     "Schedule",
     "Strips",
+    "block_entries",
+    "channel_blocks",
     "channel_order",
     "column_entries",
     "column_format",

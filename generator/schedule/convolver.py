@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from generator import layouts
 from generator.layers import ConvolverLayer, EngineError, FeatureLayout
+from generator.schedule.blocks import block_entries, channel_blocks
 from generator.schedule.rounds import Int, Rounds, Words, deal
 from generator.schedule.units import Loading, Masks, full_units, layer_units
 
@@ -35,21 +36,25 @@ class Buffers:
 
 @dataclass(frozen=True)
 class ConvolverPacket:
-    """An output channel on the weight stream.
+    """A block of output channels, which a PE computes side by side, on the weight stream.
 
     Attributes:
         pe: the PE that computes it.
-        units: uint16 [n], kernel and entry units in order; or uint8 [n], values of all weights.
+        channels: in order; fewer than a PE computes at once only in a layer's last packet.
+        units: uint8 [n, bytes of a unit], kernel and entry units in order; or values of all weights.
         sends: int64 [n], how many entries each of them sends to the PE, waiting ones included.
         is_entry: bool [n], which of them are entries with a weight.
-        header: fields of the header word.
+        header: fields of the header word, with the first channel's bias and scale.
+        scales: uint8 [channels of a block - 1, WEIGHT_BITS / 8], header words with those of the other channels.
     """
 
     pe: int
-    units: npt.NDArray[np.unsignedinteger]
+    channels: tuple[int, ...]
+    units: npt.NDArray[np.uint8]
     sends: Int
     is_entry: npt.NDArray[np.bool_]
     header: Mapping[str, int]
+    scales: Words
 
     @property
     def entries(self) -> int:
@@ -63,18 +68,23 @@ class ConvolverPacket:
 
     @property
     def first_tile(self) -> int:
-        """Entries that the PE is sent, all of them in a channel's first tile."""
+        """Entries that the PE is sent, all of them in a block's first tile."""
         return self.waits + int(self.sends.sum())
 
     @property
     def units_per_word(self) -> int:
         """Units of a weight word."""
-        return layouts.WEIGHT_BITS // (8 * self.units.itemsize)
+        return layouts.WEIGHT_BITS // (8 * int(self.units.shape[1]))
 
     @cached_property
     def content(self) -> Words:
-        """The units as weight words: uint8 [words, WEIGHT_BITS / 8]."""
-        return layouts.words_from_lanes(self.units, self.units.itemsize)
+        """Header words behind the first, and the units, as weight words: uint8 [words, WEIGHT_BITS / 8]."""
+        count = -(-len(self.units) // self.units_per_word)
+        whole = np.zeros((count * self.units_per_word, self.units.shape[1]), dtype=np.uint8)
+        whole[: len(self.units)] = self.units
+        words = np.zeros((count, layouts.WEIGHT_BITS // 8), dtype=np.uint8)
+        words[:, : whole.size // count] = whole.reshape(count, -1)
+        return np.concatenate([self.scales, words])
 
 
 @dataclass(frozen=True)
@@ -145,22 +155,54 @@ def mask_stream(masks: npt.NDArray[np.bool_]) -> Words:
     return layouts.words_from_lanes(np.packbits(places.reshape(-1), bitorder="little"), 1)
 
 
+def block_order(layer: ConvolverLayer, pes: int, outputs: int) -> Int:
+    """Blocks of output channels in the order in which they are dealt to the PEs, as `channel_order` says of channels.
+
+    Returns:
+        int64 [packets, outputs]. Only the last packet may have fewer channels (then -1), since the order in which they
+        leave tells what each PE computes.
+    """
+    blocks = channel_blocks(layer.weights, outputs)
+    entries = np.maximum(block_entries(layer.weights, blocks).sum(axis=1), 1)
+    whole = int((blocks >= 0).all(axis=1).sum())
+    if whole == 0:
+        return blocks
+    return np.concatenate([blocks[channel_order(entries[:whole], pes, layer.groups)], blocks[whole:]])
+
+
 def schedule_convolver(
-    layer: ConvolverLayer, pes: int, lanes: int, tile: int | None = None, buffers: Buffers | None = None
+    layer: ConvolverLayer,
+    pes: int,
+    lanes: int,
+    tile: int | None = None,
+    buffers: Buffers | None = None,
+    outputs: int = 1,
 ) -> ConvolverSchedule:
     """Schedules `layer` on `pes` PEs behind feature words of `lanes` pixels.
 
     Args:
         tile: positions that a PE computes at once; `lanes` by default.
         buffers: of the accelerator.
+        outputs: output channels that a PE computes side by side. Channels of different groups read different maps, so
+            that they then take turns at the PE: weights are zero where the other group's are not.
 
     Raises:
-        EngineError: a number exceeds its field; names the layer.
+        EngineError: a number exceeds its field, or a channel the room behind a PE; names the layer.
     """
-    entries = np.maximum(np.count_nonzero(layer.weights, axis=(1, 2, 3)), 1)
-    order = channel_order(entries, pes, layer.groups)
-    output = FeatureLayout(tuple(int(c) for c in order), layer.pooled_height, layer.pooled_width, layer.output_signed)
-    tile, buffers = tile or lanes, buffers or Buffers()
+    layer = layer.ungrouped() if outputs > 1 else layer
+    order = block_order(layer, pes, outputs)
+    channels = tuple(int(c) for c in order.reshape(-1) if c >= 0)
+    output = FeatureLayout(
+        channels, layer.pooled_height, layer.pooled_width, layer.output_signed, band=layer.output_band
+    )
+    # While one channel of a block leaves the others' pixels wait.
+    together = output.channel_words(lanes) if outputs > 1 else 0
+    if buffers and together > buffers.outputs:
+        raise EngineError(
+            f"layer '{layer.name}': the convolver cannot run it, {outputs} channels side by side of {together} words "
+            f"each need an output_depth of as many, not {buffers.outputs}"
+        )
+    tile, buffers = tile or lanes, buffers or Buffers(outputs=max(Buffers.outputs, together))
     masks = tile_masks(layer, tile)
     words = [mask_stream(each) for each in masks]
     mask_words = (len(words[0]), len(words[1]))
@@ -173,8 +215,9 @@ def schedule_convolver(
         if stuck or waiting.weights > buffers.weights or waiting.outputs > buffers.outputs:
             packets, _ = _packets(layer, order, pes, loading._replace(first=True), full)
             waiting = Buffers(2, 2)
+        waiting = replace(waiting, outputs=max(waiting.outputs, together))
         rounds = deal(packets, pes, np.concatenate(words))
-        descriptor = _convolver_descriptor(layer, rounds, output, (pes, lanes, tile), mask_words, full)
+        descriptor = _convolver_descriptor(layer, rounds, output, (pes, lanes, tile), len(packets), mask_words, full)
     except layouts.LayoutError as error:
         raise EngineError(f"layer '{layer.name}': the convolver cannot run it, {error}") from error
     return ConvolverSchedule(layer, descriptor, tuple(packets), rounds, output, mask_words, waiting)
@@ -187,24 +230,26 @@ def _takes_all_weights(layer: ConvolverLayer, order: Int, pes: int, tiles: int) 
     """
     if layer.groups > 1 or layer.dilation != (1, 1):
         return False
-    kernels = np.count_nonzero(layer.weights[order], axis=(2, 3))
+    kernels = block_entries(layer.weights, order)
     entries = np.maximum(kernels.sum(axis=1), 1)
     heads = 0 if layer.pointwise else np.maximum(np.count_nonzero(kernels, axis=1), 1)
-    weights = np.full_like(entries, layer.weights[0].size)
-    return clocks(weights, weights, pes, tiles, 8) <= clocks(entries, entries + heads, pes, tiles, 16)
+    weights, outputs = np.full_like(entries, layer.weights[0].size), order.shape[1]
+    all_weights = clocks(weights, weights, pes, tiles, outputs, outputs)
+    return all_weights <= clocks(entries, entries + heads, pes, tiles, outputs + 1, outputs)
 
 
-def clocks(entries: Int, units: Int, pes: int, tiles: int, unit_bits: int) -> tuple[int, int]:
+def clocks(entries: Int, units: Int, pes: int, tiles: int, unit_bytes: int, headers: int) -> tuple[int, int]:
     """The clocks of a layer at least: of the slowest of weight stream, decoders and PEs, and of the weight stream.
 
     Args:
-        entries, units: int64 [channels] each, in the order in which they are dealt to the PEs.
+        entries, units: int64 [packets] each, in the order in which they are dealt to the PEs.
+        headers: header words of a packet.
     """
     filling = -entries.size % pes
     most_entries, most_units = (
         np.pad(numbers, (0, filling)).reshape(-1, pes).max(axis=1) for numbers in (entries, units)
     )
-    words = 1 + -(-most_units * unit_bits // layouts.WEIGHT_BITS)
+    words = headers + -(-most_units // (layouts.WEIGHT_BITS // 8 // unit_bytes))
     stream = int(words.sum()) * pes - int(words[-1]) * filling
     return max(stream, int(most_units.sum()), int(most_entries.sum()) * tiles), stream
 
@@ -215,18 +260,31 @@ def _packets(
     """The packets in order, and how many of them, from the first on, are begun while the map is loaded."""
     found = (full_units if full else layer_units)(layer, order, pes, loading)
     packets: list[ConvolverPacket] = []
-    for place, (channel, begin, end) in enumerate(zip(order, np.r_[0, found.ends], found.ends, strict=False)):
+    for place, (block, begin, end) in enumerate(zip(order, np.r_[0, found.ends], found.ends, strict=False)):
         is_entry = found.is_entry[begin:end]
         header = {
             "units": int(end - begin),
             "waits": int(found.waits[place]),
             "entries": int(np.count_nonzero(is_entry)),
-            "bias": _pe_bias(layer, channel),
-            "multiplier": int(layer.multiplier[channel]),
-            "shift": int(layer.shift[channel]),
+            **_scale(layer, block[0]),
         }
-        packets.append(ConvolverPacket(place % pes, found.units[begin:end], found.sends[begin:end], is_entry, header))
+        scales = [layouts.words_from_integer(layouts.PACKET.pack(**_scale(layer, each)), 1) for each in block[1:]]
+        channels = tuple(int(channel) for channel in block if channel >= 0)
+        words = np.concatenate([np.zeros((0, layouts.WEIGHT_BITS // 8), dtype=np.uint8), *scales])
+        units, sends = found.units[begin:end], found.sends[begin:end]
+        packets.append(ConvolverPacket(place % pes, channels, units, sends, is_entry, header, words))
     return packets, int(np.flatnonzero(found.begun < loading.map_words).max()) + 1
+
+
+def _scale(layer: ConvolverLayer, channel: int) -> dict[str, int]:
+    """Bias and scale of an output channel, as a header word has them; a multiplier of 0 where there is none (-1)."""
+    if channel < 0:
+        return {"multiplier": 0}
+    return {
+        "bias": _pe_bias(layer, channel),
+        "multiplier": int(layer.multiplier[channel]),
+        "shift": int(layer.shift[channel]),
+    }
 
 
 def _waiting(packets: Sequence[ConvolverPacket], meanwhile: int, pes: int, channel_words: int) -> Buffers:
@@ -269,11 +327,12 @@ def _convolver_descriptor(
     rounds: Rounds,
     output: FeatureLayout,
     sizes: tuple[int, int, int],
+    packets: int,
     mask_words: tuple[int, int],
     full: bool,
 ) -> int:
     pes, lanes, tile = sizes
-    channels, pitch, pool, add = output.channels, layer.input.width, layer.pool, layer.add
+    pitch, pool, add = layer.input.width, layer.pool, layer.add
     map_words = layer.input.words(lanes)
     second = add or pool
     return layouts.DESCRIPTOR.pack(
@@ -281,9 +340,9 @@ def _convolver_descriptor(
         words=len(rounds.words),
         feature_words=map_words + (output.words(lanes) if add else 0),
         output_words=output.words(lanes),
-        rounds=channels // pes,
-        remainder=channels % pes,
-        channels=channels,
+        rounds=packets // pes,
+        remainder=packets % pes,
+        channels=packets,
         input_signed=int(layer.input.signed),
         minimum=layer.minimum,
         maximum=layer.maximum,

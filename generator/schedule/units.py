@@ -1,4 +1,8 @@
-"""The units of a layer's packets on the convolver: kernels, their entries, and steps to wait before them."""
+"""The units of a layer's packets on the convolver: kernels, their entries, and steps to wait before them.
+
+A packet is of a *block* of output channels, those that a PE computes side by side: blocks are int64 [packets, channels
+of a block], -1 where there is none.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from generator import layouts
 from generator.layers import ConvolverLayer
 from generator.schedule.rounds import Int
 
-__all__ = ["CHASE", "Loading", "Masks", "Units", "full_units", "layer_units"]
+__all__ = ["CHASE", "Loading", "Masks", "Units", "block_weights", "full_units", "layer_units"]
 
 Masks = tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]
 
@@ -52,18 +56,18 @@ class Loading(NamedTuple):
 
 
 class Units(NamedTuple):
-    """Units of a layer's output channels, one channel after another.
+    """Units of a layer's packets, one packet after another.
 
     Attributes:
-        units: uint16 [n], kernel and entry units in order; or uint8 [n], values of all weights.
+        units: uint8 [n, bytes of a unit], kernel and entry units in order; or values of all weights.
         sends: int64 [n], how many entries each of them sends to the PE, waiting ones included.
         is_entry: bool [n], which of them are entries with a weight.
-        ends: int64 [channels], where each channel's units end.
-        begun: int64 [channels], steps of the channel's PE before it.
-        waits: int64 [channels], waiting entries in front of each channel's units.
+        ends: int64 [packets], where each packet's units end.
+        begun: int64 [packets], steps of the packet's PE before it.
+        waits: int64 [packets], waiting entries in front of each packet's units.
     """
 
-    units: npt.NDArray[np.unsignedinteger]
+    units: npt.NDArray[np.uint8]
     sends: Int
     is_entry: npt.NDArray[np.bool_]
     ends: Int
@@ -71,14 +75,19 @@ class Units(NamedTuple):
     waits: Int
 
 
-def full_units(layer: ConvolverLayer, order: Int, pes: int, loading: Loading) -> Units:
-    """Units of the output channels `order`, of which number c goes to PE c mod `pes`: values of all their weights.
+def block_weights(weights: npt.NDArray[np.int8], blocks: Int) -> npt.NDArray[np.int8]:
+    """The weights (int8 [output channels, ..]) of each block's channels: int8 [packets, channels of a block, ..]."""
+    return np.where((blocks >= 0).reshape(*blocks.shape, *(1,) * (weights.ndim - 1)), weights[blocks], np.int8(0))
 
-    `layer` has one group and no dilation. All waiting is in front of a channel.
+
+def full_units(layer: ConvolverLayer, blocks: Int, pes: int, loading: Loading) -> Units:
+    """Units of the packets of `blocks`, of which number p goes to PE p mod `pes`: values of all their weights.
+
+    `layer` has one group and no dilation. All waiting is in front of a packet.
     """
-    kernels = layer.weights[order][:, np.asarray(layer.input.order)]
-    channels, inputs, rows, columns = kernels.shape
-    count = kernels[0].size
+    kernels = block_weights(layer.weights, blocks)[:, :, np.asarray(layer.input.order)]
+    packets, outputs, inputs, rows, columns = kernels.shape
+    count = kernels[0, 0].size
     # A weight comes `number` steps behind a kernel's first one, and kernels lie as far apart as planes do or not: the
     # first or the last kernel waits longest. With the last entry all input channels have to be there.
     number = np.arange(rows * columns).reshape(rows, columns)
@@ -87,21 +96,22 @@ def full_units(layer: ConvolverLayer, order: Int, pes: int, loading: Loading) ->
     need = max(kernel_need, last_need + (inputs - 1) * (loading.plane_words - rows * columns))
     if loading.first:
         need = loading.map_words + CHASE
-    begun, waits = np.zeros(channels, dtype=np.int64), np.zeros(channels, dtype=np.int64)
+    begun, waits = np.zeros(packets, dtype=np.int64), np.zeros(packets, dtype=np.int64)
     steps = 0
-    for first in range(0, channels, pes):
+    for first in range(0, packets, pes):
         begun[first : first + pes] = steps
         waits[first : first + pes] = max(need - steps, 0)
         steps += max(need - steps, 0) + loading.tiles * count
-    units = np.ascontiguousarray(kernels).view(np.uint8).reshape(-1)
-    ones = np.ones(units.size, dtype=np.int64)
-    return Units(units, ones, ones.astype(np.bool_), count * np.arange(1, channels + 1), begun, waits)
+    units = np.ascontiguousarray(np.moveaxis(kernels, 1, -1)).view(np.uint8).reshape(-1, outputs)
+    ones = np.ones(len(units), dtype=np.int64)
+    return Units(units, ones, ones.astype(np.bool_), count * np.arange(1, packets + 1), begun, waits)
 
 
-def layer_units(layer: ConvolverLayer, order: Int, pes: int, loading: Loading) -> Units:
-    """Units of the output channels `order`, of which number c goes to PE c mod `pes`.
+def layer_units(layer: ConvolverLayer, blocks: Int, pes: int, loading: Loading) -> Units:
+    """Units of the packets of `blocks`, of which number p goes to PE p mod `pes`.
 
-    An entry's row and column are pixels, dilation included.
+    There is an entry for each place where a channel of the block has a weight that is not zero. Its row and column are
+    pixels, dilation included. A block of several channels is of a layer of one group.
 
     Raises:
         LayoutError: a kernel has more entries than a unit counts.
@@ -110,35 +120,56 @@ def layer_units(layer: ConvolverLayer, order: Int, pes: int, loading: Loading) -
     position[np.asarray(layer.input.order)] = np.arange(layer.input.channels)
     places = position.reshape(layer.groups, -1)
     walk = np.argsort(places, axis=1)
-    found, ends, begun = _layer_units(layer.weights, order, pes, places, walk, loading, layer.dilation, layer.pointwise)
+    group = blocks[:, 0] // (len(layer.weights) // layer.groups)
+    weights = block_weights(layer.weights, blocks)
+    weights = np.take_along_axis(weights, walk[group][:, None, :, None, None], axis=2)
+    pattern: npt.NDArray[np.bool_] = np.any(weights != 0, axis=1)
+    in_order = np.take_along_axis(places, walk, axis=1)[group]
+    found, ends, begun = _layer_units(pattern, pes, in_order, loading, layer.dilation, layer.pointwise)
     is_entry = found["is_entry"]
+    units = np.zeros((is_entry.size, blocks.shape[1] + 1), dtype=np.uint8)
     head, entry = found[~is_entry], found[is_entry]
-    units = np.empty(is_entry.size, dtype=np.uint16)
-    units[~is_entry] = layouts.KERNEL_UNIT.pack_many(skip=_wide(head["low"]), count=_wide(head["middle"]))
+    units[~is_entry, :2] = _pairs(layouts.KERNEL_UNIT.pack_many(skip=_wide(head["skip"]), count=_wide(head["count"])))
+    pattern[~pattern.any(axis=(1, 2, 3)), 0, 0, 0] = True  # the entry of a block without weights
+    values = np.moveaxis(weights, 1, -1)[pattern]
     if layer.pointwise:
-        units[is_entry] = layouts.POINTWISE_UNIT.pack_many(skip=_wide(entry["low"]), value=_wide(entry["middle"]))
+        low = layouts.POINTWISE_UNIT.pack_many(skip=_wide(entry["skip"]), value=_wide(values[:, 0]))
     else:
-        units[is_entry] = layouts.ENTRY_UNIT.pack_many(
-            value=_wide(entry["low"]), row=_wide(entry["middle"]), column=_wide(entry["high"])
-        )
+        row, column = _wide(entry["row"]), _wide(entry["column"])
+        low = layouts.ENTRY_UNIT.pack_many(value=_wide(values[:, 0]), row=row, column=column)
+    units[is_entry, :2] = _pairs(low)
+    units[is_entry, 2:] = values[:, 1:].view(np.uint8)
     return Units(units, _wide(found["sends"]), is_entry, ends, begun, np.zeros_like(ends))
 
 
+def _pairs(units: Int) -> npt.NDArray[np.uint8]:
+    """Units of 16 bits (int64 [n]) as bytes, the lower one first: uint8 [n, 2]."""
+    return units.astype("<u2").view(np.uint8).reshape(-1, 2)
+
+
 _Found = npt.NDArray[Any]
-# A unit: skip and count (or the only value), or value, row and column; entries that it sends; whether that is one
-# with a weight.
-_UNIT = np.dtype([(name, np.int16) for name in ("low", "middle", "high", "sends")] + [("is_entry", np.bool_)])
+# A unit: skip and count, or row and column (with kernels of one weight the skip); entries that it sends; whether that
+# is one with a weight.
+_UNIT = np.dtype([(name, np.int16) for name in ("skip", "count", "row", "column", "sends")] + [("is_entry", np.bool_)])
 
 
-def _wide(numbers: npt.NDArray[np.int16]) -> Int:
+def _wide(numbers: npt.NDArray[np.signedinteger]) -> Int:
     return numbers.astype(np.int64)
 
 
 @numba.njit(cache=True)
-def _put(found: _Found, n: int, low: int, middle: int, high: int, sends: int, is_entry: bool) -> int:
-    """Writes unit `n`; returns the number of the next one."""
+def _put_head(found: _Found, n: int, skip: int, count: int, sends: int) -> int:
+    """Writes unit `n`, a kernel's or one of waiting entries; returns the number of the next one."""
     unit = found[n]
-    unit.low, unit.middle, unit.high, unit.sends, unit.is_entry = low, middle, high, sends, is_entry
+    unit.skip, unit.count, unit.sends = skip, count, sends
+    return n + 1
+
+
+@numba.njit(cache=True)
+def _put_entry(found: _Found, n: int, row: int, column: int, skip: int) -> int:
+    """Writes unit `n`, an entry's; returns the number of the next one."""
+    unit = found[n]
+    unit.row, unit.column, unit.skip, unit.sends, unit.is_entry = row, column, skip, 1, True
     return n + 1
 
 
@@ -147,33 +178,33 @@ def _put_waits(found: _Found, n: int, steps: int) -> int:
     """As many waiting entries."""
     while steps > 0:
         count = min(MOST_WAITS, steps)
-        n = _put(found, n, count, 0, 0, count, False)
+        n = _put_head(found, n, count, 0, count)
         steps -= count
     return n
 
 
 @numba.njit(cache=True)
 def _put_kernel(
-    found: _Found, n: int, kernel: npt.NDArray[np.int8], dilation: tuple[int, int], skip: int, pointwise: bool
+    found: _Found, n: int, kernel: npt.NDArray[np.bool_], dilation: tuple[int, int], skip: int, pointwise: bool
 ) -> int:
     """A kernel `skip` input channels further on, and its entries; an empty one has an entry of weight zero."""
     while skip > MOST_SKIPPED:
-        n = _put(found, n, MOST_SKIPPED, 0, 0, 0, False)
+        n = _put_head(found, n, MOST_SKIPPED, 0, 0)
         skip -= MOST_SKIPPED
     if pointwise:
-        return _put(found, n, skip, kernel[0, 0], 0, 1, True)
+        return _put_entry(found, n, 0, 0, skip)
     count = int(np.count_nonzero(kernel))
-    n = _put(found, n, skip, max(count, 1), 0, 0, False)
+    n = _put_head(found, n, skip, max(count, 1), 0)
     for row in range(kernel.shape[0]):
         for column in range(kernel.shape[1]):
-            if kernel[row, column] != 0:
-                n = _put(found, n, kernel[row, column], row * dilation[0], column * dilation[1], 1, True)
-    return n if count else _put(found, n, 0, 0, 0, 1, True)
+            if kernel[row, column]:
+                n = _put_entry(found, n, row * dilation[0], column * dilation[1], 0)
+    return n if count else _put_entry(found, n, 0, 0, 0)
 
 
 @numba.njit(cache=True)
 def _waits(
-    kernel: npt.NDArray[np.int8],
+    kernel: npt.NDArray[np.bool_],
     dilation: tuple[int, int],
     loading: Loading,
     position: int,
@@ -185,7 +216,7 @@ def _waits(
     Args:
         position: of its input channel.
         before: steps of the PE before it.
-        is_last: the kernel is the channel's last one; with its last entry the tile ends, and all input channels up
+        is_last: the kernel is the packet's last one; with its last entry the tile ends, and all input channels up
             to this one have to be there for the others.
     """
     if loading.first:
@@ -193,7 +224,7 @@ def _waits(
     most, number = before, 0
     for row in range(kernel.shape[0]):
         for column in range(kernel.shape[1]):
-            if kernel[row, column] != 0:
+            if kernel[row, column]:
                 need = loading.needs[row * dilation[0], column * dilation[1]]
                 most = max(most, position * loading.plane_words + need + CHASE - number)
                 number += 1
@@ -203,34 +234,33 @@ def _waits(
 
 
 @numba.njit(cache=True)
-def _put_channel(
+def _put_packet(
     found: _Found,
     n: int,
-    kernels: npt.NDArray[np.int8],
-    inputs: tuple[Int, Int],
+    kernels: npt.NDArray[np.bool_],
+    places: Int,
     loading: Loading,
     begun: int,
     dilation: tuple[int, int],
     pointwise: bool,
 ) -> tuple[int, int, int]:
-    """An output channel; returns the number of the next unit, entries of the channel, and what its units send.
+    """A packet; returns the number of the next unit, entries of the packet, and what its units send.
 
     Args:
-        kernels: int8 [input channels of its group, rows, columns].
-        inputs: int64 [input channels] each, position of each on the feature stream, and the channels by position.
-        begun: steps of the PE before the channel.
+        kernels: bool [input channels, rows, columns], where the block has a weight, in the order of the feature stream.
+        places: int64 [input channels], their positions there.
+        begun: steps of the PE before the packet.
     """
-    places, walk = inputs
-    last = walk.size - 1
-    while last >= 0 and not kernels[walk[last]].any():
+    last = places.size - 1
+    while last >= 0 and not kernels[last].any():
         last -= 1
     position = entries = sent = 0
-    # A channel without weights still owes its biases: one entry of weight zero carries them.
+    # A block without weights still owes its biases: one entry of weight zero carries them.
     for number in range(max(last, 0) + 1):
-        kernel = kernels[walk[number]]
+        kernel = kernels[number]
         count = max(int(np.count_nonzero(kernel)), int(last < 0))
         if count:
-            place = places[walk[number]] if last >= 0 else 0
+            place = places[number] if last >= 0 else 0
             steps = 0
             if begun < loading.map_words + CHASE:
                 steps = _waits(kernel, dilation, loading, place, begun + sent, number == max(last, 0))
@@ -243,35 +273,34 @@ def _put_channel(
 
 
 @numba.njit(cache=True)
-def _room(weights: npt.NDArray[np.int8], channels: int, pes: int, loading: Loading) -> int:
+def _room(pattern: npt.NDArray[np.bool_], channels: int, pes: int, loading: Loading) -> int:
     """Units that a layer has at most: a kernel has one of its own and one that is not full of waiting entries, and in
     all a PE waits for each word of the map once."""
-    outputs, inputs = weights.shape[0], weights.shape[1]
-    entries, waits = np.count_nonzero(weights) + outputs, pes * ((loading.map_words + CHASE) // MOST_WAITS + 1)
-    return int(entries + waits + outputs * (2 * inputs + channels // MOST_SKIPPED + 2))
+    packets, inputs = pattern.shape[0], pattern.shape[1]
+    entries, waits = np.count_nonzero(pattern) + packets, pes * ((loading.map_words + CHASE) // MOST_WAITS + 1)
+    return int(entries + waits + packets * (2 * inputs + channels // MOST_SKIPPED + 2))
 
 
 @numba.njit(cache=True)
 def _layer_units(
-    weights: npt.NDArray[np.int8], order: Int, pes: int, places: Int, walk: Int, loading: Loading,
-    dilation: tuple[int, int], pointwise: bool,
-) -> tuple[_Found, Int, Int]:  # fmt: skip
+    pattern: npt.NDArray[np.bool_], pes: int, places: Int, loading: Loading, dilation: tuple[int, int], pointwise: bool
+) -> tuple[_Found, Int, Int]:
     """See :func:`layer_units`; returns the units, and `ends` and `begun` as `Units` has them.
 
     Args:
-        places: int64 [groups, input channels of a group], position of each on the feature stream.
-        walk: those channels by position.
+        pattern: bool [packets, input channels of a group, rows, columns], where the block has a weight; input channels
+            in the order of the feature stream.
+        places: int64 [packets, input channels of a group], their positions there.
     """
-    found = np.zeros(_room(weights, places.size, pes, loading), dtype=_UNIT)
-    ends, begun = np.zeros(order.size, dtype=np.int64), np.zeros(order.size, dtype=np.int64)
+    found = np.zeros(_room(pattern, places.max() + 1, pes, loading), dtype=_UNIT)
+    ends, begun = np.zeros(len(pattern), dtype=np.int64), np.zeros(len(pattern), dtype=np.int64)
     steps = np.zeros(pes, dtype=np.int64)
     n = 0
-    for number in range(order.size):
-        channel, pe = order[number], number % pes
-        group = channel // (weights.shape[0] // places.shape[0])
+    for number in range(len(pattern)):
+        pe = number % pes
         begun[number] = steps[pe]
-        inputs = (places[group], walk[group])
-        n, entries, sent = _put_channel(found, n, weights[channel], inputs, loading, steps[pe], dilation, pointwise)
+        kernels = pattern[number]
+        n, entries, sent = _put_packet(found, n, kernels, places[number], loading, steps[pe], dilation, pointwise)
         steps[pe] += sent + (loading.tiles - 1) * entries
         ends[number] = n
     return found[:n], ends, begun

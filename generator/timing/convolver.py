@@ -33,35 +33,43 @@ def convolver(traces: Traces, schedule: ConvolverSchedule) -> None:
     broadcast.step([features], [f"maps_{i}" for i in range(a.pes)], map_words)
     if schedule.layer.add:
         for place in range(schedule.output.channels):
-            broadcast.step([features], [f"addends_{place % a.pes}"], channel_words)
+            broadcast.step([features], [f"addends_{place % a.posts}"], channel_words)
     mask_words = schedule.rounds.mask_words
     tile_sums = np.full(schedule.layer.tiles(a.tile), a.tile)
     tile_sums[-1] = schedule.layer.positions - (tile_sums.size - 1) * a.tile
-    patterns, post_channel = _post_channel(schedule, a.lanes)
+    present, absent = _post_channel(schedule, a.lanes, True), _post_channel(schedule, a.lanes, False)
     for i in range(a.pes):
         packets = schedule.packets[i :: a.pes]
         _decode(traces.of(f"decode_{i}"), i, packets, schedule)
-        _convolver_pe(traces.of(f"pe_{i}"), i, packets, (map_words, mask_words), tile_sums)
-        post = traces.of(f"post_{i}")
-        post.step([f"post_layers_{i}"])
-        own = [(_numbered(reads, i), _numbered(writes, i)) for reads, writes in patterns]
-        post.extend([(own[pattern], times) for pattern, times in post_channel], len(packets))
+        _convolver_pe(traces.of(f"pe_{i}"), i, packets, (map_words, mask_words), tile_sums, a.pe_outputs)
+        for output in range(a.pe_outputs):
+            number = i * a.pe_outputs + output
+            post = traces.of(f"post_{number}")
+            post.step([f"post_layers_{i}_{output}"])
+            own = [
+                (_named(reads, number, i, output), _named(writes, number, i, output))
+                for reads, writes in _POST_PATTERNS
+            ]
+            has = sum(output < len(packet.channels) for packet in packets)
+            post.extend([(own[pattern], times) for pattern, times in present], has)
+            post.extend([(own[pattern], times) for pattern, times in absent], len(packets) - has)
     collect = traces.of("collect")
     collect.step(["collect_layer"])
-    for packet in schedule.packets:
-        collect.step([f"pe_outputs_{packet.pe}"], [outputs], channel_words)
+    for place in range(schedule.output.channels):
+        collect.step([f"pe_outputs_{place % a.posts}"], [outputs], channel_words)
 
 
 def idle_convolver(traces: Traces) -> None:
     """A layer that the other engine runs."""
-    pes = range(traces.architecture.pes)
+    pes, outputs = range(traces.architecture.pes), range(traces.architecture.pe_outputs)
     layers = ["broadcast_layer", "collect_layer", *(f"decode_layers_{i}" for i in pes)]
     scatter(traces.of("scatter"), "convolver_weights", layers)
     traces.of("broadcast").step(["broadcast_layer"])
     for i in pes:
         traces.of(f"decode_{i}").step([f"decode_layers_{i}"], [f"pe_layers_{i}"])
-        traces.of(f"pe_{i}").step([f"pe_layers_{i}"], [f"post_layers_{i}"])
-        traces.of(f"post_{i}").step([f"post_layers_{i}"])
+        traces.of(f"pe_{i}").step([f"pe_layers_{i}"], [f"post_layers_{i}_{output}" for output in outputs])
+        for output in outputs:
+            traces.of(f"post_{i * len(outputs) + output}").step([f"post_layers_{i}_{output}"])
     traces.of("collect").step(["collect_layer"])
 
 
@@ -71,7 +79,9 @@ def _decode(trace: Trace, i: int, packets: Sequence[ConvolverPacket], schedule: 
     trace.step(word, [f"masks_{i}"], schedule.rounds.mask_words)
     patterns = [(reads, writes) for reads in ((), word) for writes in ((), entry)]
     for packet, (_, words) in zip(packets, schedule.rounds.sizes, strict=False):
-        trace.step(word, [f"channels_{i}", f"scales_{i}"])
+        trace.step(word, [f"channels_{i}", f"scales_{i}_0"])
+        for output in range(1, 1 + len(packet.scales)):
+            trace.step(word, [f"scales_{i}_{output}"])
         trace.step((), entry, packet.waits)
         begins_word = np.arange(packet.sends.size) % packet.units_per_word == 0
         # A unit of several waiting entries goes on sending them.
@@ -82,11 +92,11 @@ def _decode(trace: Trace, i: int, packets: Sequence[ConvolverPacket], schedule: 
 
 
 def _convolver_pe(
-    trace: Trace, i: int, packets: Sequence[ConvolverPacket], loaded: tuple[int, int], tile_sums: Int
+    trace: Trace, i: int, packets: Sequence[ConvolverPacket], loaded: tuple[int, int], tile_sums: Int, outputs: int
 ) -> None:
-    """A PE's steps; `tile_sums`: int64 [tiles], sums that leave of each tile of an output channel."""
+    """A PE's steps; `tile_sums`: int64 [tiles], sums that leave of each tile of each of a block's channels."""
     map_words, mask_words = loaded
-    trace.step([f"pe_layers_{i}"], [f"post_layers_{i}"])
+    trace.step([f"pe_layers_{i}"], [f"post_layers_{i}_{output}" for output in range(outputs)])
     trace.step([f"masks_{i}"], times=mask_words)
     touched = [(np.zeros(1, dtype=np.int64), np.array([map_words])), *_pe_spans(packets, tile_sums)]
     edges = np.unique(np.concatenate([edge for span in touched for edge in span]))
@@ -94,7 +104,8 @@ def _convolver_pe(
     for bit, (begins, ends) in enumerate(touched):
         inside = np.searchsorted(np.sort(begins), edges, "right") - np.searchsorted(np.sort(ends), edges, "right")
         kinds += inside << bit
-    own = [(_numbered(reads, i), _numbered(writes, i)) for reads, writes in _PE_PATTERNS]
+    sums = tuple(f"tile_sums_{i}_{output}" for output in range(outputs))
+    own = [(tuple(f"{stream}_{i}" for stream in reads), sums if gives else ()) for reads, gives in _PE_PATTERNS]
     trace.choose(own, kinds[:-1], np.diff(edges))
 
 
@@ -130,22 +141,24 @@ def _sent_early(packet: ConvolverPacket) -> tuple[int, int]:
     return int(sends[:begin].sum()), int(sends[begin : end - 1].sum())
 
 
-def _numbered(streams: Sequence[str], i: int) -> tuple[str, ...]:
-    return tuple(f"{stream}_{i}" for stream in streams)
+def _named(streams: Sequence[str], number: int, pe: int, output: int) -> tuple[str, ...]:
+    """Streams of the post-processing of a number, of an output of a PE."""
+    of_pe = ("tile_sums", "scales")
+    return tuple(f"{stream}_{pe}_{output}" if stream in of_pe else f"{stream}_{number}" for stream in streams)
 
 
-def _post_channel(schedule: ConvolverSchedule, lanes: int) -> tuple[list[_Streams], list[tuple[int, int]]]:
-    """Steps of the post-processing of one output channel.
+def _post_channel(schedule: ConvolverSchedule, lanes: int, present: bool) -> list[tuple[int, int]]:
+    """Steps of the post-processing of one output channel, or of one that is not there: runs of patterns.
 
     Returns:
-        Patterns (streams read, streams written), and runs of them: (number of the pattern, steps).
+        (number in `_POST_PATTERNS`, steps) of each.
     """
     layer = schedule.layer
     pool, stride, position = layer.pool, layer.stride, np.arange(layer.positions)
     y, x = np.divmod(position, layer.input.width)
     ends = _window_ends(pool, int(y[-1]) // stride + 1, pool.top)[y // stride]
     ends &= _window_ends(pool, int(x.max()) // stride + 1, pool.left)[x // stride]
-    leaves = ends & (x < layer.virtual_width) & (x % stride == 0) & (y % stride == 0)
+    leaves = ends & (x < layer.virtual_width) & (x % stride == 0) & (y % stride == 0) & present
     # Of each position: pixels that its output word holds before it.
     before = (np.cumsum(leaves) - leaves) % lanes
     # A word leaves in the step behind its last pixel's, that of a channel's last word without a sum of its own.
@@ -155,15 +168,15 @@ def _post_channel(schedule: ConvolverSchedule, lanes: int) -> tuple[list[_Stream
     kind = np.r_[1 + 2 * (position == 0) + 4 * addend, 0] + 8 * sends
     starts = np.flatnonzero(np.diff(kind, prepend=-1))
     lengths = np.diff(np.r_[starts, kind.size])
-    return _POST_PATTERNS, list(zip(kind[starts].tolist(), lengths.tolist(), strict=True))
+    return list(zip(kind[starts].tolist(), lengths.tolist(), strict=True))
 
 
 _Streams = tuple[tuple[str, ...], tuple[str, ...]]
-_PE_PATTERNS: list[_Streams] = [
-    (tuple(name for bit, name in ((1, "maps"), (2, "channels"), (4, "entries")) if number & bit),
-     ("tile_sums",) if number & 8 else ())
+# Streams read, and whether sums leave.
+_PE_PATTERNS: list[tuple[tuple[str, ...], bool]] = [
+    (tuple(name for bit, name in ((1, "maps"), (2, "channels"), (4, "entries")) if number & bit), bool(number & 8))
     for number in range(16)
-]  # fmt: skip
+]
 _POST_PATTERNS: list[_Streams] = [
     (tuple(name for bit, name in ((1, "tile_sums"), (2, "scales"), (4, "addends")) if number & bit),
      ("pe_outputs",) if number & 8 else ())

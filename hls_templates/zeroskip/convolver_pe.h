@@ -1,4 +1,5 @@
-// Processing element of the sparse convolver: one weight a cycle, multiplied with `Tile` neighbouring pixels.
+// Processing element of the sparse convolver: a weight a cycle for each of `Outputs` output channels, multiplied with
+// the same `Tile` neighbouring pixels.
 //
 // The input map lies in the PE row after row, channel after channel, in feature words. Multiplier m of tile t works on
 // output position t * Tile + m of the grid with the *input's* pitch; for a weight at (row, column) of a kernel every
@@ -11,15 +12,17 @@
 namespace zeroskip {
 
 // Copies the input map of one layer to every PE, then deals out the map that is added to the layer's output, if there
-// is one: its channels come in the order of the layer's output channels, and channel c goes to PE c mod Pes.
+// is one: its channels come in the order of the layer's output channels, and channel c goes to the post-processing
+// number c mod Posts.
 //
 // One feature word per cycle.
 //
+// \tparam Posts                  output channels that all PEs compute side by side.
 // \tparam MapDepth, AddendDepth  depths of the streams, deduced.
-template <int Lanes, int Pes, int MapDepth, int AddendDepth>
+template <int Lanes, int Pes, int Posts, int MapDepth, int AddendDepth>
 void broadcast(hls::stream<Descriptor>& layers, hls::stream<FeatureWord<Lanes>>& features,
                hls::stream<FeatureWord<Lanes>, MapDepth> (&maps)[Pes],
-               hls::stream<FeatureWord<Lanes>, AddendDepth> (&addends)[Pes]) {
+               hls::stream<FeatureWord<Lanes>, AddendDepth> (&addends)[Posts]) {
 #pragma HLS INLINE off
   const Descriptor layer = layers.read();
   const ap_uint<32> map_words = get<descriptor::map_words>(layer);
@@ -34,12 +37,15 @@ void broadcast(hls::stream<Descriptor>& layers, hls::stream<FeatureWord<Lanes>>&
     for (int pe = 0; pe < Pes; ++pe) {
 #pragma HLS UNROLL
       if (in_map) maps[pe].write(value);
-      if (!in_map && target == pe) addends[pe].write(value);
+    }
+    for (int post = 0; post < Posts; ++post) {
+#pragma HLS UNROLL
+      if (!in_map && target == post) addends[post].write(value);
     }
     if (!in_map) {
       if (channel_word + 1 == channel_words) {
         channel_word = 0;
-        target = target + 1 == Pes ? ap_uint<8>(0) : ap_uint<8>(target + 1);
+        target = target + 1 == Posts ? ap_uint<8>(0) : ap_uint<8>(target + 1);
       } else {
         ++channel_word;
       }
@@ -99,50 +105,65 @@ FeatureWord<Pixels> turned(const FeatureWord<Pixels>& ring, ap_uint<8> first) {
 }
 
 // What follows in a PE when an entry's pixels have been read.
+template <int Outputs>
 struct PeWork {
-  ap_int<8> weight;
+  ap_uint<8 * Outputs> weights;
   bool begins;           // a tile, with this entry
   bool ends;             // a tile, with this entry
   bool hands_over;       // a sum of the tile before
   ap_uint<8> hand_over;  // its place
 };
 
-// Multiplies the weight with all pixels, two of them in a multiplier, and adds the products to the sums.
+// Multiplies each channel's weight with all pixels, two of them in a multiplier, and adds the products to its sums.
 //
-// In front of a tile's first entry the sums count as zero; with the last one they move to `finished`.
+// In front of a tile's first entry the sums count as zero; with the last one they move to `finished`, where those of
+// all channels at a place lie side by side.
 //
-// \tparam Tile, SumBits  as of the PE.
-template <int Tile, int SumBits>
-void accumulate(const PeWork& work, const FeatureWord<Tile>& pixels, ap_uint<SumBits> (&sums)[Tile],
-                ap_uint<SumBits> (&finished)[Tile]) {
+// \tparam Tile, SumBits, Outputs  as of the PE.
+template <int Tile, int SumBits, int Outputs>
+void accumulate(const PeWork<Outputs>& work, const FeatureWord<Tile>& pixels, ap_uint<SumBits> (&sums)[Outputs][Tile],
+                ap_uint<SumBits * Outputs> (&finished)[Tile]) {
 #pragma HLS INLINE
   constexpr int kApart = 18;  // bits between the products that share a multiplier
   for (int place = 0; place < Tile; place += 2) {
 #pragma HLS UNROLL
     ap_uint<26> both = lane_of<8>(pixels, place);
     if (place + 1 < Tile) both |= ap_uint<26>(lane_of<8>(pixels, place + 1)) << kApart;
-    const ap_int<35> products = ap_int<35>(ap_int<27>(both) * work.weight);
-    const ap_uint<SumBits> before = work.begins ? ap_uint<SumBits>(0) : sums[place];
-    sums[place] = ap_uint<SumBits>(ap_int<17>(products) + before);
-    if (work.ends) finished[place] = sums[place];
-    if (place + 1 < Tile) {
-      // A negative lower product has borrowed one from the upper.
-      const ap_uint<SumBits> upper = ap_uint<SumBits>(ap_int<17>(products >> kApart));
-      const ap_uint<SumBits> upper_before = work.begins ? ap_uint<SumBits>(0) : sums[place + 1];
-      sums[place + 1] = sum_with_carry<SumBits>(upper, upper_before, products[kApart - 1]);
-      if (work.ends) finished[place + 1] = sums[place + 1];
+    ap_uint<SumBits * Outputs> lower_sums = 0;
+    ap_uint<SumBits * Outputs> upper_sums = 0;
+    for (int output = 0; output < Outputs; ++output) {
+#pragma HLS UNROLL
+      const ap_int<8> weight = ap_int<8>(lane_of<8>(work.weights, output));
+      const ap_int<35> products = ap_int<35>(ap_int<27>(both) * weight);
+      const ap_uint<SumBits> before = work.begins ? ap_uint<SumBits>(0) : sums[output][place];
+      sums[output][place] = ap_uint<SumBits>(ap_int<17>(products) + before);
+      lower_sums.range(SumBits * output + SumBits - 1, SumBits * output) = sums[output][place];
+      if (place + 1 < Tile) {
+        // A negative lower product has borrowed one from the upper.
+        const ap_uint<SumBits> upper = ap_uint<SumBits>(ap_int<17>(products >> kApart));
+        const ap_uint<SumBits> upper_before = work.begins ? ap_uint<SumBits>(0) : sums[output][place + 1];
+        sums[output][place + 1] = sum_with_carry<SumBits>(upper, upper_before, products[kApart - 1]);
+        upper_sums.range(SumBits * output + SumBits - 1, SumBits * output) = sums[output][place + 1];
+      }
+    }
+    if (work.ends) {
+      finished[place] = lower_sums;
+      if (place + 1 < Tile) finished[place + 1] = upper_sums;
     }
   }
 }
 
-// Computes `descriptor::channels` output channels of a layer.
+// Computes `descriptor::channels` blocks of `Outputs` output channels of a layer.
+//
+// The channels of a block share entries, map and masks: one read of `Tile` pixels meets a weight of each, which is zero
+// where a channel has none at that place. What is said of a channel below is true of a block.
 //
 // Order: channel, tile, entry. A channel's entries come from the stream while its first tile is computed, and from
 // `list` for the tiles after it; so loading weights costs no cycle. One entry per cycle.
 //
 // In the cycle of a tile's last entry its sums move into registers, from which they leave one by one in the cycles
-// after that, in the order of their positions. So the last entry of a tile waits until the tile before has left but for
-// one.
+// after that, in the order of their positions, those of a block's channels side by side. So the last entry of a tile
+// waits until the tile before has left but for one.
 //
 // The map is loaded meanwhile, a word per cycle: a channel's entries go through the input channels in the order in
 // which they come. Where the first channel's first tile would overtake the loading, its entries hold waiting ones,
@@ -168,11 +189,14 @@ void accumulate(const PeWork& work, const FeatureWord<Tile>& pixels, ap_uint<Sum
 // \tparam MaskWords   most words of a layer's masks of columns, or of rows.
 // \tparam SumBits     bits of a sum; what lies above them is dropped, here and with the bias, so that only the final
 //                     sum has to fit.
-template <int Lanes, int Tile, int MapWords, int MaxEntries, int MaskWords, int SumBits>
-void convolver_pe(hls::stream<Descriptor>& layers, hls::stream<Descriptor>& next_layers,
+// \tparam Outputs     output channels of a block: 1, 2 or 4.
+// \tparam LayerDepth, SumDepth  depths of the streams, deduced.
+template <int Lanes, int Tile, int MapWords, int MaxEntries, int MaskWords, int SumBits, int Outputs, int LayerDepth,
+          int SumDepth>
+void convolver_pe(hls::stream<Descriptor>& layers, hls::stream<Descriptor, LayerDepth> (&next_layers)[Outputs],
                   hls::stream<FeatureWord<Lanes>>& maps, hls::stream<WeightWord>& masks,
-                  hls::stream<ChannelWord>& channels, hls::stream<EntryWord>& entries,
-                  hls::stream<ap_uint<SumBits>>& tile_sums) {
+                  hls::stream<ChannelWord>& channels, hls::stream<EntryWord<Outputs>>& entries,
+                  hls::stream<ap_uint<SumBits>, SumDepth> (&tile_sums)[Outputs]) {
 #pragma HLS INLINE off
   static_assert((Lanes & (Lanes - 1)) == 0, "a feature word's pixels are counted in whole bits");
   static_assert(Tile >= 1 && Tile <= Lanes, "a tile is read in one cycle");
@@ -187,7 +211,10 @@ void convolver_pe(hls::stream<Descriptor>& layers, hls::stream<Descriptor>& next
   constexpr int kTurn = kRow < 4 ? 1 : kRow / 4;
   constexpr int kTurnLast = kRow < 16 ? 1 : kRow / 16;
   const Descriptor layer = layers.read();
-  next_layers.write(layer);
+  for (int output = 0; output < Outputs; ++output) {
+#pragma HLS UNROLL
+    next_layers[output].write(layer);
+  }
   const ap_uint<32> map_words = get<descriptor::map_words>(layer);
   const ap_uint<12> tiles = get<descriptor::tiles>(layer);
   const ap_uint<8> last_tile_sums = get<descriptor::last_tile>(layer);
@@ -203,10 +230,10 @@ void convolver_pe(hls::stream<Descriptor>& layers, hls::stream<Descriptor>& next
   constexpr int kMasksPerWord = kWeightBits / kMaskBits;
   WeightWord column_masks[MaskWords];  // of tile 0, column after column, then of tile 1, ..
   WeightWord row_masks[MaskWords];
-  ap_uint<SumBits> sums[Tile];
-  ap_uint<SumBits> finished[Tile];  // of the tile before
-  EntryWord list[MaxEntries];
-#pragma HLS ARRAY_PARTITION variable = sums complete
+  ap_uint<SumBits> sums[Outputs][Tile];
+  ap_uint<SumBits * Outputs> finished[Tile];  // of the tile before
+  EntryWord<Outputs> list[MaxEntries];
+#pragma HLS ARRAY_PARTITION variable = sums complete dim = 0
 #pragma HLS ARRAY_PARTITION variable = finished complete
   ap_uint<descriptor::channels::bits> channels_left = get<descriptor::channels>(layer);
   ChannelWord channel = 0;
@@ -230,16 +257,19 @@ void convolver_pe(hls::stream<Descriptor>& layers, hls::stream<Descriptor>& next
   ap_uint<17> column_mask = 0;
   ap_uint<17> row_mask = 0;
   ap_uint<kMaskBits> inside = 0;
-  PeWork read_work = {0, false, false, false, 0};
-  PeWork turned_work = read_work;
-  PeWork work = read_work;
+  PeWork<Outputs> read_work = {0, false, false, false, 0};
+  PeWork<Outputs> turned_work = read_work;
+  PeWork<Outputs> work = read_work;
   while (mask_words_left != 0 || channels_left != 0 || loaded != map_words || leaving != 0 || read_work.hands_over ||
          turned_work.hands_over || work.hands_over) {
 #pragma HLS PIPELINE II = 1
 // Waiting entries keep a read `kChase` words behind the loading at least: longer than a write takes.
 #pragma HLS DEPENDENCE variable = banks inter false
-    if (work.hands_over) tile_sums.write(finished[work.hand_over]);
-    accumulate<Tile, SumBits>(work, pixels, sums, finished);
+    for (int output = 0; output < Outputs; ++output) {
+#pragma HLS UNROLL
+      if (work.hands_over) tile_sums[output].write(lane_of<SumBits>(finished[work.hand_over], output));
+    }
+    accumulate<Tile, SumBits, Outputs>(work, pixels, sums, finished);
 
     const FeatureWord<kRow> tile_pixels = turned<kRow, kTurnLast, 1>(turned_pixels, turned_first);
     for (int place = 0; place < Tile; ++place) {
@@ -271,7 +301,7 @@ void convolver_pe(hls::stream<Descriptor>& layers, hls::stream<Descriptor>& next
     if (in_channel) new_channel = false;
     const bool ends = index + 1 == get<channel_word::entries>(channel);
     const bool works = in_channel && !(ends && leaving > 1);
-    EntryWord entry = 0;
+    EntryWord<Outputs> entry = 0;
     bool waits = false;
     if (works) {
       if (tile == 0) {
@@ -312,7 +342,10 @@ void convolver_pe(hls::stream<Descriptor>& layers, hls::stream<Descriptor>& next
     }
 
     const bool last_entry = works && !waits && ends;
-    read_work.weight = get_signed<entry_word::value>(entry);
+    read_work.weights = get<entry_word::value>(entry);
+    if constexpr (Outputs > 1) {
+      read_work.weights.range(8 * Outputs - 1, 8) = entry.range(EntryWord<Outputs>::width - 1, entry_word::kBits);
+    }
     read_work.begins = index == 0;
     read_work.ends = last_entry;
     read_work.hands_over = leaving != 0;

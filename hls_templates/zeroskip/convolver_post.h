@@ -22,6 +22,7 @@ ap_int<Bits> pooled(bool average, ap_int<Bits> window, ap_int<Bits> value) {
 // pool_top rows before the map. A window overlaps its neighbours and no further one (kernel <= 2 * stride), so that in
 // each direction a value belongs to the newest window that has begun and to the one before it at most. Windows that
 // do not end within the map are dropped.
+// A scale with a multiplier of 0 says that there is no such channel: its sums are taken, and nothing leaves.
 // Where `descriptor::add` is set, each pixel is added to its neighbour from `next_addends` (a map of the output's
 // shape): requantise(pixel * add_multiplier + addend * addend_multiplier).
 // Average and sum are requantised with the descriptor's `second_` fields.
@@ -34,9 +35,10 @@ ap_int<Bits> pooled(bool average, ap_int<Bits> window, ap_int<Bits> value) {
 // \tparam MaxColumns    columns of the widest pooled map.
 // \tparam SumBits       bits of a sum, with its bias too.
 // \tparam Averages      whether a layer may have average pooling.
+// \tparam Absent        whether a block may have fewer channels than others.
 // \tparam Adds          whether a layer may have an addition.
 // \tparam NextAddends   a function without arguments: the next word of the map that is added.
-template <int Lanes, int MaxColumns, int SumBits, bool Averages, bool Adds, typename NextAddends>
+template <int Lanes, int MaxColumns, int SumBits, bool Averages, bool Absent, bool Adds, typename NextAddends>
 void finish_channels(hls::stream<Descriptor>& layers, hls::stream<ScaleWord>& scales,
                      hls::stream<ap_uint<SumBits>>& tile_sums, hls::stream<FeatureWord<Lanes>>& outputs,
                      NextAddends next_addends) {
@@ -109,6 +111,7 @@ void finish_channels(hls::stream<Descriptor>& layers, hls::stream<ScaleWord>& sc
     const Pixel value = to_pixel(bits, minimum < 0);
 
     const bool on_grid = x < columns && stride_x == 0 && stride_y == 0;
+    const bool is_channel = !Absent || get<scale_word::multiplier>(scale) != 0;
     const bool older_column_ends = pool_column != 0 && pool_x + pool_stride + 1 == pool;
     const bool older_row_ends = pool_row != 0 && pool_y + pool_stride + 1 == pool;
     const bool row_ends = older_row_ends || pool_y + 1 == pool;
@@ -132,7 +135,7 @@ void finish_channels(hls::stream<Descriptor>& layers, hls::stream<ScaleWord>& sc
         newest_rows[column] = below;
         older_rows[column] = above;
         result = older_row_ends ? above : below;
-        emit = row_ends;
+        emit = row_ends && is_channel;
       }
       if (pool_x + 1 == pool_stride) {
         pool_x = 0;
@@ -206,30 +209,31 @@ void finish_channels(hls::stream<Descriptor>& layers, hls::stream<ScaleWord>& sc
 }
 
 // `finish_channels` for layers with an addition too.
-template <int Lanes, int MaxColumns, int SumBits, bool Averages>
+template <int Lanes, int MaxColumns, int SumBits, bool Averages, bool Absent>
 void convolver_post(hls::stream<Descriptor>& layers, hls::stream<ScaleWord>& scales,
                     hls::stream<ap_uint<SumBits>>& tile_sums, hls::stream<FeatureWord<Lanes>>& addends,
                     hls::stream<FeatureWord<Lanes>>& outputs) {
 #pragma HLS INLINE off
-  finish_channels<Lanes, MaxColumns, SumBits, Averages, true>(layers, scales, tile_sums, outputs,
-                                                              [&]() { return addends.read(); });
+  finish_channels<Lanes, MaxColumns, SumBits, Averages, Absent, true>(layers, scales, tile_sums, outputs,
+                                                                      [&]() { return addends.read(); });
 }
 
 // `finish_channels` for layers without an addition.
-template <int Lanes, int MaxColumns, int SumBits, bool Averages>
+template <int Lanes, int MaxColumns, int SumBits, bool Averages, bool Absent>
 void convolver_post(hls::stream<Descriptor>& layers, hls::stream<ScaleWord>& scales,
                     hls::stream<ap_uint<SumBits>>& tile_sums, hls::stream<FeatureWord<Lanes>>& outputs) {
 #pragma HLS INLINE off
-  finish_channels<Lanes, MaxColumns, SumBits, Averages, false>(layers, scales, tile_sums, outputs,
-                                                               []() { return FeatureWord<Lanes>(0); });
+  finish_channels<Lanes, MaxColumns, SumBits, Averages, Absent, false>(layers, scales, tile_sums, outputs,
+                                                                       []() { return FeatureWord<Lanes>(0); });
 }
 
-// Gathers the output channels of a layer from the PEs, in the order of the schedule: channel c from PE c mod Pes.
-// One feature word per cycle.
+// Gathers the output channels of a layer, in the order of the schedule: channel c from the post-processing number
+// c mod Posts. One feature word per cycle.
 //
+// \tparam Posts        output channels that all PEs compute side by side.
 // \tparam OutputDepth  depth of the streams, deduced.
-template <int Lanes, int Pes, int OutputDepth>
-void collect(hls::stream<Descriptor>& layers, hls::stream<FeatureWord<Lanes>, OutputDepth> (&pe_outputs)[Pes],
+template <int Lanes, int Posts, int OutputDepth>
+void collect(hls::stream<Descriptor>& layers, hls::stream<FeatureWord<Lanes>, OutputDepth> (&pe_outputs)[Posts],
              hls::stream<FeatureWord<Lanes>>& outputs) {
 #pragma HLS INLINE off
   const Descriptor layer = layers.read();
@@ -240,14 +244,14 @@ void collect(hls::stream<Descriptor>& layers, hls::stream<FeatureWord<Lanes>, Ou
   for (ap_uint<32> word = 0; word < words; ++word) {
 #pragma HLS PIPELINE II = 1
     FeatureWord<Lanes> value = 0;
-    for (int pe = 0; pe < Pes; ++pe) {
+    for (int post = 0; post < Posts; ++post) {
 #pragma HLS UNROLL
-      if (source == pe) value = pe_outputs[pe].read();
+      if (source == post) value = pe_outputs[post].read();
     }
     outputs.write(value);
     if (channel_word + 1 == channel_words) {
       channel_word = 0;
-      source = source + 1 == Pes ? ap_uint<8>(0) : ap_uint<8>(source + 1);
+      source = source + 1 == Posts ? ap_uint<8>(0) : ap_uint<8>(source + 1);
     } else {
       ++channel_word;
     }

@@ -19,11 +19,14 @@ namespace zeroskip {
 template <int Lanes>
 using FeatureWord = ap_uint<8 * Lanes>;
 
+// A decoded weight of each of `Outputs` output channels: those behind the first lie above the layout's fields.
+template <int Outputs>
+using EntryWord = ap_uint<entry_word::kBits + 8 * (Outputs - 1)>;
+
 using WeightWord = ap_uint<kWeightBits>;
 using Descriptor = ap_uint<kDescriptorBits>;
 using ChannelWord = ap_uint<channel_word::kBits>;
 using ScaleWord = ap_uint<scale_word::kBits>;
-using EntryWord = ap_uint<entry_word::kBits>;
 using TokenWord = ap_uint<token_word::kBits>;
 using CommandWord = ap_uint<command_word::kBits>;
 using SlotWord = ap_uint<slot_word::kBits>;

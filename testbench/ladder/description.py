@@ -1,11 +1,13 @@
 """The lowest rungs: the description, golden against independent software, the build's vectors against golden."""
 
+from itertools import groupby
+
 import numpy as np
 from numpy.typing import NDArray
 
 import golden
 from golden.onnx_check import compare_with_onnxruntime
-from testbench.build import BuildLayer, StreamLayout
+from testbench.build import Build, BuildLayer, StreamLayout
 from testbench.difference import Difference
 from testbench.ladder.rung import Context, Outcome
 from testbench.weight_stream import WeightStreamReader
@@ -31,11 +33,27 @@ class DescriptionRung:
                     False, f"layer {layer.name} of the build names tensor {layout.tensor}, which is not there"
                 )
             if not layout.fits(shape):
-                stated = (len(layout.channel_order), layout.height, layout.width)
+                stated = (len(layout.channel_order), layout.map_height, layout.width)
                 return Outcome(False, f"tensor {layout.tensor} has shape {shape}, the build's has {stated}")
+        missing = _missing_rows(context.build)
+        if missing:
+            return Outcome(False, missing)
         kept = network.nonzero_count / max(network.weight_count, 1)
         detail = f"{len(network.layers)} layers, {network.weight_count:,} weights, {100 * kept:.1f} % not zero"
         return Outcome(True, detail, {"layers": len(network.layers), "weights": network.weight_count})
+
+
+def _missing_rows(build: Build) -> str:
+    """What rows of a layer's output no run makes, or more than one; strips of a layer follow each other."""
+    for (name, _, tensor), runs in groupby(build.layers, lambda run: (run.name, run.engine, run.output.tensor)):
+        row, height = 0, 0
+        for run in runs:
+            if run.output.first_row != row:
+                return f"layer {name}: rows of {tensor} come from {run.output.first_row} on, where row {row} is next"
+            row, height = row + run.output.height, run.output.map_height
+        if row != height:
+            return f"layer {name}: {row} rows of {tensor} come, it has {height}"
+    return ""
 
 
 class WeightStreamRung:
@@ -46,7 +64,7 @@ class WeightStreamRung:
     def check(self, context: Context) -> Outcome:
         """Every weight of every layer."""
         reader = WeightStreamReader(context.build)
-        entries = 0
+        entries: dict[str, int] = {}
         for part in reader.layers:
             name = part.layer.name
             layer = context.network.layer(name)
@@ -74,8 +92,9 @@ class WeightStreamRung:
                 stored = reader.read(reader.bias_place(part, output))
                 if stored != bias & 0xFFFFFFFF:
                     return Outcome(False, f"layer {name}, output {output}: bias {bias} is stored as {stored:#x}")
-            entries += int(np.count_nonzero(weights))
-        return Outcome(True, f"{entries:,} weights of {len(reader.layers)} layers", {"weights": entries})
+            entries[name] = int(np.count_nonzero(weights))
+        total, runs = sum(entries.values()), len(reader.layers)
+        return Outcome(True, f"{total:,} weights, in {runs} runs of the engines", {"weights": total})
 
 
 def _expected_biases(context: Context, layer: BuildLayer) -> list[int]:

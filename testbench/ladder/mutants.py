@@ -59,7 +59,7 @@ def _kernel_channel(t: Targets) -> Mutant | None:
     packet = t.packet()
     if packet is None or t.part.descriptor["full"]:
         return None
-    place = t.field("kernel_unit", "skip", t.reader.first_kernel(packet))
+    place = t.field("kernel_unit", "skip", t.reader.first_kernel(t.part, packet))
     return t.changed("input channel", place, lambda skip: skip - 1 if skip else 1)
 
 
@@ -68,7 +68,7 @@ def _kernel_count(t: Targets) -> Mutant | None:
     packet = t.packet()
     if packet is None or t.part.descriptor["pointwise"] or t.part.descriptor["full"]:
         return None
-    place = t.field("kernel_unit", "count", t.reader.first_kernel(packet))
+    place = t.field("kernel_unit", "count", t.reader.first_kernel(t.part, packet))
     return t.changed("entries of a kernel", place, lambda count: count - 1) if t.reader.read(place) else None
 
 
@@ -111,15 +111,16 @@ def _column_pointer(t: Targets) -> Mutant | None:
 def _bias(t: Targets) -> Mutant | None:
     output = t.draw.choice(sorted(t.lively_outputs))
     on_fc = t.part.layer.engine == "fc"
-    shift = t.part.descriptor["shift"] if on_fc else t.packet_of(output).fields["shift"]
+    shift = t.part.descriptor["shift"] if on_fc else t.reader.read(t.reader.scale_place(t.part, output, "shift"))
     return t.changed("bias", t.reader.bias_place(t.part, output), lambda bias: bias + (1 << (shift + 1)))
 
 
 def _channel_shift(t: Targets) -> Mutant | None:
-    packet = t.packet()
-    if packet is None:
+    entries = t.entries()
+    if not entries:
         return None
-    return t.changed("shift", t.reader.place("packet", "shift", packet.words[0]), lambda shift: shift ^ 1)
+    place = t.reader.scale_place(t.part, t.draw.choice(entries).output, "shift")
+    return t.changed("shift", place, lambda shift: shift ^ 1)
 
 
 def _layer_shift(t: Targets) -> Mutant | None:

@@ -86,6 +86,8 @@ class Targets:
         layout = self.reader.unit_layout(self.part)
         if entry is None or not self.reader.has(layout, name):
             return None
+        if name == "value" and entry.value_place is not None:
+            return self.changed(kind, entry.value_place, change)
         return self.changed(kind, self.field(layout, name, entry.place), change)
 
     def packet(self) -> Packet | None:
@@ -96,7 +98,7 @@ class Targets:
     def packet_of(self, output: int) -> Packet:
         """The packet that an output channel (convolver) belongs to, or (FC engine) that holds a row's bias."""
         if self.part.layer.engine == "convolver":
-            return self.part.packets[self.part.layer.output.channel_order.index(output)]
+            return self.part.packets[self.reader.packet_number(self.part, output)[0]]
         return self.part.packets[output % self.part.descriptor["row_sets"]]
 
     def activation(self, column: int) -> int:

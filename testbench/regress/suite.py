@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -99,7 +99,7 @@ Stalls = Annotated[
     tuple[str, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct), Field(min_length=1, strict=True)
 ]
 Share = Annotated[float, Field(ge=0, lt=1)]
-GENERATED = frozenset({"board", "clock", "pes", "lanes", "tile", "fc_pes", "fc_slots", "map_lanes"})
+GENERATED = frozenset({"board", "clock", "pes", "lanes", "tile", "pe_outputs", "fc_pes", "fc_slots", "map_lanes"})
 """Fields of a build that say how it is generated, beside its description and stimuli."""
 
 
@@ -131,6 +131,7 @@ class BuildEntry(Selection):
     pes: int = Field(8, ge=1, description="PEs of the convolver")
     lanes: int = Field(16, ge=1, description="pixels in a feature word, a power of two")
     tile: int | None = Field(None, ge=1, description="multipliers of a PE; as many as lanes by default")
+    pe_outputs: Literal[1, 2, 4] = Field(1, description="output channels that a PE computes side by side")
     fc_pes: int = Field(8, ge=1, description="PEs of the FC engine")
     fc_slots: int = Field(0, ge=0, description="entries of a column word fetched from DDR; 0: the FC PEs hold weights")
     map_lanes: int = Field(1, ge=1, description="columns that the map engine works on at once, a divisor of lanes")

@@ -42,8 +42,14 @@ def test_bad_input_is_one_sentence(description: Path, capsys: pytest.CaptureFixt
     for arguments, words in (
         (("--board", "zcu104", "--clock", 0), "clock: must be positive"),
         (("--board", "zcu104", "--tile", -8), "field 'tile': must be 1 or more, not -8"),
+        (("--board", "zcu104", "--map-words", 0), "field 'map_words': must be 1 or more, not 0"),
+        (("--board", "zcu104", "--tile", 8, "--map-words", 5), "takes 9 feature words of input map, 4 more than"),
         (("--board", "nowhere"), "unknown board 'nowhere'"),
         (("--board", description.parent / "tiny.json"), "the nearest board that it fits is 'ultra96'"),
     ):
         code, out, err = _run(capsys, "estimate", description, *arguments)
         assert code == 2 and words in err and err.count("\n") == 1 and not out
+    short = ("--board", "zcu104", "--lanes", 8, "--map-words", 5, "-o", description.parent / "short")
+    code, out, err = _run(capsys, "generate", description, *short)
+    assert code == 2 and "of its output takes 9 feature words of input map, 4 more" in err and err.count("\n") == 1
+    assert not (description.parent / "short").exists()

@@ -288,6 +288,7 @@ def test_a_full_disk_leaves_the_state_before(whole: Path, tmp_path: Path) -> Non
         ({"patterns": 0}, "patterns is 0"),
         ({"patterns": 1, "kernels_kept": 0.5}, "patterns is 1"),
         ({"kernels_kept": 0.0}, "kernels-kept is 0.0"),
+        ({"pattern_group": 0}, "pattern-group is 0, but must be at least 1"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(change: dict[str, Any], reason: str) -> None:

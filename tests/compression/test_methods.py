@@ -164,6 +164,25 @@ def test_kernels_of_least_energy_under_their_pattern_get_the_empty_one(
     assert mask.tolist() == expected
 
 
+@pytest.mark.parametrize(("group", "kept"), [(2, 1.0), (4, 0.5), (5, 1.0)])
+def test_channels_of_a_group_share_their_patterns(group: int, kept: float) -> None:
+    """Ten channels, so that the last group of four has two; a shared pattern is the one of the group's magnitudes."""
+    weights = torch.randn(10, 3, 3, 3, generator=torch.Generator().manual_seed(group), dtype=torch.float64)
+    mask = pattern_mask(weights, 4, 6, kept, group)
+    sums = [weights[first : first + group].abs().sum(0) for first in range(0, 10, group)]
+    for number, first in enumerate(range(0, 10, group)):
+        members = mask[first : first + group]
+        assert bool((members == members[0]).all()), f"channels from {first} on"
+        for kernel, total in zip(members[0].flatten(1), sums[number].flatten(1), strict=True):
+            assert int(kernel.sum()) in ((4,) if kept == 1 else (0, 4))
+            patterns = mask.flatten(2).flatten(0, 1).unique(dim=0).double()
+            if kernel.any():
+                assert float(total[kernel].sum()) == pytest.approx(float((patterns @ total).max()))
+    kernels = mask[::group].flatten(2).any(2)
+    assert int(kernels.sum()) == max(1, round(kept * kernels.numel()))
+    assert len(mask.flatten(2).flatten(0, 1).unique(dim=0)) <= 6
+
+
 def test_ikr_asks_for_more_values_where_the_accuracy_does_and_leaves_1x1_and_linear_layers() -> None:
     model = nn.Sequential(nn.Conv2d(2, 3, 3), nn.Conv2d(3, 4, 1), nn.Conv2d(4, 3, 2), nn.Flatten(), nn.Linear(12, 2))
     method = make_method("ikr", model, Settings(("ikr",), kernel_values=2), IMAGES)

@@ -32,14 +32,16 @@ _NETWORKS = {
 }
 
 
-@pytest.mark.parametrize("name", _NETWORKS)
-def test_an_estimate_has_the_cycles_of_a_build(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "pe_outputs"), [*((name, 1) for name in _NETWORKS), ("branched", 2)])
+def test_an_estimate_has_the_cycles_of_a_build(name: str, pe_outputs: int, tmp_path: Path) -> None:
     network = _NETWORKS[name]()
-    options = generator.EstimateOptions(3, 16, 4, 4, pipeliner=KeptStages(tmp_path / "stages"))
+    options = generator.EstimateOptions(3, 16, 4, 4, pipeliner=KeptStages(tmp_path / "stages"), pe_outputs=pe_outputs)
     found = generator.estimate(network, "zcu104", options)
     manifest = generator.generate(
         network, "zcu104", tmp_path / "build",
-        generator.BuildOptions(pes=3, lanes=16, fc_pes=4, map_lanes=4, pipeliner=Pipeliner()),
+        generator.BuildOptions(
+            pes=3, pe_outputs=pe_outputs, lanes=16, fc_pes=4, map_lanes=4, pipeliner=Pipeliner()
+        ),
     )  # fmt: skip
     assert tuple(layer.cycles for layer in found.layers) == manifest.predictions.layer_cycles[0]
     assert tuple(layer.macs for layer in found.layers) == manifest.predictions.macs[0]
@@ -110,6 +112,8 @@ _BASE = Architecture(
         {"lanes": 32, "tile": 32, "pes": 1, "fc_pes": 8},
         {"pes": 12, "map_words": 8192, "max_entries": 4096},
         {"fc_pes": 0, "lanes": 64, "tile": 57, "max_columns": 256},
+        {"pes": 2, "pe_outputs": 2, "fc_pes": 0, "lanes": 32, "tile": 29},
+        {"pes": 1, "pe_outputs": 4, "fc_pes": 0, "lanes": 64, "tile": 57, "sum_bits": 22, "additions": False},
         {"pes": 0, "entry_words": 8192, "fc_rows": 1024, "pointer_words": 1024, "lanes": 32, "tile": 32},
         {"pes": 0, "fc_pes": 1, "fc_slots": 8, "fc_rows": 64},
         {"pes": 1, "fc_pes": 1, "fc_slots": 32, "fc_rows": 512, "fc_value_bits": 5, "fc_gap_bits": 3, "lanes": 32},
@@ -214,6 +218,8 @@ def test_a_network_that_does_not_fit_names_what_is_short_and_the_next_board() ->
         ({"pes": 0}, "field 'pes': must be 1 or more, not 0"),
         ({"tile": 16, "fc_pes": 3}, r"fc_pes \(3\) must divide lanes"),
         ({"fc_pes": 4, "fc_slots": 8}, "field 'fc_slots': FC layers run on fc_pes or on fc_slots, not on both"),
+        ({"pe_outputs": 3}, "field 'pe_outputs': Input should be 1, 2 or 4"),
+        ({"pe_outputs": 4, "pes": 64}, r"pes \* pe_outputs must be 255 at most, not 64 \* 4"),
         ({"fc_slots": 12}, "fc_slots must be a multiple of 8, not 12"),
     ],
 )

@@ -66,7 +66,7 @@ def test_convolver_packets_hold_every_weight_at_its_place(case: tuple[np.ndarray
     for place, packet in enumerate(schedule.packets):
         assert packet.pe == place % pes
         channel = schedule.output.order[place]
-        if packet.units.itemsize == 1:  # all weights, zeros included
+        if packet.units.shape[1] == 1:  # all weights, zeros included
             values = packet.content.reshape(-1)[: len(packet.units)].view(np.int8)
             seen[channel, order] = values.reshape(len(order), *weights.shape[2:])
             continue
@@ -97,7 +97,7 @@ def test_a_kernel_of_one_weight_takes_one_unit() -> None:
     schedule = schedule_convolver(_convolver_layer(weights, tuple(range(40)), 1), 2, 16)
     for channel, packet in zip(schedule.output.order, schedule.packets, strict=True):
         assert packet.entries == np.count_nonzero(weights[channel])
-        assert not (packet.units[~packet.is_entry] >> 8).any(), "what is no weight waits or skips"
+        assert not packet.units[~packet.is_entry, 1].any(), "what is no weight waits or skips"
 
 
 def test_packets_hold_all_weights_where_that_is_no_slower() -> None:
@@ -107,10 +107,10 @@ def test_packets_hold_all_weights_where_that_is_no_slower() -> None:
         layer = _convolver_layer(weights.astype(np.int8), tuple(range(40)), 1)
         one_tile = replace(layer, input=FeatureLayout(layer.input.order, 4, 4, False), out_height=2, out_width=2)
         schedule = schedule_convolver(one_tile, 24, 16)
-        assert {packet.units.itemsize for packet in schedule.packets} == {packed}, f"density {density}"
+        assert {packet.units.shape[1] for packet in schedule.packets} == {packed}, f"density {density}"
     # Sixteen tiles of a channel take sixteen steps a weight, zeros included.
     many_tiles = replace(layer, weights=np.where(weights == 50, 0, 1 + weights // 2).astype(np.int8))
-    assert {packet.units.itemsize for packet in schedule_convolver(many_tiles, 24, 16).packets} == {2}
+    assert {packet.units.shape[1] for packet in schedule_convolver(many_tiles, 24, 16).packets} == {2}
 
 
 @settings(max_examples=60, deadline=None)

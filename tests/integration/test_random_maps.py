@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from generator.architecture import Architecture
-from generator.layers import EngineError
-from generator.plan import map_layers
+from generator.layers import EngineError, MapLayer
+from generator.plan import engine_layers
 from golden import DescriptionBuilder, Network, Scale
 from golden.description import ActivationType
 
@@ -65,7 +65,8 @@ def accelerator(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
 def _check(accelerator: Accelerator, network: Network, seed: int, on_rtl: bool) -> None:
     """The network is exact, or a window of it has no room in the lanes, which is said."""
     lanes = accelerator.architecture.map_lanes
-    if lanes == 1 or all(max(layer.kernel[1], layer.stride[1]) <= lanes for layer in map_layers(network)):
+    layers = [layer for layer in engine_layers(network) if isinstance(layer, MapLayer)]
+    if lanes == 1 or all(max(layer.kernel[1], layer.stride[1]) <= lanes for layer in layers):
         accelerator.check(network, seed, on_rtl)
         return
     with pytest.raises(EngineError, match=rf"columns at most in {lanes} lanes of the map engine \(map_lanes\), not"):

@@ -114,6 +114,9 @@ def compress(
     kernel_values: Annotated[int, typer.Option(help="ikr: non-zeros of a kernel.")] = _DEFAULTS.kernel_values,
     patterns: Annotated[int, typer.Option(help="ikr: patterns of a layer.")] = _DEFAULTS.patterns,
     kernels_kept: Annotated[float, typer.Option(help="ikr: share of kernels that keep any.")] = _DEFAULTS.kernels_kept,
+    pattern_group: Annotated[
+        int, typer.Option(help="ikr: neighbouring output channels that share patterns.")
+    ] = _DEFAULTS.pattern_group,
     penalty: Annotated[float, typer.Option(help="feature-map: empty up to this share of the rms.")] = _DEFAULTS.penalty,
     en_sparsity: Annotated[
         EnSparsityScale, typer.Option(help="feature-map: relative to the layer's fullest channel?")

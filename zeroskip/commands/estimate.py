@@ -22,6 +22,7 @@ def estimate(
     clock: Annotated[float | None, typer.Option(help="MHz; the board's by default.")] = None,
     pes: Annotated[int | None, typer.Option(help="PEs of the convolver; searched for by default.")] = None,
     tile: Annotated[int | None, typer.Option(help="Multipliers of a PE; searched for by default.")] = None,
+    pe_outputs: Annotated[int, typer.Option(help="Output channels that a PE computes side by side: 1, 2 or 4.")] = 1,
     fc_pes: Annotated[int | None, typer.Option(help="PEs of the FC engine; searched for by default.")] = None,
     map_lanes: Annotated[int | None, typer.Option(help="Lanes of the map engine; searched for by default.")] = None,
     fc_slots: Annotated[
@@ -29,6 +30,10 @@ def estimate(
         typer.Option(help="Slots of the streamed FC engine, 0 for PEs that hold the weights; searched for by default."),
     ] = None,
     ddr_latency: Annotated[int, typer.Option(help="Clocks from a request to DDR to its first word.")] = 100,
+    map_words: Annotated[
+        int | None,
+        typer.Option(help="Most feature words of a map in a PE; larger maps come in strips. What fits by default."),
+    ] = None,
     images: Annotated[Path | None, typer.Option(help="Stimuli (.npy), of which the first counts.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -38,8 +43,10 @@ def estimate(
     """
     network = golden.load(description)
     options = generator.EstimateOptions(
-        pes, tile, fc_pes, map_lanes, clock, pipeliner=KeptStages(), fc_slots=fc_slots, ddr_latency=ddr_latency
-    )
+        pes, tile, fc_pes, map_lanes, clock, pipeliner=KeptStages(), fc_slots=fc_slots, ddr_latency=ddr_latency,
+        pe_outputs=pe_outputs,
+        map_words=map_words,
+    )  # fmt: skip
     if images is not None:
         options = replace(options, images=load_images(images, network), image_source=images.name)
     with working(f"estimating {network.name}"):
@@ -64,7 +71,12 @@ def _print(found: Estimate) -> None:
         columns[-1:-1] = ["columns KB", "clocks for DDR"]
         for row, layer in zip(rows, found.layers, strict=True):
             row[-1:-1] = [layer.column_bytes / 1000, layer.ddr_clocks]
-    parts = [f"{a.pes} PEs x {a.tile} of {a.lanes} lanes"] if a.pes else []
+    if any(layer.strips > 1 for layer in found.layers):
+        columns[2:2] = ["strips"]
+        for row, layer in zip(rows, found.layers, strict=True):
+            row[2:2] = [layer.strips]
+    side_by_side = f" x {a.pe_outputs} output channels" if a.pe_outputs > 1 else ""
+    parts = [f"{a.pes} PEs x {a.tile} of {a.lanes} lanes{side_by_side}"] if a.pes else []
     parts += [f"{a.fc_slots} slots of the streamed FC engine"] if a.fc_slots else []
     parts += [f"{a.fc_pes} FC PEs"] if a.fc_pes and not a.fc_slots else []
     parts += [f"{a.map_lanes} lanes of the map engine"] if a.map_lanes > 1 else []
@@ -85,6 +97,11 @@ def _print(found: Estimate) -> None:
         f"{found.ddr_share_gb_per_s:.2f} that the DDR is taken to give"
         + (f"; it bounds {', '.join(slow)}." if slow else ".")
     )
+    if added := sum(layer.strip_bytes for layer in found.layers):
+        typer.echo(
+            f"Maps of more than {a.map_words:,} words come in strips, which add {added / 1e6:,.2f} MB of that: rows at "
+            "their boundaries, and weights once more."
+        )
     if a.fc_slots:
         typer.echo(
             f"Columns are fetched from that DDR after {found.ddr_latency} clocks, which adds "

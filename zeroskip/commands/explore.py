@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -99,7 +99,8 @@ def _whole(option: str, text: str | None, default: Sequence[int]) -> list[int]:
     if wrong := [number for number in numbers if number % 1]:
         raise InputError(f"{option}: must be whole numbers, not {wrong[0]:g}.")
     for number in numbers:
-        check_sizes(Sizes(**{option.removeprefix("--").replace("-", "_"): int(number)}))
+        size: dict[str, Any] = {option.removeprefix("--").replace("-", "_"): int(number)}
+        check_sizes(Sizes(**size))
     return [int(number) for number in numbers]
 
 

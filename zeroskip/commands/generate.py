@@ -24,6 +24,15 @@ def generate(
     pes: Annotated[int, typer.Option(help="PEs of the convolver.")] = 8,
     lanes: Annotated[int, typer.Option(help="Pixels in a feature word, a power of two.")] = 16,
     tile: Annotated[int | None, typer.Option(help="Multipliers of a PE; as many as lanes by default.")] = None,
+    pe_outputs: Annotated[
+        int, typer.Option(help="Output channels that a PE computes side by side, each with its multipliers: 1, 2 or 4.")
+    ] = 1,
+    map_words: Annotated[
+        int | None,
+        typer.Option(
+            help="Most feature words of a map in a PE; larger maps come in strips. All of each map by default."
+        ),
+    ] = None,
     fc_pes: Annotated[int, typer.Option(help="PEs of the FC engine.")] = 8,
     map_lanes: Annotated[int, typer.Option(help="Columns that the map engine works on at once.")] = 1,
     fc_slots: Annotated[
@@ -46,19 +55,25 @@ def generate(
     stimuli = None if images is None else load_images(images, network)
     pipeliner = Pipeliner()
     options = generator.BuildOptions(
-        pes=pes, lanes=lanes, tile=tile, fc_pes=fc_pes, map_lanes=map_lanes, fc_slots=fc_slots,
-        clock_mhz=clock, images=stimuli, pipeliner=pipeliner, ddr_bytes=ddr_bytes, ddr_latency=ddr_latency,
+        pes=pes, lanes=lanes, tile=tile, fc_pes=fc_pes, map_words=map_words, map_lanes=map_lanes, fc_slots=fc_slots,
+        pe_outputs=pe_outputs, clock_mhz=clock, images=stimuli, pipeliner=pipeliner,
+        ddr_bytes=ddr_bytes, ddr_latency=ddr_latency,
     )  # fmt: skip
     if images is not None:
         options = replace(options, image_source=images.name)
     with working(f"generating {output}"):
         manifest = generator.generate(network, board, output, options)
     cycles, timing = sum(manifest.predictions.layer_cycles[0]), pipeliner.reports[-1]
+    layers = {(run.name, run.engine) for run in manifest.layers}
     if as_json:
         figures = {"clock_mhz": timing.clock_mhz, "reached_mhz": timing.reached_mhz, "misses": timing.misses}
-        print_json({"build": str(output), "layers": len(manifest.layers), "cycles": cycles, "timing": figures})
+        document = {"build": str(output), "layers": len(layers), "runs": len(manifest.layers), "cycles": cycles}
+        print_json(document | {"timing": figures})
     else:
-        typer.echo(f"{output}: {len(manifest.layers)} layers, {cycles:,} cycles for the first image as scheduled.")
+        runs = f"{len(layers)} layers" + (
+            f" in {len(manifest.layers)} runs" if len(layers) < len(manifest.layers) else ""
+        )
+        typer.echo(f"{output}: {runs}, {cycles:,} cycles for the first image as scheduled.")
         typer.echo(f"{timing.summary()}.")
     for miss in timing.misses:
         typer.echo(miss, err=True)

@@ -33,6 +33,10 @@ def report(
         rows = [
             [*row, each.fetched_bytes / 1000, each.ddr_clocks] for row, each in zip(rows, figures.layers, strict=True)
         ]
+    if any(layer.strips > 1 for layer in figures.layers):
+        columns.insert(2, "strips")
+        for row, layer in zip(rows, figures.layers, strict=True):
+            row.insert(2, layer.strips)
     print_table(f"{figures.network} on {figures.board}", columns, rows)
     for engine in figures.engines:
         useful = (

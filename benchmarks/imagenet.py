@@ -1,0 +1,136 @@
+"""VGG-16 at 224 x 224 on a ZCU104, in the configuration that the search chooses: maps in strips.
+
+    python -m benchmarks.imagenet            prints the figures; exit code 1 when one is not as expected
+    python -m benchmarks.imagenet --update   writes them to imagenet.json
+
+What `zeroskip estimate` says at batch 1 and 200 MHz: exact shapes, weights synthetic (80 and 90 % of every layer's are
+zero, at random places, output channels 25 % apart). VGG-16 stands for its thirteen convolutions: at 80 % its first
+linear layer has more weights than the streamed FC engine counts. Clocks are the schedule's and cycle model's with a
+clock a step, without what filling pipelines adds; such accelerators have not been run as RTL. Images a second count the
+DDR's share where a layer's bytes take longer than its clocks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.estimate import convolutions
+from benchmarks.kept import keep_or_compare
+from generator import Estimate, EstimateOptions, estimate
+from zoo.synthetic import describe
+
+__all__ = ["CASES", "EXPECTED", "Case", "Figures", "measure"]
+
+EXPECTED = Path(__file__).parent / "imagenet.json"
+_BOARD, _CLOCK_MHZ = "zcu104", 200.0
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network of `zoo.synthetic`: per cent of the weights that are zero, and how far its channels are apart."""
+
+    network: str
+    zeros_percent: int
+    spread_percent: int = 25
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        part = "'s convolutions" if self.network == "vgg16" else ""
+        apart = f", channels {self.spread_percent} % apart" if self.spread_percent else ""
+        return f"{self.network}{part}, {self.zeros_percent} % zeros{apart}"
+
+
+CASES = (Case("vgg16", 80), Case("vgg16", 90))
+
+
+class Figures(BaseModel):
+    """An estimate.
+
+    Attributes:
+        map_words: feature words of maps that a PE has room for.
+        strip_megabytes: of those moved what strips add: rows that two of them read, and weights sent again.
+        strips: of each layer that has several.
+        ddr_bound: layers that take as long as their bytes.
+    """
+
+    network: str
+    pes: int
+    tile: int
+    fc_pes: int
+    fc_slots: int
+    map_lanes: int
+    map_words: int
+    cycles: int
+    frames_per_second: float
+    utilisation_percent: float
+    megabytes_moved: float
+    strip_megabytes: float
+    strips: dict[str, int]
+    ddr_bound: list[str]
+
+
+def measure(case: Case) -> Figures:
+    """The figures of a network."""
+    network = describe(case.network, str(case.zeros_percent), case.spread_percent / 100)
+    if case.network == "vgg16":
+        network = convolutions(network)
+    return _figures(case, estimate(network, _BOARD, EstimateOptions(clock_mhz=_CLOCK_MHZ)))
+
+
+def _figures(case: Case, found: Estimate) -> Figures:
+    a = found.architecture
+    return Figures(
+        network=case.name,
+        pes=a.pes,
+        tile=a.tile,
+        fc_pes=a.fc_pes,
+        fc_slots=a.fc_slots,
+        map_lanes=a.map_lanes if a.map_columns else 0,
+        map_words=a.map_words,
+        cycles=found.cycles,
+        frames_per_second=round(found.fps, 2),
+        utilisation_percent=round(100 * found.utilisation, 1),
+        megabytes_moved=round(found.bytes_moved / 1e6, 2),
+        strip_megabytes=round(sum(layer.strip_bytes for layer in found.layers) / 1e6, 2),
+        strips={layer.name: layer.strips for layer in found.layers if layer.strips > 1},
+        ddr_bound=[layer.name for layer in found.layers if layer.ddr_bound],
+    )
+
+
+def _print(measured: list[Figures]) -> None:
+    title = f"{_BOARD}, {_CLOCK_MHZ:g} MHz, batch 1, synthetic weights"
+    columns = ("network", "PEs x multipliers", "clocks", "fps", "utilisation %", "MB moved", "for strips", "DDR bound")
+    table = Table(*columns, title=title)
+    for each in measured:
+        table.add_row(
+            each.network, f"{each.pes} x {each.tile}", f"{each.cycles:,}", f"{each.frames_per_second:.1f}",
+            f"{each.utilisation_percent:.1f}", f"{each.megabytes_moved:.1f}", f"{each.strip_megabytes:.1f}",
+            f"{len(each.ddr_bound)} layers",
+        )  # fmt: skip
+    console = Console(width=150)
+    console.print(table)
+    for each in measured:
+        strips = ", ".join(f"{layer} {count}" for layer, count in each.strips.items())
+        console.print(f"{each.network}: strips {strips or 'none'}")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Prints the figures of all networks; returns 1 when one is not as expected."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--update", action="store_true", help=f"write the figures to {EXPECTED.name}")
+    update = parser.parse_args(arguments).update
+    measured = [measure(case) for case in CASES]
+    _print(measured)
+    return keep_or_compare(measured, EXPECTED, update)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

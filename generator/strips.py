@@ -1,0 +1,84 @@
+"""Convolutions whose maps are too large for the PEs: strips of rows, each a run of the engine with its own weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from generator import layouts
+from generator.layers import ConvolverLayer, EngineError
+
+__all__ = ["MapMemory", "mask_words", "strips_of"]
+
+
+@dataclass(frozen=True)
+class MapMemory:
+    """What a PE of the convolver has room for; by default as much as can be addressed.
+
+    Attributes:
+        map_words: feature words of an input map.
+        mask_words: words of the masks of columns, and of those of rows.
+    """
+
+    map_words: int = 65536
+    mask_words: int = 65535
+
+
+def strips_of(layer: ConvolverLayer, lanes: int, tile: int, memory: MapMemory) -> list[ConvolverLayer]:
+    """`layer` itself where a PE has room for it, else the fewest strips of about as many output rows each.
+
+    Strips overlap in the input rows that kernels at both sides of a boundary need, and in the rows of the convolution
+    that overlapping pooling windows need.
+
+    Raises:
+        EngineError: there is no room for the input rows of a single row of the output; says what is short, by how much.
+    """
+    lacking = _lacking([layer], lanes, tile, memory)
+    if not lacking:
+        return [layer]
+    # So few at least, even where each strip leaves out rows that a stride skips.
+    rows, skipped = layer.pooled_height, layer.stride * layer.pool.stride
+    least = max(1, layer.input.words(lanes) // memory.map_words // skipped)
+    for count in range(min(least, rows), rows + 1):
+        strips = _divided(layer, count)
+        lacking = _lacking(strips, lanes, tile, memory) if strips else lacking
+        if strips and not lacking:
+            return strips
+    raise EngineError(f"layer '{layer.name}': the convolver cannot run it, even one row of its output takes {lacking}")
+
+
+def mask_words(layer: ConvolverLayer, tile: int) -> int:
+    """Words of a layer's masks of columns, or of rows; of the more."""
+    return -(-layer.tiles(tile) * max(layer.reach) * layouts.mask_bits(tile) // layouts.WEIGHT_BITS)
+
+
+def _divided(layer: ConvolverLayer, count: int) -> list[ConvolverLayer]:
+    """So many strips; none where one would lie wholly in the padding."""
+    rows = layer.pooled_height
+    strips = [layer.strip(number * rows // count, (number + 1) * rows // count) for number in range(count)]
+    found = [strip for strip in strips if strip is not None]
+    return found if len(found) == count else []
+
+
+def _lacking(strips: list[ConvolverLayer], lanes: int, tile: int, memory: MapMemory) -> str:
+    """What a PE, or the descriptor, has no room for; empty where it has."""
+    pixels = max(strip.pooled_height * strip.pooled_width for strip in strips)
+    numbers = {
+        "feature words of input map": (max(strip.input.words(lanes) for strip in strips), memory.map_words),
+        "rows of input map": (max(strip.input.height for strip in strips), _most("height")),
+        "feature words of an input channel": (
+            max(strip.input.channel_words(lanes) for strip in strips),
+            _most("plane_words"),
+        ),
+        "feature words of an output channel": (-(-pixels // lanes), _most("channel_words")),
+        "tiles": (max(strip.tiles(tile) for strip in strips), _most("tiles")),
+        "words of masks": (max(mask_words(strip, tile) for strip in strips), memory.mask_words),
+        "positions": (max(strip.positions for strip in strips), _most("positions")),
+    }
+    for what, (needed, there) in numbers.items():
+        if needed > there:
+            return f"{needed:,} {what}, {needed - there:,} more than there is room for"
+    return ""
+
+
+def _most(field: str) -> int:
+    return (1 << layouts.DESCRIPTOR.fields[field].bits) - 1
