@@ -456,9 +456,9 @@ def with_memory(work: Workload, each: Candidate, board: Board, clock_mhz: float)
     """A candidate with the largest memory for maps that `board` has room for, up to the candidate's own; None if there
     is none, or none that the maps fit in strips."""
     choices = work.map_memories(each.tile, each.map_words) if work.convolver else [each.map_words]
-    fits = bisect_left(choices, True, key=lambda words: bool(shortages(_with(work, each, words), board)))
-    if not fits:
+    if not choices or shortages(_with(work, each, choices[0]), board):  # most have no room for anything else
         return None
+    fits = bisect_left(choices, True, lo=1, key=lambda words: bool(shortages(_with(work, each, words), board)))
     chosen = replace(each, map_words=choices[fits - 1])
     more, rate = 0.0, DDR_SHARE * board.ddr_gb_per_s * 1e9
     for layer, strips in zip(work.convolver, work.strips(each.tile, chosen.map_words) or (), strict=True):
