@@ -109,7 +109,7 @@ RECIPES = {
             *_LENET5_PRUNED,
             Run(
                 "--batch 128 --learning-rate 0.01 --distillation 0.8 --max-loss 1 --final-epochs 0 --codebook 16"
-                " --codebook-epochs 8 --bias-correction --calibration 8000",
+                " --codebook-epochs 24 --bias-correction --calibration 8000",
                 _LENET5_TEACHER,
             ),
         ),
