@@ -205,7 +205,7 @@ def check_sizes(sizes: Sizes) -> None:
     if sizes.fc_pes and sizes.fc_slots:
         raise BuildError("architecture: field 'fc_slots': FC layers run on fc_pes or on fc_slots, not on both")
     smallest = {"lanes": 128, "pes": 1, "fc_pes": 1, "map_words": 2} | dict.fromkeys(_MEMORIES, 1)
-    fields = ("pes", "tile", "fc_pes", "map_lanes", "fc_slots")
+    fields = ("pes", "tile", "fc_pes", "map_lanes", "fc_slots", "pe_outputs")
     given = {name: value for name in fields if (value := getattr(sizes, name)) is not None}
     if sizes.fc_slots:
         smallest["fc_rows"] = layouts.BIASES_PER_WORD
