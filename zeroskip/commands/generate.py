@@ -8,6 +8,8 @@ import typer
 
 import generator
 import golden
+import rtl
+from generator.manifest import Manifest
 from zeroskip.arrays import load_images
 from zeroskip.console import JsonOption, print_json, working
 from zeroskip.pipeliner import Pipeliner
@@ -63,19 +65,22 @@ def generate(
         options = replace(options, image_source=images.name)
     with working(f"generating {output}"):
         manifest = generator.generate(network, board, output, options)
-    cycles, timing = sum(manifest.predictions.layer_cycles[0]), pipeliner.reports[-1]
-    layers = {(run.name, run.engine) for run in manifest.layers}
-    if as_json:
-        figures = {"clock_mhz": timing.clock_mhz, "reached_mhz": timing.reached_mhz, "misses": timing.misses}
-        document = {"build": str(output), "layers": len(layers), "runs": len(manifest.layers), "cycles": cycles}
-        print_json(document | {"timing": figures})
-    else:
-        runs = f"{len(layers)} layers" + (
-            f" in {len(manifest.layers)} runs" if len(layers) < len(manifest.layers) else ""
-        )
-        typer.echo(f"{output}: {runs}, {cycles:,} cycles for the first image as scheduled.")
-        typer.echo(f"{timing.summary()}.")
+    timing = pipeliner.reports[-1]
+    _print(output, manifest, timing, as_json)
     for miss in timing.misses:
         typer.echo(miss, err=True)
     if timing.misses and not relaxed:
         raise typer.Exit(1)
+
+
+def _print(output: Path, manifest: Manifest, timing: rtl.Report, as_json: bool) -> None:
+    cycles, count = sum(manifest.predictions.layer_cycles[0]), len(manifest.layers)
+    layers = len({(run.name, run.engine) for run in manifest.layers})
+    if as_json:
+        figures = {"clock_mhz": timing.clock_mhz, "reached_mhz": timing.reached_mhz, "misses": timing.misses}
+        document = {"build": str(output), "layers": layers, "runs": count, "cycles": cycles}
+        print_json(document | {"timing": figures})
+        return
+    runs = f"{layers} layers" + (f" in {count} runs" if layers < count else "")
+    typer.echo(f"{output}: {runs}, {cycles:,} cycles for the first image as scheduled.")
+    typer.echo(f"{timing.summary()}.")
