@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -40,12 +39,14 @@ from generator.schedule import (
     Buffers,
     ColumnFormat,
     ConvolverSchedule,
+    Engine,
     FcSchedule,
     FcStreamSchedule,
     MapSchedule,
     Schedule,
     column_entries,
     column_format,
+    engine_of,
     map_sizes,
     streamed_sizes,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "fit_architecture",
     "format_columns",
     "generate",
+    "of_engine",
     "on_stream",
     "stimuli",
     "useful_macs",
@@ -87,6 +89,8 @@ class BuildOptions:
             rows. None: as many as the largest map has, and a PE can address.
         map_lanes: columns that the map engine works on at once, a divisor of `lanes`.
         fc_slots: entries of a column word of the streamed FC engine, whose weights stay in DDR; 0: `fc_pes` hold them.
+        engine: layers of this engine alone, for accelerators side by side whose engines work on different images; None
+            takes all.
         architecture: a given accelerator instead of one fitted to the network (then the sizes above do not count): one
             bitstream runs every network that fits it.
         clock_mhz: None takes the board's.
@@ -109,6 +113,7 @@ class BuildOptions:
     map_words: int | None = None
     map_lanes: int = 1
     fc_slots: int = 0
+    engine: Engine | None = None
     architecture: Architecture | None = None
     clock_mhz: float | None = None
     ddr_bytes: float | None = None
@@ -145,6 +150,18 @@ def _longest_packet(schedule: ConvolverSchedule) -> int:
 def _largest_map(schedules: Sequence[Schedule], lanes: int) -> int:
     """Feature words of the largest input map of a convolution."""
     return max((s.layer.input.words(lanes) for s in schedules if isinstance(s, ConvolverSchedule)), default=2)
+
+
+def of_engine(schedules: Sequence[Schedule], engine: Engine | None) -> list[Schedule]:
+    """Those of one engine; all where it is None.
+
+    Raises:
+        BuildError: there is none.
+    """
+    found = [each for each in schedules if engine in (None, engine_of(each))]
+    if not found:
+        raise BuildError(f"engine '{engine}': no layer of the network runs on it")
+    return found
 
 
 def fit_architecture(schedules: Sequence[Schedule], options: BuildOptions) -> Architecture:
@@ -259,6 +276,7 @@ def _prepare(network: golden.Network, board_name: str, options: BuildOptions) ->
             options.pe_outputs,
             _map_memory(options),
         )
+        schedules = of_engine(schedules, options.engine)
         architecture = fit_architecture(schedules, options)
     except ValidationError as error:
         first = error.errors()[0]
@@ -428,9 +446,7 @@ def _layout_entry(tensor: str, layout: FeatureLayout, lanes: int) -> LayoutEntry
 
 def _layer_entry(schedule: Schedule, architecture: Architecture) -> LayerEntry:
     layer = schedule.layer
-    engine: Literal["convolver", "fc", "map"] = "map"
-    if not isinstance(schedule, MapSchedule):
-        engine = "convolver" if isinstance(schedule, ConvolverSchedule) else "fc"
+    engine = engine_of(schedule)
     multipliers = {"convolver": architecture.convolver_multipliers, "fc": architecture.fc_multipliers, "map": 0}
     return LayerEntry(
         name=layer.name,

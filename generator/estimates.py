@@ -20,6 +20,7 @@ from generator.build import (
     BuildError,
     BuildOptions,
     fit_architecture,
+    of_engine,
     on_stream,
     stimuli,
     useful_macs,
@@ -28,7 +29,15 @@ from generator.emit import TOP, emit_project
 from generator.layers import EngineError
 from generator.plan import plan_network
 from generator.resources import Resources, placed, shortages, word_pixels
-from generator.schedule import ConvolverSchedule, FcSchedule, FcStreamSchedule, MapSchedule, Schedule
+from generator.schedule import (
+    ConvolverSchedule,
+    Engine,
+    FcSchedule,
+    FcStreamSchedule,
+    MapSchedule,
+    Schedule,
+    engine_of,
+)
 from generator.search import (
     Candidate,
     FcWork,
@@ -114,6 +123,7 @@ class EstimateOptions:
         map_words: feature words of maps that a PE of the convolver has room for at most; None: what the board has room
             for.
         whole_maps: no map may come in strips, as where the host moves whole feature words only.
+        engine: layers of this engine alone, as :class:`generator.BuildOptions` has it.
         clock_mhz: None takes the board's.
         images: stimuli, of which the first counts; None draws one at random, the one that a build begins with.
         image_source: what a message says of the images' origin.
@@ -133,6 +143,7 @@ class EstimateOptions:
     pe_outputs: int = 1
     map_words: int | None = None
     whole_maps: bool = False
+    engine: Engine | None = None
 
 
 def estimate(network: golden.Network, board_name: str, options: EstimateOptions | None = None) -> Estimate:
@@ -156,8 +167,9 @@ def estimate(network: golden.Network, board_name: str, options: EstimateOptions 
         options.map_words, options.whole_maps,
     )  # fmt: skip
     check_sizes(sizes)
-    work = workload(network, options.pe_outputs)
-    schedules, architecture = _schedule(network, work, candidates(work, board, clock, sizes), board)
+    work = workload(network, options.pe_outputs).of_engine(options.engine)
+    ranked = candidates(work, board, clock, sizes)
+    schedules, architecture = _schedule(network, work, ranked, board, options.engine)
     with tempfile.TemporaryDirectory() as folder:
         stages = None
         if options.pipeliner:
@@ -225,7 +237,7 @@ _MEMORIES = ("max_entries", "max_columns", "pointer_words", "entry_words", "fc_r
 
 
 def _schedule(
-    network: golden.Network, work: Workload, ranked: Sequence[Candidate], board: Board
+    network: golden.Network, work: Workload, ranked: Sequence[Candidate], board: Board, engine: Engine | None
 ) -> tuple[Sequence[Schedule], Architecture]:
     """The first candidate that can be scheduled and then still fits."""
     failure: Exception | None = None
@@ -241,6 +253,7 @@ def _schedule(
                 columns=work.columns(each.fc_slots) if each.fc_slots else None, pe_outputs=each.pe_outputs,
                 memory=MapMemory(each.map_words),
             )  # fmt: skip
+            schedules = of_engine(schedules, engine)
             architecture = fit_architecture(schedules, options)
         except (EngineError, ValidationError) as error:
             if isinstance(error, EngineError) and "cannot run it" not in str(error):
@@ -347,14 +360,6 @@ def _multipliers(schedule: Schedule, architecture: Architecture) -> int:
     )
 
 
-_ENGINES: dict[type[Schedule], str] = {
-    ConvolverSchedule: "convolver",
-    FcSchedule: "fc",
-    FcStreamSchedule: "fc",
-    MapSchedule: "map",
-}
-
-
 def _moved(layer: LayerEstimate) -> int:
     return layer.weight_bytes + layer.input_bytes + layer.output_bytes + layer.column_bytes
 
@@ -379,7 +384,7 @@ def _layer(
     seconds = max(counts.behind_ddr / (clock * 1e6), moving)
     return LayerEstimate(
         name=schedule.layer.name,
-        engine=_ENGINES[type(schedule)],
+        engine=engine_of(schedule),
         cycles=counts.cycles,
         ddr_clocks=counts.behind_ddr - counts.cycles,
         seconds=seconds,

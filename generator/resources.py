@@ -127,12 +127,12 @@ def pe_takes(
     """
     lanes = word_pixels(tile) if lanes is None else lanes
     row = 2 * lanes if tile == lanes else lanes  # pixels that are read at once
-    luts = 1615 + 17 * tile + 1.5 * tile * sum_bits + 19 * row
-    flip_flops = 1350 + 40 * tile + 2 * tile * sum_bits + 4 * row
-    dsps = outputs * ((tile + 1) // 2) + 2 + (outputs > 1)
+    luts = 1615 + 18.7 * tile + 0.24 * tile * sum_bits + 17.5 * row
+    flip_flops = 1330 + 30 * tile + 1.23 * tile * sum_bits + 4.5 * row
+    dsps = outputs * tile + 2 + (outputs > 1)
     if outputs > 1:  # further sums of the same pixels; units of more bytes
-        luts += (outputs - 1) * 1.35 * tile * sum_bits + 240 + 33 * outputs
-        flip_flops += (outputs - 1) * (2 * tile * sum_bits + 60) + 80
+        luts += (outputs - 1) * tile * (0.25 * sum_bits + 7.5) + 420
+        flip_flops += (outputs - 1) * 1.25 * tile * sum_bits + 150
     # Behind the PE, for each output channel.
     luts += outputs * (580 + 10 * sum_bits + 3 * lanes + (1020 if averages else 490 * additions))
     luts += outputs * 10.5 * lanes * additions

@@ -24,6 +24,7 @@ from generator.plan import engine_layers, is_pointwise
 from generator.resources import Shortage, fitting_map_words, pe_takes, shortages, word_pixels
 from generator.schedule import (
     ColumnFormat,
+    Engine,
     Strips,
     block_entries,
     channel_blocks,
@@ -152,6 +153,18 @@ class Workload:
     def fc(self) -> list[FcWork]:
         """The fully-connected layers."""
         return [each for each in self.layers if isinstance(each, FcWork)]
+
+    def of_engine(self, engine: Engine | None) -> Workload:
+        """What one engine has to do of it; all where it is None."""
+        if engine is None:
+            return self
+        kind = {"convolver": ConvolverWork, "fc": FcWork}.get(engine, ())
+        return Workload(
+            tuple(each for each in self.layers if isinstance(each, kind)),
+            self.maps if engine == "map" else (),
+            self.additions and engine == "convolver",
+            self.averages and engine == "convolver",
+        )
 
     def columns(self, slots: int) -> ColumnFormat:
         """The format of the streamed FC engine's columns."""

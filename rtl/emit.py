@@ -232,10 +232,12 @@ class _Emitter:
             if memory.depth == 1 and memory.initial is not None and not memory.constant:
                 resets.append(f"      {self._memory_names[id(memory)]} <= {memory.width}'h{memory.initial[0]:x};")
         for number, stage in enumerate(self._process.stages):
-            for position, (fire, step) in enumerate(zip(self._fire_names[number], stage.steps, strict=True)):
-                inner = self._step_updates(step)
+            # One step fires at most. The entry's stands last, where the numbers that it sets come before an enable, as
+            # in the resets of flip-flops and of DSP slices.
+            for position in (*range(1, len(stage.steps)), 0):
+                inner = self._step_updates(stage.steps[position])
                 inner += self._pauses(number, position)
-                lines += [f"    if ({fire}) begin", *inner, "    end"] if inner else []
+                lines += [f"    if ({self._fire_names[number][position]}) begin", *inner, "    end"] if inner else []
             if number + 1 < len(self._process.stages):
                 lines += [f"    if ({self._go_names[number + 1]}) begin", *self._shifts(number, stage), "    end"]
         if not lines and not resets:

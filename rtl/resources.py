@@ -1,7 +1,6 @@
 """What a compiled design will take, estimated from its expressions in seconds; `rtl.synthesis` asks Yosys instead.
 
-Gates share LUTs as `rtl.timing_analysis` packs them; operators and memories cost what `rtl.delays` says. A sum behind
-a product, and the registers beside it, are counted apart, where synthesis may put them into the DSP slice.
+Gates share LUTs as `rtl.timing_analysis` packs them; operators and memories cost what `rtl.delays` says.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pydantic import BaseModel, Field
 
 from rtl import delays
+from rtl.dsp_slices import find_dsp_slices
 from rtl.expressions import Node
 from rtl.kept import Kept, StepEnd
 from rtl.memories import Memory
@@ -76,11 +76,13 @@ def estimate_process(process: Process, depths: Mapping[str, int]) -> Resources:
     acting += [address for stage in process.stages for fetch in stage.fetches for _, address in fetch.addresses]
     roots = list(_roots(process, kept, ends))
     costs = NodeDelays([*roots, *acting], register_values(process), depths, len(process.stages))
-    total = _logic(costs, roots)
+    slices = find_dsp_slices(process, kept, costs.nodes, ends)
+    total = _logic(costs, roots, slices.logic)
     bits = {id(register): _register_bits(process, kept, costs, register) for register in process.registers}
     moves = [control.go(stage) for stage in range(len(process.stages))]
     shifts = find_shift_registers(process, kept, bits, moves, acting)
-    total += Resources(lut=_choices(ends) + shifts.luts, ff=_registers(process, kept, bits) - shifts.bits)
+    flip_flops = _registers(process, kept, bits, slices.registers) - shifts.bits
+    total += Resources(lut=_choices(ends) + shifts.luts, ff=flip_flops)
     for memory in process.memories:
         if memory.depth > 1 and id(memory) in kept.spans:
             reads = [node.args[0] for node in costs.nodes.values() if node.op == "read" and node.key is memory]
@@ -148,8 +150,14 @@ def _inputs(process: Process, kept: Kept, register: Register, value: Node, singl
         yield part
 
 
-def _logic(costs: NodeDelays, roots: Sequence[Node]) -> Resources:
-    """LUTs and DSP slices below the roots; a gate that another one's LUT takes in costs nothing by itself."""
+def _logic(costs: NodeDelays, roots: Sequence[Node], in_slices: frozenset[int]) -> Resources:
+    """LUTs and DSP slices below the roots; a gate that another one's LUT takes in costs nothing by itself.
+
+    Args:
+        costs: of the process.
+        roots: where its logic ends.
+        in_slices: what costs nothing beside a product, by serial number.
+    """
     luts, times = Luts(turns=True), dict[int, int]()
     for node in costs.nodes.values():  # depth in LUTs, so that the latest input is taken in first
         level = max((times[arg.serial] for arg in node.args), default=0)
@@ -170,6 +178,9 @@ def _logic(costs: NodeDelays, roots: Sequence[Node]) -> Resources:
             if _comparison(node) in compared:
                 continue
             compared.add(_comparison(node))
+        if node.serial in in_slices:
+            stack.extend(node.args)
+            continue
         if costs.is_gate(node):
             if node.op != "not" or node.args[0].op == "leaf":  # else the LUT in front is one with other contents
                 total += Resources(lut=_gate_bits(costs, node))
@@ -280,12 +291,12 @@ def _register_bits(process: Process, kept: Kept, costs: NodeDelays, register: Re
     return min(register.width, costs.widths(leaf).least) if leaf.serial in costs.nodes else register.width
 
 
-def _registers(process: Process, kept: Kept, bits: Mapping[int, int]) -> int:
+def _registers(process: Process, kept: Kept, bits: Mapping[int, int], in_slices: frozenset[int]) -> int:
     outputs = {id(fetch.register) for stage in process.stages for fetch in stage.fetches}
     total = 0
     for register in process.registers:
         span = kept.spans.get(id(register))
-        if span is not None and id(register) not in outputs:
+        if span is not None and id(register) not in outputs and id(register) not in in_slices:
             total += max(min(span.low + span.width, bits[id(register)]) - span.low, 0)
     total += sum(memory.width for memory in process.memories if memory.depth == 1 and id(memory) in kept.spans)
     state = max((len(process.steps) - 1).bit_length(), 1) if len(process.steps) > 1 else 0

@@ -43,6 +43,19 @@ _LUT_CELLS = {
     **{"RAM256X1D": 8, "RAM512X1S": 8, "RAM32M": 4, "RAM64M": 4, "RAM32M16": 8, "RAM64M8": 8},
 }
 _BLOCK_CELLS = {"RAMB18E2": 0.5, "RAMB36E2": 1.0}
+_DSP_CELLS = ("DSP48E2", "DSP48E1")
+# In place of synth_xilinx' own step `map_dsp`: Yosys puts sums and registers into the slices of the 7 series alone,
+# DSP48E1, of whose abilities a DSP48E2 lacks none. Products too wide for these are left to DSP48E2.
+_SLICE = "techmap -map +/mul2dsp.v -map +/xilinx/{family}_dsp_map.v -D DSP_A_MAXWIDTH={width} -D DSP_B_MAXWIDTH=18"
+_SLICE += " -D DSP_A_MAXWIDTH_PARTIAL=18 -D DSP_A_MINWIDTH=2 -D DSP_B_MINWIDTH=2 -D DSP_NAME=$__MUL{width}X18"
+_MAP_DSP = (
+    *("memory_dff", "alumacc -macc-only", "maccmap -unmap", "opt_clean"),
+    "select -set wide t:$mul r:A_WIDTH>25 %i t:$mul r:B_WIDTH>25 %i %u",
+    _SLICE.format(family="xcu", width=27) + " @wide",
+    _SLICE.format(family="xc7", width=25),
+    *("select a:mul2dsp", "setattr -unset mul2dsp", "opt_expr -fine", "wreduce", "select -clear"),
+    *("xilinx_dsp -family xc7", "chtype -set $mul t:$__soft_mul"),
+)
 
 
 class SynthesisError(RuntimeError):
@@ -170,10 +183,13 @@ class _Unit:
     def script(self) -> str:
         """Yosys' commands; files by names in the working folder, which is all that the package's sandbox sees."""
         settings = "".join(f" -set {name} {value}" for name, value in self.parameters)
+        synth = f"synth_xilinx -family {FAMILY} -top {self.module} -noiopad -noclkbuf"
         lines = [
             f"read_verilog -sv -D SYNTHESIS {self.file.name}",
             *([f"chparam{settings} {self.module}"] if settings else []),
-            f"synth_xilinx -family {FAMILY} -top {self.module} -noiopad -noclkbuf",
+            f"{synth} -run begin:map_dsp",
+            *_MAP_DSP,
+            f"{synth} -run coarse:",
         ]
         return "\n".join(lines) + "\n"
 
@@ -236,7 +252,7 @@ def count_cells(cells: Mapping[str, int]) -> Resources:
     return Resources(
         lut=sum(count * cells.get(name, 0) for name, count in _LUT_CELLS.items()),
         ff=sum(cells.get(name, 0) for name in _REGISTERS),
-        dsp=cells.get("DSP48E2", 0),
+        dsp=sum(count for name, count in cells.items() if name.rpartition("\\")[2] in _DSP_CELLS),
         bram=sum(share * cells.get(name, 0) for name, share in _BLOCK_CELLS.items()),
         uram=cells.get("URAM288", 0),
     )

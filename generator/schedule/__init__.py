@@ -7,6 +7,8 @@ cycle model reads.
 
 from __future__ import annotations
 
+from typing import Literal
+
 from generator.schedule.blocks import block_entries, channel_blocks
 from generator.schedule.convolver import Buffers, ConvolverPacket, ConvolverSchedule, channel_order, schedule_convolver
 from generator.schedule.fc import FcPacket, FcSchedule, schedule_fc
@@ -26,6 +28,7 @@ __all__ = [
     "ColumnFormat",
     "ConvolverPacket",
     "ConvolverSchedule",
+    "Engine",
     "FcPacket",
     "FcSchedule",
     "FcStreamSchedule",
@@ -38,6 +41,7 @@ __all__ = [
     "channel_order",
     "column_entries",
     "column_format",
+    "engine_of",
     "map_sizes",
     "schedule_convolver",
     "schedule_fc",
@@ -48,3 +52,11 @@ __all__ = [
 ]
 
 Schedule = ConvolverSchedule | FcSchedule | FcStreamSchedule | MapSchedule
+Engine = Literal["convolver", "fc", "map"]
+
+
+def engine_of(schedule: Schedule) -> Engine:
+    """The engine that runs it."""
+    if isinstance(schedule, MapSchedule):
+        return "map"
+    return "convolver" if isinstance(schedule, ConvolverSchedule) else "fc"

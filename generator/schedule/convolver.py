@@ -281,7 +281,7 @@ def _scale(layer: ConvolverLayer, channel: int) -> dict[str, int]:
     if channel < 0:
         return {"multiplier": 0}
     return {
-        "bias": _pe_bias(layer, channel),
+        "bias": int(layer.bias[channel]),
         "multiplier": int(layer.multiplier[channel]),
         "shift": int(layer.shift[channel]),
     }
@@ -313,13 +313,6 @@ def _early_tiles(packets: Sequence[ConvolverPacket], pes: int, loading: Loading)
             begun = int(ends[-1]) + 1
         most = max(most, early)
     return most
-
-
-def _pe_bias(layer: ConvolverLayer, channel: int) -> int:
-    """The bias of an output channel for sums of pixels without a sign, which are 128 higher: modulo 2^32, signed."""
-    higher = 128 if layer.input.signed else 0
-    bias = int(layer.bias[channel]) - higher * int(layer.weights[channel].sum(dtype=np.int64))
-    return (bias + (1 << 31)) % (1 << 32) - (1 << 31)
 
 
 def _convolver_descriptor(

@@ -16,8 +16,8 @@ __all__ = ["convolver", "idle_convolver"]
 
 Int = npt.NDArray[np.int64]
 
-_BEHIND = 3
-"""Steps of a PE from an entry to its multiplication."""
+_BEHIND = 4
+"""Steps of a PE from an entry to the one in which its tile's sums, were it the last, can leave from the next on."""
 
 
 def convolver(traces: Traces, schedule: ConvolverSchedule) -> None:

@@ -114,42 +114,49 @@ struct PeWork {
   ap_uint<8> hand_over;  // its place
 };
 
-// Multiplies each channel's weight with all pixels, two of them in a multiplier, and adds the products to its sums.
+// Multiplies each channel's weight with all pixels, and adds the products to its sums, which begin anew with a tile's
+// first entry.
 //
-// In front of a tile's first entry the sums count as zero; with the last one they move to `finished`, where those of
-// all channels at a place lie side by side.
+// A sum goes nowhere but into the next one and, a step later, into `hand_over_sums`: so a multiplier, its sum and the
+// registers of its pixel are one DSP slice.
 //
 // \tparam Tile, SumBits, Outputs  as of the PE.
 template <int Tile, int SumBits, int Outputs>
-void accumulate(const PeWork<Outputs>& work, const FeatureWord<Tile>& pixels, ap_uint<SumBits> (&sums)[Outputs][Tile],
-                ap_uint<SumBits * Outputs> (&finished)[Tile]) {
+void accumulate(const PeWork<Outputs>& work, const ap_uint<9 * Tile>& pixels, ap_uint<SumBits> (&sums)[Outputs][Tile]) {
 #pragma HLS INLINE
-  constexpr int kApart = 18;  // bits between the products that share a multiplier
-  for (int place = 0; place < Tile; place += 2) {
+  for (int output = 0; output < Outputs; ++output) {
 #pragma HLS UNROLL
-    ap_uint<26> both = lane_of<8>(pixels, place);
-    if (place + 1 < Tile) both |= ap_uint<26>(lane_of<8>(pixels, place + 1)) << kApart;
-    ap_uint<SumBits * Outputs> lower_sums = 0;
-    ap_uint<SumBits * Outputs> upper_sums = 0;
+    const ap_int<8> weight = ap_int<8>(lane_of<8>(work.weights, output));
+    for (int place = 0; place < Tile; ++place) {
+#pragma HLS UNROLL
+      const ap_int<17> product = ap_int<17>(Pixel(lane_of<9>(pixels, place)) * weight);
+      const ap_uint<SumBits> before = work.begins ? ap_uint<SumBits>(0) : sums[output][place];
+      sums[output][place] = ap_uint<SumBits>(product + before);
+    }
+  }
+}
+
+// Hands over a sum of the tile before, one of each channel's; a tile that has ended takes its place, with the sums of
+// all channels at a position side by side.
+//
+// \tparam Tile, SumBits, Outputs, Depth  as of the PE.
+template <int Tile, int SumBits, int Outputs, int Depth>
+void hand_over_sums(const PeWork<Outputs>& work, const ap_uint<SumBits> (&sums)[Outputs][Tile],
+                    ap_uint<SumBits * Outputs> (&finished)[Tile],
+                    hls::stream<ap_uint<SumBits>, Depth> (&tile_sums)[Outputs]) {
+#pragma HLS INLINE
+  for (int output = 0; output < Outputs; ++output) {
+#pragma HLS UNROLL
+    if (work.hands_over) tile_sums[output].write(lane_of<SumBits>(finished[work.hand_over], output));
+  }
+  for (int place = 0; place < Tile; ++place) {
+#pragma HLS UNROLL
+    ap_uint<SumBits * Outputs> all = 0;
     for (int output = 0; output < Outputs; ++output) {
 #pragma HLS UNROLL
-      const ap_int<8> weight = ap_int<8>(lane_of<8>(work.weights, output));
-      const ap_int<35> products = ap_int<35>(ap_int<27>(both) * weight);
-      const ap_uint<SumBits> before = work.begins ? ap_uint<SumBits>(0) : sums[output][place];
-      sums[output][place] = ap_uint<SumBits>(ap_int<17>(products) + before);
-      lower_sums.range(SumBits * output + SumBits - 1, SumBits * output) = sums[output][place];
-      if (place + 1 < Tile) {
-        // A negative lower product has borrowed one from the upper.
-        const ap_uint<SumBits> upper = ap_uint<SumBits>(ap_int<17>(products >> kApart));
-        const ap_uint<SumBits> upper_before = work.begins ? ap_uint<SumBits>(0) : sums[output][place + 1];
-        sums[output][place + 1] = sum_with_carry<SumBits>(upper, upper_before, products[kApart - 1]);
-        upper_sums.range(SumBits * output + SumBits - 1, SumBits * output) = sums[output][place + 1];
-      }
+      all.range(SumBits * output + SumBits - 1, SumBits * output) = sums[output][place];
     }
-    if (work.ends) {
-      finished[place] = lower_sums;
-      if (place + 1 < Tile) finished[place + 1] = upper_sums;
-    }
+    if (work.ends) finished[place] = all;
   }
 }
 
@@ -161,9 +168,9 @@ void accumulate(const PeWork<Outputs>& work, const FeatureWord<Tile>& pixels, ap
 // Order: channel, tile, entry. A channel's entries come from the stream while its first tile is computed, and from
 // `list` for the tiles after it; so loading weights costs no cycle. One entry per cycle.
 //
-// In the cycle of a tile's last entry its sums move into registers, from which they leave one by one in the cycles
-// after that, in the order of their positions, those of a block's channels side by side. So the last entry of a tile
-// waits until the tile before has left but for one.
+// Behind a tile's last entry its sums move into registers, from which they leave one by one in the cycles after that,
+// in the order of their positions, those of a block's channels side by side. So the last entry of a tile waits until
+// the tile before has left but for one.
 //
 // The map is loaded meanwhile, a word per cycle: a channel's entries go through the input channels in the order in
 // which they come. Where the first channel's first tile would overtake the loading, its entries hold waiting ones,
@@ -178,9 +185,7 @@ void accumulate(const PeWork<Outputs>& work, const FeatureWord<Tile>& pixels, ap
 // before t of the next one: one read a bank, and a row's worth of pixels, of which the last kBank - 1 may be of no use,
 // as the read may begin within a bank. So banks are as wide as a tile leaves pixels of a row over.
 //
-// Two neighbouring positions share a multiplier: (second * 2^18 + first) * weight holds both products. For that pixels
-// are taken without a sign: -128..127 as 0..255, zero being 128. The sums are then too high by 128 times all the
-// channel's weights, which the bias makes up for. The bias is added behind the PE.
+// The bias is added behind the PE.
 //
 // \tparam Lanes       pixels in a feature word; a power of two.
 // \tparam Tile        positions computed at once: 1..Lanes.
@@ -251,7 +256,7 @@ void convolver_pe(hls::stream<Descriptor>& layers, hls::stream<Descriptor, Layer
   // three steps later. Registers stand between the parts, so that synthesis takes each turn for itself.
   FeatureWord<kRow> read_pixels = 0;
   FeatureWord<kRow> turned_pixels = 0;
-  FeatureWord<Tile> pixels = 0;
+  ap_uint<9 * Tile> pixels = 0;
   ap_uint<8> read_first = 0;
   ap_uint<8> turned_first = 0;
   ap_uint<17> column_mask = 0;
@@ -260,23 +265,21 @@ void convolver_pe(hls::stream<Descriptor>& layers, hls::stream<Descriptor, Layer
   PeWork<Outputs> read_work = {0, false, false, false, 0};
   PeWork<Outputs> turned_work = read_work;
   PeWork<Outputs> work = read_work;
+  PeWork<Outputs> summed_work = read_work;
   while (mask_words_left != 0 || channels_left != 0 || loaded != map_words || leaving != 0 || read_work.hands_over ||
-         turned_work.hands_over || work.hands_over) {
+         turned_work.hands_over || work.hands_over || summed_work.hands_over) {
 #pragma HLS PIPELINE II = 1
 // Waiting entries keep a read `kChase` words behind the loading at least: longer than a write takes.
 #pragma HLS DEPENDENCE variable = banks inter false
-    for (int output = 0; output < Outputs; ++output) {
-#pragma HLS UNROLL
-      if (work.hands_over) tile_sums[output].write(lane_of<SumBits>(finished[work.hand_over], output));
-    }
-    accumulate<Tile, SumBits, Outputs>(work, pixels, sums, finished);
+    hand_over_sums<Tile, SumBits, Outputs>(summed_work, sums, finished, tile_sums);
+    accumulate<Tile, SumBits, Outputs>(work, pixels, sums);
+    summed_work = work;
 
     const FeatureWord<kRow> tile_pixels = turned<kRow, kTurnLast, 1>(turned_pixels, turned_first);
     for (int place = 0; place < Tile; ++place) {
 #pragma HLS UNROLL
-      ap_uint<8> pixel = inside[place] ? lane_of<8>(tile_pixels, place) : ap_uint<8>(0);
-      pixel[7] = pixel[7] ^ input_signed;  // without a sign: -128..127 as 0..255
-      pixels.range(8 * place + 7, 8 * place) = pixel;
+      const Pixel pixel = inside[place] ? to_pixel(lane_of<8>(tile_pixels, place), input_signed) : Pixel(0);
+      pixels.range(9 * place + 8, 9 * place) = pixel;
     }
     work = turned_work;
 

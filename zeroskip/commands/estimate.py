@@ -9,6 +9,7 @@ import typer
 import generator
 import golden
 from generator.estimates import Estimate
+from generator.schedule import Engine
 from zeroskip.arrays import load_images
 from zeroskip.console import JsonOption, print_json, print_table, working
 from zeroskip.pipeliner import KeptStages
@@ -34,6 +35,9 @@ def estimate(
         int | None,
         typer.Option(help="Most feature words of a map in a PE; larger maps come in strips. What fits by default."),
     ] = None,
+    engine: Annotated[
+        Engine | None, typer.Option(help="Layers of one engine alone, for accelerators side by side.")
+    ] = None,
     images: Annotated[Path | None, typer.Option(help="Stimuli (.npy), of which the first counts.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -44,8 +48,7 @@ def estimate(
     network = golden.load(description)
     options = generator.EstimateOptions(
         pes, tile, fc_pes, map_lanes, clock, pipeliner=KeptStages(), fc_slots=fc_slots, ddr_latency=ddr_latency,
-        pe_outputs=pe_outputs,
-        map_words=map_words,
+        pe_outputs=pe_outputs, map_words=map_words, engine=engine,
     )  # fmt: skip
     if images is not None:
         options = replace(options, images=load_images(images, network), image_source=images.name)

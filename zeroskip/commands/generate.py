@@ -10,6 +10,7 @@ import generator
 import golden
 import rtl
 from generator.manifest import Manifest
+from generator.schedule import Engine
 from zeroskip.arrays import load_images
 from zeroskip.console import JsonOption, print_json, working
 from zeroskip.pipeliner import Pipeliner
@@ -43,6 +44,9 @@ def generate(
             help="Weights of FC layers stay in DDR; entries of a word that is fetched. 0: they lie in the PEs."
         ),
     ] = 0,
+    engine: Annotated[
+        Engine | None, typer.Option(help="Layers of one engine alone, for accelerators side by side.")
+    ] = None,
     ddr_bytes: Annotated[
         float | None, typer.Option(help="Bytes a clock from DDR, with --fc-slots; 80 % of the board's by default.")
     ] = None,
@@ -59,7 +63,7 @@ def generate(
     options = generator.BuildOptions(
         pes=pes, lanes=lanes, tile=tile, fc_pes=fc_pes, map_words=map_words, map_lanes=map_lanes, fc_slots=fc_slots,
         pe_outputs=pe_outputs, clock_mhz=clock, images=stimuli, pipeliner=pipeliner,
-        ddr_bytes=ddr_bytes, ddr_latency=ddr_latency,
+        ddr_bytes=ddr_bytes, ddr_latency=ddr_latency, engine=engine,
     )  # fmt: skip
     if images is not None:
         options = replace(options, image_source=images.name)
