@@ -61,7 +61,6 @@ __all__ = [
     "fit_architecture",
     "format_columns",
     "generate",
-    "of_engine",
     "on_stream",
     "stimuli",
     "useful_macs",
@@ -90,7 +89,7 @@ class BuildOptions:
         map_lanes: columns that the map engine works on at once, a divisor of `lanes`.
         fc_slots: entries of a column word of the streamed FC engine, whose weights stay in DDR; 0: `fc_pes` hold them.
         engine: layers of this engine alone, for accelerators side by side whose engines work on different images; None
-            takes all.
+            takes all. The sizes of the others say how maps lie in memory, and should be those of their builds.
         architecture: a given accelerator instead of one fitted to the network (then the sizes above do not count): one
             bitstream runs every network that fits it.
         clock_mhz: None takes the board's.
@@ -150,18 +149,6 @@ def _longest_packet(schedule: ConvolverSchedule) -> int:
 def _largest_map(schedules: Sequence[Schedule], lanes: int) -> int:
     """Feature words of the largest input map of a convolution."""
     return max((s.layer.input.words(lanes) for s in schedules if isinstance(s, ConvolverSchedule)), default=2)
-
-
-def of_engine(schedules: Sequence[Schedule], engine: Engine | None) -> list[Schedule]:
-    """Those of one engine; all where it is None.
-
-    Raises:
-        BuildError: there is none.
-    """
-    found = [each for each in schedules if engine in (None, engine_of(each))]
-    if not found:
-        raise BuildError(f"engine '{engine}': no layer of the network runs on it")
-    return found
 
 
 def fit_architecture(schedules: Sequence[Schedule], options: BuildOptions) -> Architecture:
@@ -275,8 +262,8 @@ def _prepare(network: golden.Network, board_name: str, options: BuildOptions) ->
             columns,
             options.pe_outputs,
             _map_memory(options),
+            options.engine,
         )
-        schedules = of_engine(schedules, options.engine)
         architecture = fit_architecture(schedules, options)
     except ValidationError as error:
         first = error.errors()[0]

@@ -20,7 +20,6 @@ from generator.build import (
     BuildError,
     BuildOptions,
     fit_architecture,
-    of_engine,
     on_stream,
     stimuli,
     useful_macs,
@@ -169,7 +168,7 @@ def estimate(network: golden.Network, board_name: str, options: EstimateOptions 
     check_sizes(sizes)
     work = workload(network, options.pe_outputs).of_engine(options.engine)
     ranked = candidates(work, board, clock, sizes)
-    schedules, architecture = _schedule(network, work, ranked, board, options.engine)
+    schedules, architecture = _schedule(network, work, ranked, board, options)
     with tempfile.TemporaryDirectory() as folder:
         stages = None
         if options.pipeliner:
@@ -237,24 +236,23 @@ _MEMORIES = ("max_entries", "max_columns", "pointer_words", "entry_words", "fc_r
 
 
 def _schedule(
-    network: golden.Network, work: Workload, ranked: Sequence[Candidate], board: Board, engine: Engine | None
+    network: golden.Network, work: Workload, ranked: Sequence[Candidate], board: Board, options: EstimateOptions
 ) -> tuple[Sequence[Schedule], Architecture]:
     """The first candidate that can be scheduled and then still fits."""
     failure: Exception | None = None
     for each in ranked:
         try:
-            options = BuildOptions(
+            sizes = BuildOptions(
                 pes=each.pes, lanes=word_pixels(each.tile), tile=each.tile, fc_pes=each.fc_pes, fc_slots=each.fc_slots,
                 map_lanes=each.map_lanes, pe_outputs=each.pe_outputs,
             )  # fmt: skip
             schedules = plan_network(
-                network, max(each.pes, 1), options.lanes, max(each.fc_pes, 1), tile=each.tile,
+                network, each.pes or options.pes or 1, sizes.lanes, max(each.fc_pes, 1), tile=each.tile,
                 map_lanes=(each.map_lanes, None),
                 columns=work.columns(each.fc_slots) if each.fc_slots else None, pe_outputs=each.pe_outputs,
-                memory=MapMemory(each.map_words),
+                memory=MapMemory(each.map_words), engine=options.engine,
             )  # fmt: skip
-            schedules = of_engine(schedules, engine)
-            architecture = fit_architecture(schedules, options)
+            architecture = fit_architecture(schedules, sizes)
         except (EngineError, ValidationError) as error:
             if isinstance(error, EngineError) and "cannot run it" not in str(error):
                 raise
@@ -330,7 +328,7 @@ def _assemble(
         ddr_clocks=sum(layer.ddr_clocks for layer in layers),
         ddr_latency=options.ddr_latency if architecture.fc_slots else 0,
         fps=1 / seconds,
-        utilisation=sum(layer.macs for layer in layers) / offered,
+        utilisation=sum(layer.macs for layer in layers) / max(offered, 1),
         bytes_moved=moved,
         dense_cycles=sum(layer.dense_cycles for layer in layers),
         ddr_gb_per_s=moved / seconds / 1e9,

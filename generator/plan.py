@@ -21,7 +21,9 @@ from generator.layouts import DESCRIPTOR
 from generator.schedule import (
     Buffers,
     ColumnFormat,
+    Engine,
     Schedule,
+    engine_of,
     schedule_convolver,
     schedule_fc,
     schedule_fc_stream,
@@ -71,6 +73,7 @@ def plan_network(
     columns: ColumnFormat | None = None,
     pe_outputs: int = 1,
     memory: MapMemory | None = None,
+    engine: Engine | None = None,
 ) -> list[Schedule]:
     """Schedules every layer of `network` on convolver (`pes` x `tile`), FC engine (`fc_pes`) or map engine.
 
@@ -91,13 +94,18 @@ def plan_network(
         columns: how the streamed FC engine's weights lie in DDR; None: the FC engine holds them in its `fc_pes`.
         pe_outputs: output channels that a PE of the convolver computes side by side.
         memory: of a PE of the convolver.
+        engine: layers of this engine alone. The sizes of the others count all the same, as long as these say in which
+            order channels leave.
 
     Raises:
-        EngineError: a layer that no engine can run; names layer and field.
+        EngineError: a layer that no engine can run; names layer and field. No layer for `engine`.
     """
     convolver = (pes, lanes, tile or lanes, pe_outputs)
     planner = _Planner(network, convolver, buffers, fc_pes, fc_rows, map_lanes, columns)
-    return planner.run(memory or MapMemory())
+    found = [each for each in planner.run(memory or MapMemory(), engine) if engine in (None, engine_of(each))]
+    if not found:
+        raise EngineError(f"engine '{engine}': no layer of the network runs on it")
+    return found
 
 
 def engine_layers(network: Network) -> list[ConvolverLayer | FcLayer | MapLayer]:
@@ -153,14 +161,17 @@ class _Planner:
         self.fused: set[str] = set()
         self.input_in_phases = self._input_in_phases()
 
-    def run(self, memory: MapMemory) -> list[Schedule]:
-        """A schedule of each run of an engine, in their order."""
+    def run(self, memory: MapMemory, engine: Engine | None) -> list[Schedule]:
+        """A schedule of each run of an engine, in their order; of the convolver and of `engine`, or of all."""
         pes, lanes, tile, outputs = self.convolver
         schedules: list[Schedule] = []
         for layer in self._engine_layers():
             if isinstance(layer, ConvolverLayer):
                 strips = strips_of(layer, lanes, tile, memory)
                 schedules += [schedule_convolver(each, pes, lanes, tile, self.buffers, outputs) for each in strips]
+            elif engine not in (None, "fc" if isinstance(layer, FcLayer) else "map"):
+                self._leaves(layer, _output_layout(layer))
+                continue
             elif isinstance(layer, FcLayer) and self.columns:
                 schedules.append(schedule_fc_stream(layer, self.columns, lanes))
             elif isinstance(layer, FcLayer):
@@ -175,14 +186,7 @@ class _Planner:
         found = []
         for layer in self._engine_layers():
             found.append(layer)
-            if isinstance(layer, MapLayer):
-                self._leaves(layer, layer.output)
-            elif isinstance(layer, ConvolverLayer):
-                channels = tuple(range(len(layer.weights)))
-                shape = layer.pooled_height, layer.pooled_width
-                self._leaves(layer, FeatureLayout(channels, *shape, layer.output_signed))
-            else:
-                self._leaves(layer, FeatureLayout((0,), 1, len(layer.weights), layer.output_signed))
+            self._leaves(layer, _output_layout(layer))
         return found
 
     def _leaves(self, layer: ConvolverLayer | FcLayer | MapLayer, output: FeatureLayout) -> None:
@@ -261,6 +265,16 @@ class _Planner:
     @staticmethod
     def _addend(layer: ConvLayer, add: AddLayer) -> str:
         return add.sources[1] if add.sources[0] == layer.name else add.sources[0]
+
+
+def _output_layout(layer: ConvolverLayer | FcLayer | MapLayer) -> FeatureLayout:
+    """How a layer's output lies in memory; a convolution's with its channels in their natural order."""
+    if isinstance(layer, MapLayer):
+        return layer.output
+    if isinstance(layer, FcLayer):
+        return FeatureLayout((0,), 1, len(layer.weights), layer.output_signed)
+    channels = tuple(range(len(layer.weights)))
+    return FeatureLayout(channels, layer.pooled_height, layer.pooled_width, layer.output_signed)
 
 
 def _check(layer: str, checks: list[tuple[bool, str, Callable[[], str]]]) -> None:
