@@ -9,7 +9,7 @@ for 200 MHz. Each module is synthesised for itself (`rtl.synthesis`), and counte
 kernels are counted by geometry (`generator.resources`), in block RAM until that is full and in UltraRAM then.
 
 Two accelerators: 30 PEs x 57 of 64, whose memories are too large, and the fastest one that `zeroskip estimate` finds
-for AlexNet's convolutions on the board where PEs hold whole maps.
+for AlexNet's convolutions on the board, whose maps may come in parts.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from generator.emit import TOP, emit_project
 from generator.estimates import EstimateOptions, estimate
 from generator.plan import plan_network
 from generator.resources import memories, placed, word_pixels
+from generator.strips import MapMemory
 from generator.timing import predict
 from rtl.resources import Resources
 from rtl.synthesis import ModuleResources, Synthesis, find_yosys, synthesise
@@ -64,6 +65,7 @@ class Figures(BaseModel):
     tool: str = Field(description="Yosys' version")
     pes: int
     tile: int
+    map_words: int = Field(description="that a PE's memory for maps holds")
     frames_per_second: float = Field(description="of AlexNet's convolutions, by the cycle model")
     parts: list[Part]
     slice: Resources
@@ -81,16 +83,23 @@ class Figures(BaseModel):
         return self.pes <= self.fitting and blocks <= board.bram36 and self.array_uram <= board.uram
 
 
-def chosen(network: golden.Network) -> tuple[int, int]:
-    """PEs and multipliers of each of the accelerator with whole maps that is estimated to be the fastest there."""
-    found = estimate(network, BOARD, EstimateOptions(clock_mhz=_CLOCK_MHZ, pipeliner=KeptStages(), whole_maps=True))
-    return found.architecture.pes, found.architecture.tile
+def chosen(network: golden.Network) -> tuple[int, int, int]:
+    """PEs, multipliers of each and words of its maps, of the accelerator that is estimated to be the fastest there."""
+    found = estimate(network, BOARD, EstimateOptions(clock_mhz=_CLOCK_MHZ, pipeliner=KeptStages())).architecture
+    return found.pes, found.tile, found.map_words
 
 
-def measure(network: golden.Network, pes: int, tile: int, kept: Path = _KEPT_MODULES) -> Figures:
-    """Compiles and synthesises an accelerator; modules that have not changed are taken from the folder `kept`."""
+def measure(
+    network: golden.Network, pes: int, tile: int, map_words: int | None = None, kept: Path = _KEPT_MODULES
+) -> Figures:
+    """Compiles and synthesises an accelerator; modules that have not changed are taken from the folder `kept`.
+
+    Args:
+        map_words: feature words of maps that a PE has room for; None for whole maps.
+    """
     lanes = word_pixels(tile)
-    schedules = plan_network(network, pes, lanes, 1, tile=tile)
+    memory = MapMemory(map_words) if map_words else None
+    schedules = plan_network(network, pes, lanes, 1, tile=tile, memory=memory)
     architecture = fit_architecture(schedules, BuildOptions(pes=pes, lanes=lanes, tile=tile))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -127,6 +136,7 @@ def figures(synthesis: Synthesis, architecture: Architecture, frames_per_second:
         tool=synthesis.tool,
         pes=architecture.pes,
         tile=architecture.tile,
+        map_words=architecture.map_words,
         frames_per_second=round(frames_per_second, 1),
         parts=parts,
         slice=one,

@@ -5,7 +5,7 @@
     python -m benchmarks.whole_rtl --update        also writes the figures of what was run to whole_rtl.json
     python -m benchmarks.whole_rtl --workers N     so many at a time; 1 by default (each may take 2 GB)
 
-Networks and sizes of the engines are those of `benchmarks.networks`, `benchmarks.alexnet`,
+Networks and sizes of the engines are those of `benchmarks.networks`, `benchmarks.alexnet`, `benchmarks.alexnet_zcu104`,
 `benchmarks.alexnet_convolver` and `benchmarks.fc_engine` (EIE's nine layers, each as a network, weights loaded with
 it), whose clocks come from the schedule alone. Here each is generated, compiled to SystemVerilog, and run for one
 image: once with nothing stalling, where every layer must take the clocks that the build predicts, once under random
@@ -34,7 +34,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 import golden
-from benchmarks import alexnet, alexnet_convolver, fc_engine, networks
+from benchmarks import alexnet, alexnet_convolver, alexnet_zcu104, fc_engine, networks
 from benchmarks.estimate import convolutions
 from generator import BuildOptions, generate
 from generator.boards import load_board
@@ -54,7 +54,7 @@ FOLDER = Path("build") / "whole_rtl"
 _BOARD = "u250"  # has room for all of them; what fits a ZCU104 is asked elsewhere
 _DDR = load_board("zcu104").ddr_bytes_per_clock(alexnet.CLOCK_MHZ)
 _STALL_SEED = 1
-_SIZES = ("networks", "alexnet", "alexnet_convolver", "fc_engine", "estimate")
+_SIZES = ("networks", "alexnet", "alexnet_zcu104", "alexnet_convolver", "fc_engine", "estimate")
 _CODE = (
     *("generator", "hls_templates", "golden", "rtl", "testbench", "zoo.synthetic"),
     *(f"benchmarks.{each}" for each in _SIZES),
@@ -106,12 +106,17 @@ def _eie(layer: fc_engine.EieLayer) -> Case:
 
 _ALEXNET = BuildOptions(pes=alexnet.PES, lanes=64, tile=alexnet.TILE, clock_mhz=alexnet.CLOCK_MHZ)
 _ALEXNET_WHOLE = replace(_ALEXNET, map_lanes=alexnet.MAP_LANES, fc_slots=alexnet.FC_SLOTS, ddr_bytes=_DDR)
+_ALEXNET_LRN = partial(describe, "alexnet", "han", 0.25, 4)
 CASES = (
     *map(_cifar, networks.CASES),
-    Case("alexnet han", partial(describe, "alexnet", "han", 0.25, 4), _ALEXNET_WHOLE),
+    Case("alexnet han", _ALEXNET_LRN, _ALEXNET_WHOLE),
     *(
         Case(f"alexnet-convolutions {variant}", partial(_convolutions, variant, spread), _ALEXNET)
         for variant, spread in alexnet_convolver.VARIANTS.items()
+    ),
+    *(
+        Case(f"alexnet zcu104 {engine}", _ALEXNET_LRN, replace(alexnet_zcu104.build_options(engine), ddr_bytes=_DDR))
+        for engine in alexnet_zcu104.ENGINES
     ),
     *map(_eie, fc_engine.LAYERS),
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import generator
-from benchmarks import alexnet, alexnet_convolver, networks, whole_rtl
+from benchmarks import alexnet, alexnet_convolver, alexnet_zcu104, networks, whole_rtl
 from generator import BuildOptions
 from golden import Network
 from tests.generator.networks import alexnet_like_network
@@ -27,6 +27,10 @@ def test_the_rtl_of_every_network_took_the_clocks_that_the_schedule_states() -> 
     [stated] = json.loads(alexnet.EXPECTED.read_text())
     assert kept["alexnet han"].cycles == stated["cycles"]
     assert kept["alexnet han"].behind_ddr_cycles == stated["cycles"] + stated["ddr_clocks"]
+    [apart] = json.loads(alexnet_zcu104.EXPECTED.read_text())
+    for share in apart["shares"]:
+        found = kept[f"alexnet zcu104 {share['engine']}"]
+        assert share["clocks"] == (found.behind_ddr_cycles or found.cycles)
     for each in json.loads(alexnet_convolver.EXPECTED.read_text()):
         assert kept[f"alexnet-convolutions {each['variant']}"].cycles == sum(each["cycles"].values())
 
