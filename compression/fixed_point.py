@@ -2,6 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -64,13 +65,26 @@ class FixedPoint(_Format):
 
     def error(self, values: torch.Tensor) -> float:
         """Sum of |x - Q(x)|, added up in float64."""
-        return math.fsum(self._error(part) for part in torch.split(values.detach().reshape(-1), _PART))
+        return _sum_in_parts(self._error, values)
+
+    def saturation(self, values: torch.Tensor) -> float:
+        """Sum of what values exceed the format's range by: no format of this or a lesser range has less error."""
+        return _sum_in_parts(self._saturation, values)
 
     def _error(self, values: torch.Tensor) -> float:
         # In the values' own type, which loses nothing: float32 has 24 bits, and in formats worth a comparison x is less
-        # than 2**(2 * bits) units of Q(x), so that their difference is a multiple of x's last place or of Q's unit.
+        # than 2**24 units of Q(x), so that their difference is a multiple of x's last place or of Q's unit.
         rounded = (values * 2.0**self.fractional_length).round_().clamp_(self.minimum, self.maximum)
         return float(rounded.mul_(2.0**-self.fractional_length).sub_(values).abs_().sum(dtype=torch.float64))
+
+    def _saturation(self, values: torch.Tensor) -> float:
+        unit = 2.0**-self.fractional_length
+        inside = values.clamp(self.minimum * unit, self.maximum * unit)
+        return float(inside.sub_(values).abs_().sum(dtype=torch.float64))
+
+
+def _sum_in_parts(function: Callable[[torch.Tensor], float], values: torch.Tensor) -> float:
+    return math.fsum(function(part) for part in torch.split(values.detach().reshape(-1), _PART))
 
 
 @dataclass(frozen=True)
@@ -102,7 +116,16 @@ def best_fixed_point(values: torch.Tensor, signed: bool, bits: int = 8, longest:
     peak = max(-float(values.min()), float(values.max())) if values.numel() else 0.0
     if peak == 0.0:
         return FixedPoint(min(bits - 1, longest), signed, bits)
-    # The shortest length tried saturates nothing; each further bit halves the range.
+    # The shortest length tried saturates nothing, so that coarser grids are part of its own. Each further one halves
+    # the range, until what lies outside is by itself as much as the least error so far.
     shortest = min(math.floor(math.log2(FixedPoint(0, signed, bits).maximum / peak)), longest)
-    candidates = [FixedPoint(length, signed, bits) for length in range(shortest, min(shortest + bits, longest) + 1)]
-    return min(candidates, key=lambda candidate: candidate.error(values))
+    best = FixedPoint(shortest, signed, bits)
+    least = best.error(values)
+    for length in range(shortest + 1, longest + 1):
+        candidate = FixedPoint(length, signed, bits)
+        if candidate.saturation(values) >= least:
+            break
+        error = candidate.error(values)
+        if error < least:
+            best, least = candidate, error
+    return best

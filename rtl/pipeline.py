@@ -74,12 +74,12 @@ def _scheduled(process: Process, depths: Mapping[str, int], period: float) -> _S
     """The schedule; where an array's recurrence takes more than a clock, one that relies on what is promised of it."""
     wishes = [memory.storage for memory in process.memories]
     schedule = _Schedule(process, depths, period)
-    promised = {
+    promised = dict.fromkeys(  # in the source's order, as checks are written in it
         promise.memory
         for number, step in enumerate(process.steps)
         for promise in step.promises
         if any(way.target == number for way in step.exits) and schedule.is_kept_slow(promise.memory)
-    }
+    )
     if not promised:
         return schedule
     for memory, wish in zip(process.memories, wishes, strict=True):

@@ -21,7 +21,16 @@ from cocotb_tools.runner import Verilator
 
 from testbench.rtl.waves import vcd_to_fst
 
-__all__ = ["COVERAGE_FILE", "Model", "SimulationFailed", "TimeLimitReached", "build_model", "lint", "run_module"]
+__all__ = [
+    "COVERAGE_FILE",
+    "Model",
+    "SimulationFailed",
+    "TimeLimitReached",
+    "build_model",
+    "lint",
+    "run_module",
+    "runtime_cache",
+]
 
 COVERAGE_FILE = "coverage.dat"
 """What a run of a model that counts coverage leaves in its folder (Verilator's own name for it)."""
@@ -29,6 +38,11 @@ COVERAGE_FILE = "coverage.dat"
 
 # Words of descriptors and of two feature words are wider than the 256 bits that are counted by default.
 _COVERAGE_OPTIONS = ["--coverage-line", "--coverage-toggle", "--coverage-max-width", "1024"]
+
+
+# C++ of fewer bytes is compiled in one piece, which reads the headers once: half the work of several pieces, whose
+# headers are compiled first. A larger design has its pieces compiled side by side.
+_ONE_PIECE = 4_000_000
 
 
 # Loading pytest for nicer assertions costs a second a simulation, and the benches report by themselves.
@@ -283,12 +297,14 @@ def _wave_format() -> Literal["fst", "vcd"]:
 
 
 def _compile(folder: Path, wave_format: str, jobs: int) -> None:
-    cache = _runtime_cache(wave_format)
+    cache = runtime_cache(wave_format)
     reused = list(cache.glob("*.o")) if cache.is_dir() else []
     for file in reused:
         shutil.copy(file, folder / file.name)
     # The wheel's makefile leaves out how this compiler is told of a precompiled header.
     options = ["OPT_FAST=-O1", "CFG_CXXFLAGS_PCH_I=-include"]
+    if sum(file.stat().st_size for file in folder.glob("Vtop*.cpp")) < _ONE_PIECE:
+        options.append("VM_PARALLEL_BUILDS=0")
     command = ["make", "-C", str(folder), "-f", "Vtop.mk", "-j", str(jobs), *options]
     run = subprocess.run(command, capture_output=True, text=True, env=_environment())
     if run.returncode != 0:
@@ -299,12 +315,16 @@ def _compile(folder: Path, wave_format: str, jobs: int) -> None:
         header.unlink()
 
 
-def _runtime_cache(wave_format: str) -> Path:
-    """Where the runtime's objects are kept; its name says everything that they depend on."""
+def runtime_cache(options: str) -> Path:
+    """A folder in the user's cache for objects of Verilator's runtime; its name says all that they depend on.
+
+    Args:
+        options: what they depend on beside the compiler and Verilator.
+    """
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     compiler = subprocess.run(["c++", "--version"], capture_output=True, text=True).stdout
     binary = _package_folder() / "bin" / "verilator_bin"
-    identity = f"{compiler}{_package_folder()}{binary.stat().st_size}{binary.stat().st_mtime_ns}{wave_format}"
+    identity = f"{compiler}{_package_folder()}{binary.stat().st_size}{binary.stat().st_mtime_ns}{options}"
     return base / "zeroskip" / f"verilator-runtime-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
 
 

@@ -6,19 +6,37 @@ from pathlib import Path
 import pytest
 
 from benchmarks.estimate import convolutions
-from benchmarks.pe_slice import BOARD, EXPECTED, Figures, Part, chosen, measure
+from benchmarks.pe_slice import BOARD, EXPECTED, Figures, Part, chosen, estimates, synthesised
 from generator.boards import load_board
+from golden import Network
 from rtl.resources import Resources
+from rtl.synthesis import find_yosys
 from zoo.synthetic import describe
 
-MANY, BEST = (Figures(**entry) for entry in json.loads(EXPECTED.read_text()))
+MANY, BEST, SMALL = (Figures(**entry) for entry in json.loads(EXPECTED.read_text()))
 PROCESSES = [part for each in (MANY, BEST) for part in each.parts if not part.module.startswith("rtl_fifo")]
 
 
-def test_figures_are_as_expected(tmp_path: Path) -> None:
-    network = convolutions(describe("alexnet-without-lrn", "han", 0.25))
-    assert measure(network, MANY.pes, MANY.tile, kept=tmp_path) == MANY
+@pytest.fixture(scope="module")
+def network() -> Network:
+    return convolutions(describe("alexnet-without-lrn", "han", 0.25))
+
+
+def test_the_small_accelerators_pe_is_as_expected(network: Network, tmp_path: Path) -> None:
+    """By Yosys, with the tool's version."""
+    (kept,) = (part for part in SMALL.parts if part.module.startswith("convolver_pe"))
+    assert synthesised(network, SMALL.pes, SMALL.tile, kept.module, tmp_path) == kept
+    assert {MANY.tool, BEST.tool, SMALL.tool} == {find_yosys().version}
+
+
+def test_the_best_accelerator_is_as_expected(network: Network) -> None:
     assert chosen(network) == (BEST.pes, BEST.tile, BEST.map_words)
+
+
+def test_estimates_are_as_expected(network: Network) -> None:
+    """Yosys itself takes minutes for an accelerator of this size."""
+    kept = {part.module: part.estimate for part in MANY.parts if not part.module.startswith("rtl_fifo")}
+    assert estimates(network, MANY.pes, MANY.tile) == kept
 
 
 def test_the_best_accelerator_fits() -> None:
@@ -27,7 +45,7 @@ def test_the_best_accelerator_fits() -> None:
     assert BEST.frames_per_second > 850
 
 
-@pytest.mark.parametrize("kept", [MANY, BEST], ids=["many", "best"])
+@pytest.mark.parametrize("kept", [MANY, BEST, SMALL], ids=["many", "best", "small"])
 def test_parts_add_up(kept: Figures) -> None:
     of_slice, shared = Resources(), Resources()
     for part in kept.parts:

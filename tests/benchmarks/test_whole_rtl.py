@@ -9,9 +9,10 @@ import generator
 from benchmarks import alexnet, alexnet_convolver, alexnet_zcu104, networks, whole_rtl
 from generator import BuildOptions
 from golden import Network
-from tests.generator.networks import alexnet_like_network
+from tests.generator.networks import map_network, pooled_fc_network
 
-SMALL = whole_rtl.Case("small 1%", alexnet_like_network, BuildOptions(pes=2, lanes=8, fc_slots=8, ddr_bytes=5.5))
+SMALL = whole_rtl.Case("small 1%", pooled_fc_network, BuildOptions(lanes=8, fc_slots=8, ddr_bytes=5.5))
+SMALLEST = whole_rtl.Case("smallest", map_network, BuildOptions(lanes=8))
 
 
 def _kept() -> dict[str, whole_rtl.Figures]:
@@ -51,8 +52,8 @@ def test_rtl_that_takes_other_clocks_is_an_error(tmp_path: Path, monkeypatch: py
         (folder / "manifest.json").write_text(json.dumps(manifest | {"files": {}}))
 
     monkeypatch.setattr(whole_rtl, "generate", generate)
-    with pytest.raises(whole_rtl.RunError, match="small 1%: image 0, layer .* cycles, the schedule says"):
-        whole_rtl.run(SMALL, tmp_path / "run")
+    with pytest.raises(whole_rtl.RunError, match="smallest: image 0, layer .* cycles, the schedule says"):
+        whole_rtl.run(SMALLEST, tmp_path / "run")
 
 
 def test_what_was_run_is_not_run_again(

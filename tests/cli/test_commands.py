@@ -136,7 +136,6 @@ def test_report_adds_up(zeroskip: Program, files: Path) -> None:
     assert code == 0 and "assumed, not synthesised" in text
 
 
-@pytest.mark.xdist_group("cli-verify")
 def test_verify_says_pass_or_fail_line_by_line(zeroskip: Program, files: Path) -> None:
     arguments = ("verify", files / "build", "--level", "csim", "--no-mutations")
     code, text, _ = zeroskip(*arguments)

@@ -26,9 +26,6 @@ from testbench.regress.workers import Workers
 from tests.testbench.tiny import SIZES, tiny_build, tiny_network
 from zeroskip.commands import main
 
-# One worker runs them all, so that the shared simulations are compiled once.
-pytestmark = pytest.mark.xdist_group("regress")
-
 SUITE = """
 output = "out"
 seeds = [1, 2]
@@ -291,15 +288,15 @@ def test_a_run_that_ended_just_before_the_interruption_counts(space: Space, monk
 
 
 def test_it_goes_on_after_an_interruption_and_after_a_kill(space: Space) -> None:
-    space.suite.write_text(SUITE.replace("seeds = [1, 2]", "seeds = {first = 1, count = 25}"))
+    space.suite.write_text(SUITE.replace("seeds = [1, 2]", "seeds = {first = 1, count = 10}"))
     first = started(space, "--workers", "2")
     wait_for_outcomes(space, 0, first)
     os.killpg(first.pid, signal.SIGINT)  # as a terminal does for Ctrl-C: to the workers and simulations too
     text, errors = first.communicate(timeout=300)
     after_first = space.outcomes()
     assert first.returncode == 130, errors
-    assert "interrupted; the same command makes the" in text and 0 < len(after_first) < 100
-    assert int(space.junit().get("skipped") or 0) == 100 - len(after_first)
+    assert "interrupted; the same command makes the" in text and 0 < len(after_first) < 40
+    assert int(space.junit().get("skipped") or 0) == 40 - len(after_first)
 
     second = started(space, "--workers", "1")
     wait_for_outcomes(space, len(after_first), second)
@@ -309,8 +306,8 @@ def test_it_goes_on_after_an_interruption_and_after_a_kill(space: Space) -> None
     _, alive = psutil.wait_procs(family, timeout=120)
     assert not alive, "workers and simulations end with the command"
     after_second = space.outcomes()
-    assert after_first.items() <= after_second.items() and len(after_second) < 100
+    assert after_first.items() <= after_second.items() and len(after_second) < 40
 
     code, document = space.document()
-    assert code == 0 and document["counts"]["passed"] == 100 and document["kept"] == len(after_second)
+    assert code == 0 and document["counts"]["passed"] == 40 and document["kept"] == len(after_second)
     assert after_second.items() <= space.outcomes().items()

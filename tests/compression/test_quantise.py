@@ -5,7 +5,7 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -15,6 +15,8 @@ from compression.quantise import FixedPoint, InputScale, QuantisationError, best
 
 @settings(deadline=None)
 @given(st.lists(st.floats(-1e3, 1e3, width=32), min_size=1, max_size=30), st.booleans(), st.integers(2, 8))
+@example([65.0, 128.0, 128.0, -513.0], True, 2)  # the best saturates by more than two bits
+@example([1024.0, *[1.0] * 3000], True, 2)  # and by ten: many small values outweigh a great one
 def test_no_other_fractional_length_has_less_error(values: list[float], signed: bool, bits: int) -> None:
     tensor = torch.tensor(values) if signed else torch.tensor(values).abs()
     best = best_fixed_point(tensor, signed, bits)

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 import generator.timing
-import golden
 from generator import BuildError, BuildOptions, EngineError, generate
 from generator.architecture import Architecture
 from generator.layers import FcLayer, FeatureLayout
@@ -23,18 +22,14 @@ from testbench.ladder.csim import InterleavedRung, SequentialRung
 from testbench.ladder.description import WeightStreamRung
 from testbench.ladder.rtl import RtlRung
 from testbench.ladder.rung import Rung
-from tests.generator.networks import alexnet_like_network, pooled_fc_network
+from tests.generator.networks import alexnet_like_network, pooled_fc_network, random_weights
 from tests.integration.accelerator import Accelerator
 from tests.integration.climbing import climbed
 from zeroskip.pipeliner import Pipeliner
 
-# One worker runs them all, so that what they share is compiled once.
-pytestmark = pytest.mark.xdist_group("fc_stream")
-
 LANES = 16
 SHAPES = ((24, 48, 0.3, "int8"), (64, 100, 0.09, "uint8"), (8, 16, 1.0, "uint8"), (1, 40, 0.5, "uint8"))
 """Outputs, inputs, density of weights, type of activations."""
-ZOO = Path(__file__).parents[2] / "zoo" / "descriptions"
 
 
 def _architecture(value_bits: int = 4, gap_bits: int = 5) -> Architecture:
@@ -89,78 +84,99 @@ def test_it_stands_beside_the_other_engines(make: Callable[[], Network], engines
     climbed(build, tmp_path / "work")
 
 
+def _shared_values_network() -> Network:
+    """LeNet-5's layers, small, with linear layers of 15 values: convolver and streamed FC engine."""
+    random = np.random.default_rng(5)
+    unsigned = {"minimum": 0, "maximum": 255, "output_dtype": "uint8"}
+    signed = {"minimum": -128, "maximum": 127, "output_dtype": "int8"}
+    builder = DescriptionBuilder("shared_values", (2, 16, 16), "uint8", Scale(multiplier=1, shift=8))
+    for name, inputs, outputs in (("conv1", 2, 4), ("conv2", 4, 8)):
+        bias = random.integers(-500, 500, outputs).astype(np.int32)
+        # Few bits, so that sums half way between two integers are frequent: that these are rounded right is checked.
+        weights = random_weights(random, (outputs, inputs, 3, 3), 0.5) // 16
+        builder.conv(name, weights, bias, padding=(1, 1), shift=4, **unsigned)
+        builder.max_pool(f"pool_{name}", 2, 2)
+    builder.flatten("vector")
+    # Few weights a column, so that most are one word.
+    for number, (inputs, outputs, density) in enumerate(((128, 60, 0.12), (60, 40, 0.2), (40, 10, 0.5)), 1):
+        bias = random.integers(-500, 500, outputs).astype(np.int32)
+        builder.linear(f"fc{number}", _weights(number, outputs, inputs, density, 4), bias, shift=8, **signed)
+    return builder.build()
+
+
 @pytest.fixture(scope="module")
-def lenet(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """LeNet-5 with linear layers of shared values: convolver and streamed FC engine."""
-    folder = tmp_path_factory.mktemp("lenet") / "build"
-    network = golden.load(ZOO / "lenet5_reversed_codebook.json")
-    options = BuildOptions(pes=4, lanes=16, fc_slots=16, random_images=2, ddr_bytes=10, ddr_latency=37)
-    generate(network, "zcu104", folder, BuildOptions(**vars(options) | {"pipeliner": Pipeliner()}))
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A build of a whole network."""
+    folder = tmp_path_factory.mktemp("whole") / "build"
+    options = BuildOptions(
+        pes=2, lanes=16, fc_slots=16, random_images=2, ddr_bytes=10, ddr_latency=37, pipeliner=Pipeliner()
+    )
+    generate(_shared_values_network(), "zcu104", folder, options)
     return folder
 
 
-def test_lenet5_climbs_the_ladder(lenet: Path) -> None:
+def test_a_whole_network_climbs_the_ladder(whole: Path) -> None:
     """Mutations of columns, codebook and pointers included."""
-    outcomes = climbed(load_build(lenet), lenet / "work", Options())
+    outcomes = climbed(load_build(whole), whole / "work", Options())
     on_rtl = outcomes[RtlRung.name].figures
     late = on_rtl["behind_ddr"]
-    stated = load_build(lenet).manifest.predictions
+    stated = load_build(whole).manifest.predictions
     assert late["layer_cycles"][0] == list(stated.behind_ddr.layer_cycles[0])
     assert sum(late["cycles"]) > sum(on_rtl["cycles"])
-    word_bytes = 16 * sum(_entry_bits(lenet)) // 8
+    word_bytes = 16 * sum(_entry_bits(whole)) // 8
     assert late["fetched_bytes"][0] == [words * word_bytes for words in stated.fetched_words[0]]
     assert not any(late["late_clocks"][0][:2]) and all(late["late_clocks"][0][2:])
     kinds = outcomes["mutations are caught"].figures["kinds"]
     assert {"weight in a column", "gap", "swapped column words", "codebook"} <= set(kinds)
 
 
-def _entry_bits(lenet: Path) -> tuple[int, int]:
+def _entry_bits(whole: Path) -> tuple[int, int]:
     """Of a column entry: its value, its gap. The gap's are chosen by where the network's weights lie."""
-    architecture = load_build(lenet).manifest.architecture
+    architecture = load_build(whole).manifest.architecture
     return architecture.fc_value_bits, architecture.fc_gap_bits
 
 
-def _copy(lenet: Path, tmp_path: Path, change: Callable[[dict], object] = lambda manifest: None) -> Path:
+def _copy(whole: Path, tmp_path: Path, change: Callable[[dict], object] = lambda manifest: None) -> Path:
     """The build with a changed manifest, whose files are not checked."""
     copy = tmp_path / "build"
-    shutil.copytree(lenet, copy, ignore=shutil.ignore_patterns("work"))
+    shutil.copytree(whole, copy, ignore=shutil.ignore_patterns("work"))
     manifest = json.loads((copy / "manifest.json").read_text())
     change(manifest)
     (copy / "manifest.json").write_text(json.dumps(manifest | {"files": {}}))
     return copy
 
 
-def _outcome(rung: Rung, build: Build, lenet: Path) -> tuple[bool, str]:
+def _outcome(rung: Rung, build: Build, whole: Path) -> tuple[bool, str]:
     """Programs are compiled in the right build's work folder: the code is the same."""
-    found = rung.check(Context(build, Options(rtl_images=1), lenet / "work"))
+    found = rung.check(Context(build, Options(rtl_images=1), whole / "work"))
     return found.passed, found.detail
 
 
-def test_wrong_weights_in_ddr_are_found(lenet: Path, tmp_path: Path) -> None:
-    copy = _copy(lenet, tmp_path)
+def test_wrong_weights_in_ddr_are_found(whole: Path, tmp_path: Path) -> None:
+    copy = _copy(whole, tmp_path)
     file = copy / "vectors" / "columns.bin"
-    entry_bits = sum(_entry_bits(lenet))
+    entry_bits = sum(_entry_bits(whole))
     bits = np.unpackbits(np.fromfile(file, np.uint8), bitorder="little").reshape(-1, entry_bits)  # the value first
     numbers = bits[:, :4] @ (1 << np.arange(4))
     others = np.where(numbers > 0, 16 - numbers, 0)
     bits[:, :4] = others[:, None] >> np.arange(4) & 1
     np.packbits(bits, bitorder="little").tofile(file)
     for rung in (WeightStreamRung(), SequentialRung(), InterleavedRung(), RtlRung()):
-        passed, detail = _outcome(rung, load_build(copy), lenet)
+        passed, detail = _outcome(rung, load_build(copy), whole)
         assert not passed and "layer fc1" in detail, (rung.name, detail)
     np.full(file.stat().st_size, 255, dtype=np.uint8).tofile(file)
-    passed, detail = _outcome(WeightStreamRung(), load_build(copy), lenet)
+    passed, detail = _outcome(WeightStreamRung(), load_build(copy), whole)
     assert not passed and detail.startswith("layer fc1: its stored weights do not lie in its shape")
 
 
-def test_a_wrong_request_is_found(lenet: Path, tmp_path: Path) -> None:
-    copy = _copy(lenet, tmp_path)
+def test_a_wrong_request_is_found(whole: Path, tmp_path: Path) -> None:
+    copy = _copy(whole, tmp_path)
     file = copy / "vectors" / "requests.bin"
     requests = np.fromfile(file, np.uint32)
     requests[3] += 1  # behind the counts of conv1, conv2 and fc1: fc1's first request
     requests.tofile(file)
     for rung in (SequentialRung(), InterleavedRung()):
-        passed, detail = _outcome(rung, load_build(copy), lenet)
+        passed, detail = _outcome(rung, load_build(copy), whole)
         assert not passed and "WRONG REQUEST layer=fc1 image=0 number=0" in detail, (rung.name, detail)
 
 
@@ -179,9 +195,9 @@ def test_a_wrong_request_is_found(lenet: Path, tmp_path: Path) -> None:
     ],
 )
 def test_what_the_rtl_does_otherwise_than_stated_is_found(
-    change: Callable[[dict], object], message: str, lenet: Path, tmp_path: Path
+    change: Callable[[dict], object], message: str, whole: Path, tmp_path: Path
 ) -> None:
-    passed, detail = _outcome(RtlRung(), load_build(_copy(lenet, tmp_path, change)), lenet)
+    passed, detail = _outcome(RtlRung(), load_build(_copy(whole, tmp_path, change)), whole)
     assert not passed and re.search(message, detail), detail
 
 
@@ -194,10 +210,10 @@ def test_what_the_rtl_does_otherwise_than_stated_is_found(
     ],
 )
 def test_a_manifest_at_odds_with_itself_is_refused(
-    change: Callable[[dict], object], message: str, lenet: Path, tmp_path: Path
+    change: Callable[[dict], object], message: str, whole: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(BuildFileError, match=message):
-        load_build(_copy(lenet, tmp_path, change))
+        load_build(_copy(whole, tmp_path, change))
 
 
 def _layer(weights: np.ndarray) -> FcLayer:

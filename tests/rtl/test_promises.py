@@ -100,6 +100,35 @@ def test_words_are_those_of_the_cpp(clock_mhz: float, tmp_path: Path) -> None:
     _compare(programs, clock_mhz, tmp_path)
 
 
+def test_same_source_same_files(tmp_path: Path) -> None:
+    """Also where a promise is about several memories, each of which is checked."""
+    source = """void lanes_process(hls::stream<ap_uint<32>>& in, hls::stream<ap_uint<32>>& out) {
+  static ap_uint<32> bins[8][64];
+#pragma HLS ARRAY_PARTITION variable=bins complete dim=1
+  for (int i = 0; i < 64; ++i) {
+#pragma HLS PIPELINE II = 1
+#pragma HLS DEPENDENCE variable=bins inter false
+    const ap_uint<32> x = in.read();
+    ap_uint<32> changed = 0;
+    for (int lane = 0; lane < 8; ++lane) {
+#pragma HLS UNROLL
+      const ap_uint<32> old = bins[lane][x >> 3 & 63];
+      if ((x & 7) == lane) bins[lane][x >> 3 & 63] = changed = old * old * (x ^ old) + 1;
+    }
+    out.write(changed);
+  }
+}
+void lanes(hls::stream<ap_uint<32>>& in, hls::stream<ap_uint<32>>& out) { lanes_process(in, out); }
+"""
+    program = Program("lanes", source, {})
+    texts = []
+    for number in range(2):
+        design = compile_programs([program], tmp_path / f"{number}", 200.0)["lanes"]
+        texts.append([path.read_text() for path in design.files])
+    assert texts[0] == texts[1]
+    assert "".join(texts[0]).count("DEPENDENCE is not kept") == 8
+
+
 def _report(folder: Path, update: str, behind: str, promise: str, head: str = "") -> Report:
     path = folder / "top.cpp"
     head_lines = '#include "ap_int.h"\n#include "hls_stream.h"\n'

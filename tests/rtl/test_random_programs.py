@@ -31,7 +31,7 @@ def _once_failed(path: Path) -> Program:
 
 def _check(programs: Sequence[Program], folder: Path) -> None:
     settings = [setting_of(int(program.top.removeprefix("program")), CLOCKS) for program in programs]
-    verdicts = compare_programs(programs, settings, folder, folder / "runtime")
+    verdicts = compare_programs(programs, settings, folder)
     assert {top: verdict.detail for top, verdict in verdicts.items() if verdict.outcome != "equal"} == {}
     assert all(verdict.words > 0 for verdict in verdicts.values())
 
@@ -68,7 +68,7 @@ def test_what_is_known_is_not_run_again(tmp_path: Path) -> None:
     head = "void program1(hls::stream<ap_uint<8>>& in, hls::stream<ap_uint<8>>& out) {"
     program = Program("program1", f"{head}\nout.write(in.read() / 7 + 1);\n}}\n", {"in": [1]})
     fast, slow = Setting(350.0), Setting()
-    first = compare_programs([program], [slow], tmp_path / "first", tmp_path)["program1"]
+    first = compare_programs([program], [slow], tmp_path / "first")["program1"]
     assert first.outcome == "equal" and first.digest
     known = {first.digest: first.model_copy(update={"words": 77})}
     for number, (changed, setting, words) in enumerate((
@@ -77,7 +77,7 @@ def test_what_is_known_is_not_run_again(tmp_path: Path) -> None:
         (replace(program, inputs={"in": [2]}), slow, len(STALLS)),
         (replace(program, source=program.source.replace("+ 1", "+ 2")), slow, len(STALLS)),
     )):  # fmt: skip
-        verdict = compare_programs([changed], [setting], tmp_path / f"again{number}", tmp_path, known)["program1"]
+        verdict = compare_programs([changed], [setting], tmp_path / f"again{number}", known=known)["program1"]
         assert (verdict.outcome, verdict.words) == ("equal", words)
         assert (verdict.digest == first.digest) == (words == 77)
 
@@ -86,5 +86,5 @@ def test_a_refusal_is_no_difference(tmp_path: Path) -> None:
     """It is told with its line, and the other programs go on without it."""
     head = "void program1(hls::stream<ap_uint<8>>& in, hls::stream<ap_uint<8>>& out) {"
     program = Program("program1", f"{head}\nif (!in.empty()) out.write(in.read());\n}}\n", {"in": [1]})
-    verdict = compare_programs([program], [Setting()], tmp_path, tmp_path)["program1"]
+    verdict = compare_programs([program], [Setting()], tmp_path)["program1"]
     assert verdict.outcome == "refused" and verdict.detail.startswith("line ")

@@ -19,9 +19,6 @@ from testbench.ladder.rung import Rung
 from testbench.weight_stream import WeightStreamReader, write_bits
 from tests.testbench.networks import build_of, dense_network, small_network
 
-# One worker runs them all, so that the shared build is compiled once.
-pytestmark = pytest.mark.xdist_group("ladder")
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -11,9 +11,6 @@ from testbench.rtl.simulator import lint
 
 DESIGNS = Path(__file__).parent / "rtl_designs"
 SOURCES = [DESIGNS / "fifo.sv", DESIGNS / "shifted_sum.sv"]
-# One worker runs them all, so that the shared model is built once.
-pytestmark = pytest.mark.xdist_group("rtl-bench")
-
 VISIBLE = [("fifo*", "count"), ("fifo*", "high_water")]
 GAUGES = [Gauge(name=name, path=name) for name in ("weights_port", "features_port", "results")]
 
