@@ -48,7 +48,7 @@ class Case:
         return f"{self.network}{part}, {self.zeros_percent} % zeros{apart}"
 
 
-CASES = (Case("vgg16", 80), Case("vgg16", 90))
+CASES = tuple(Case(network, zeros) for network in ("vgg16", "resnet50") for zeros in (80, 90))
 
 
 class Figures(BaseModel):
