@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 import golden
 from golden.onnx_check import compare_with_onnxruntime
-from testbench.build import Build, BuildLayer, StreamLayout
+from testbench.build import Build, StreamLayout
 from testbench.difference import Difference
 from testbench.ladder.rung import Context, Outcome
 from testbench.weight_stream import WeightStreamReader
@@ -88,26 +88,13 @@ class WeightStreamRung:
             if wrong.size:
                 place = tuple(int(number) for number in wrong[0])
                 return Outcome(False, f"layer {name}, weight {place}: expected {weights[place]}, got {got[place]}")
-            for output, bias in enumerate(_expected_biases(context, part.layer)):
+            for output, bias in enumerate(context.network.bias(name)):
                 stored = reader.read(reader.bias_place(part, output))
-                if stored != bias & 0xFFFFFFFF:
+                if stored != int(bias) & 0xFFFFFFFF:
                     return Outcome(False, f"layer {name}, output {output}: bias {bias} is stored as {stored:#x}")
             entries[name] = int(np.count_nonzero(weights))
         total, runs = sum(entries.values()), len(reader.layers)
         return Outcome(True, f"{total:,} weights, in {runs} runs of the engines", {"weights": total})
-
-
-def _expected_biases(context: Context, layer: BuildLayer) -> list[int]:
-    """The biases that a layer's stream has to hold, modulo 2^32.
-
-    The convolver multiplies pixels without a sign: signed ones come as 128 more, which its bias takes off again.
-    """
-    network = context.network
-    biases = [int(bias) for bias in network.bias(layer.name)]
-    if layer.engine != "convolver" or not layer.inputs[0].signed:
-        return biases
-    sums = network.weights(layer.name).astype(np.int64).reshape(len(biases), -1).sum(axis=1)
-    return [bias - 128 * int(total) for bias, total in zip(biases, sums, strict=True)]
 
 
 def _wrong_table(context: Context, name: str, stored: NDArray[np.int64]) -> Outcome | None:
