@@ -340,7 +340,7 @@ def _layer_line(schedule: Schedule, lanes: int) -> str:
         output.width,
         output.channel_words(lanes),
         output.channels,
-        *output.order,
+        *output.channel_numbers,
     )
     return " ".join([schedule.layer.target, *map(str, numbers)]) + "\n"
 
@@ -418,14 +418,15 @@ def useful_macs(schedule: Schedule, on_port: npt.NDArray[np.int64], lanes: int) 
 def _layout_entry(tensor: str, layout: FeatureLayout, lanes: int) -> LayoutEntry:
     return LayoutEntry(
         tensor=tensor,
-        channel_order=layout.order,
+        channel_order=layout.channel_numbers,
         height=layout.height,
         width=layout.width,
         signed=layout.signed,
         channel_words=layout.channel_words(lanes),
         phases=layout.whole[0] if layout.whole else 1,
         first_row=layout.band[0] if layout.band else 0,
-        map_height=layout.whole_map.height,
+        map_height=layout.map_height,
+        map_channels=layout.map_channels,
         left=layout.left,
         right=layout.right,
     )

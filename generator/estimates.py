@@ -25,7 +25,7 @@ from generator.build import (
     useful_macs,
 )
 from generator.emit import TOP, emit_project
-from generator.layers import EngineError
+from generator.layers import EngineError, FeatureLayout
 from generator.plan import plan_network
 from generator.resources import Resources, placed, shortages, word_pixels
 from generator.schedule import (
@@ -84,8 +84,8 @@ class LayerEstimate(_Frozen):
     output_bytes: int
     column_bytes: int = Field(default=0, description="fetched from DDR by the streamed FC engine")
     dense_cycles: int = Field(description="a lower bound on the cycles of the layer with no weight zero")
-    strips: int = Field(default=1, description="runs of the engine, each on a strip of the map's rows")
-    strip_bytes: int = Field(default=0, description="of all bytes those that strips add: rows and weights sent again")
+    strips: int = Field(default=1, description="runs of the engine, each of a group or of a strip of rows")
+    strip_bytes: int = Field(default=0, description="of all bytes those that several runs add: what is sent again")
 
 
 class Estimate(_Frozen):
@@ -370,13 +370,12 @@ def _layer(
     rate: float,
     dense_cycles: int,
 ) -> LayerEstimate:
-    """A layer of one run, or of several, each of a strip of its rows."""
+    """A layer of one run, or of several, each of a group or of a strip of its rows."""
     schedule, pixels = strips[0], architecture.lanes
     weights = [(layouts.DESCRIPTOR_WORDS + len(each.rounds.words)) * layouts.WEIGHT_BITS // 8 for each in strips]
     weight_bytes = sum(weights)
     input_bytes = pixels * sum(each.feature_words(pixels) for each in strips)
     output_bytes = pixels * sum(each.output.words(pixels) for each in strips)
-    whole_maps = [layout.whole_map for _, layout in schedule.inputs] + [schedule.output.whole_map]
     column_bytes = counts.fetched_words * architecture.column_bits // 8
     moving = (weight_bytes + input_bytes + output_bytes + column_bytes) / rate
     seconds = max(counts.behind_ddr / (clock * 1e6), moving)
@@ -397,9 +396,25 @@ def _layer(
         column_bytes=column_bytes,
         dense_cycles=dense_cycles,
         strips=len(strips),
-        strip_bytes=(
-            sum(weights[1:]) + input_bytes + output_bytes - pixels * sum(layout.words(pixels) for layout in whole_maps)
-            if len(strips) > 1
-            else 0
-        ),
+        strip_bytes=_sent_again(strips) * layouts.WEIGHT_BITS // 8
+        + input_bytes
+        + output_bytes
+        - pixels * _whole_words(strips, pixels),
     )
+
+
+def _sent_again(strips: Sequence[Schedule]) -> int:
+    """Weight words that runs of a layer have in common: descriptors, masks, and of one group's runs the weights."""
+    words, begun = 0, {strips[0].output.part}
+    for each in strips[1:]:
+        assert isinstance(each, ConvolverSchedule)
+        again = each.output.part in begun
+        words += layouts.DESCRIPTOR_WORDS + (len(each.rounds.words) if again else sum(each.mask_words))
+        begun.add(each.output.part)
+    return words
+
+
+def _whole_words(strips: Sequence[Schedule], pixels: int) -> int:
+    """Feature words of a layer's maps, in and out, where each comes once."""
+    maps = zip(*([layout for _, layout in each.inputs] + [each.output] for each in strips), strict=True)
+    return sum(FeatureLayout.whole_map(pieces).words(pixels) for pieces in maps)

@@ -6,6 +6,7 @@ channel row after row, filled up with zeros to whole words.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,12 +28,13 @@ class FeatureLayout:
     channel c, from that row and column on, zero where the map has ended.
 
     Attributes:
-        order: channel numbers in stream order.
+        order: channel numbers in stream order; of a part of a map they count from its first channel.
         height, width: of a channel, pixels.
         signed: pixels are int8, else uint8.
         left, right: how many of the columns, at either side, are zeros around the map.
         whole: of a map in phases the stride, and its own height and width.
         band: of a strip of a map, the map's rows above it and all of the map's rows (in phases: rows of a phase).
+        part: of some of a map's channels, those in front of them and all of the map's channels; not of a map in phases.
     """
 
     order: tuple[int, ...]
@@ -43,15 +45,40 @@ class FeatureLayout:
     right: int = 0
     whole: tuple[int, int, int] | None = None
     band: tuple[int, int] | None = None
+    part: tuple[int, int] | None = None
+
+    @staticmethod
+    def whole_map(pieces: Iterable[FeatureLayout]) -> FeatureLayout:
+        """The map that strips and parts, in the order in which they come, make up; a part's strips have one order."""
+        parts = {piece.part: piece for piece in pieces}
+        order = tuple(channel for piece in parts.values() for channel in piece.channel_numbers)
+        first = next(iter(parts.values()))
+        return replace(first, order=order, height=first.map_height, band=None, part=None)
 
     def rows(self, first: int, end: int) -> FeatureLayout:
         """The strip of the map's rows `first` to `end` - 1; itself where that is all of them."""
         return self if end - first == self.height else replace(self, height=end - first, band=(first, self.height))
 
+    def some_channels(self, first: int, end: int) -> FeatureLayout:
+        """The part of the map with channels `first` to `end` - 1, in the map's order."""
+        order = tuple(channel - first for channel in self.order if first <= channel < end)
+        return replace(self, order=order, part=(first, self.channels))
+
     @property
-    def whole_map(self) -> FeatureLayout:
-        """Of a strip the map, else itself."""
-        return replace(self, height=self.band[1], band=None) if self.band else self
+    def map_height(self) -> int:
+        """Rows of the whole map."""
+        return self.band[1] if self.band else self.height
+
+    @property
+    def map_channels(self) -> int:
+        """Channels of the whole map."""
+        return self.part[1] if self.part else self.channels
+
+    @property
+    def channel_numbers(self) -> tuple[int, ...]:
+        """The channels in stream order, as the whole map numbers them."""
+        first = self.part[0] if self.part else 0
+        return tuple(first + channel for channel in self.order)
 
     def in_phases(self, stride: int) -> FeatureLayout:
         """The same map taken apart."""
@@ -79,7 +106,7 @@ class FeatureLayout:
         pixels = above * columns + np.arange(self.height * columns, dtype=np.int64).reshape(self.height, columns)
         channel = np.pad(pixels, ((0, 0), (self.left, self.right)), constant_values=-1).reshape(-1)
         table = np.full((self.channels, self.channel_words(lanes) * lanes), -1, dtype=np.int64)
-        order = np.asarray(self.order, dtype=np.int64)[:, None]
+        order = np.asarray(self.channel_numbers, dtype=np.int64)[:, None]
         if self.whole is None:
             table[:, : channel.size] = np.where(channel < 0, -1, order * rows * columns + channel)
         else:
@@ -159,7 +186,8 @@ class ConvolverLayer:
         output_signed: whether pixels leave as int8.
         dilation: (rows, columns) from one weight of a kernel to the next.
         dense_weights: weights of the layer, zeros included, where `weights` holds more of them.
-        output_band: of a strip as :class:`FeatureLayout` has it, of what leaves the engine.
+        output_band, output_part: of a strip, of a group: `band` and `part` as :class:`FeatureLayout` has them, of what
+            leaves the engine.
         own_rows: of a strip the output rows, before pooling, that no strip above computes too; others count for no
             multiplication.
     """
@@ -186,6 +214,7 @@ class ConvolverLayer:
     dilation: tuple[int, int] = (1, 1)
     dense_weights: int | None = None
     output_band: tuple[int, int] | None = None
+    output_part: tuple[int, int] | None = None
     own_rows: int | None = None
 
     def strip(self, first: int, end: int) -> ConvolverLayer | None:
@@ -208,6 +237,22 @@ class ConvolverLayer:
             pool=replace(pool, top=begun - begin),
             output_band=(first, self.pooled_height),
             own_rows=(self.out_height if end == self.pooled_height else stop) - above,
+        )
+
+    def group(self, number: int) -> ConvolverLayer:
+        """The part that makes a group's output channels, of the group's input channels alone."""
+        outputs, inputs = len(self.weights) // self.groups, self.weights.shape[1]
+        own = slice(number * outputs, (number + 1) * outputs)
+        return replace(
+            self,
+            input=self.input.some_channels(number * inputs, (number + 1) * inputs),
+            weights=self.weights[own],
+            bias=self.bias[own],
+            multiplier=self.multiplier[own],
+            shift=self.shift[own],
+            groups=1,
+            dense_weights=None if self.dense_weights is None else self.dense_weights // self.groups,
+            output_part=(own.start, len(self.weights)),
         )
 
     def in_phases(self) -> ConvolverLayer:

@@ -41,17 +41,19 @@ class LayoutEntry(_Strict):
 
     Channel after channel in `channel_order`, each row after row, filled up with zeros to whole words of `lanes` pixels.
     Of the columns the first `left` and the last `right` are zeros around the tensor. `height` rows come, of the
-    `map_height` that the map has, from `first_row` on: a map that is too large for the PEs comes in strips.
+    `map_height` that the map has, from `first_row` on: a map that is too large for the PEs comes in strips. For the
+    same reason `channel_order` may hold some of the map's `map_channels` alone: those of a group of a convolution.
     A feature vector is one channel of one row. A map in phases has s * s channels for each of its own, of an s-th of
     its height and width (rounded up).
     """
 
     tensor: str = Field(description="golden's name of the map, 'input' for the image")
-    channel_order: tuple[int, ...]
+    channel_order: tuple[int, ...] = Field(description="the map's own numbers of the channels that come")
     height: int
     width: int
     first_row: int = 0
     map_height: int
+    map_channels: int
     signed: bool = Field(description="pixels are int8, else uint8")
     channel_words: int = Field(description="feature words of a channel")
     left: int = 0
@@ -63,9 +65,9 @@ class LayoutEntry(_Strict):
 
 
 class LayerEntry(_Strict):
-    """A run of an engine: a layer, or a strip of its rows; pooling or an addition may be fused into it.
+    """A run of an engine: a layer, or a group or a strip of rows of it; pooling or an addition may be fused into it.
 
-    Entries of one name and engine that follow each other are the strips of one layer.
+    Entries of one name and engine that follow each other are one layer's: group after group, strip after strip.
     """
 
     name: str = Field(description="the layer in the description; of a fused one the convolution")

@@ -77,8 +77,8 @@ def plan_network(
 ) -> list[Schedule]:
     """Schedules every layer of `network` on convolver (`pes` x `tile`), FC engine (`fc_pes`) or map engine.
 
-    A convolution whose map a PE has no room for becomes several runs, each of a strip of its rows; elsewhere a layer is
-    one run.
+    A convolution whose map a PE has no room for becomes several runs, each of a group's channels or of a strip of rows;
+    elsewhere a layer is one run.
 
     Pooling whose windows overlap neighbours at most, or an addition, is fused behind its convolution; other pooling,
     changes of scale, and normalisation with a maximum behind it go to the map engine. Flattening and concatenation are
@@ -166,6 +166,7 @@ class _Planner:
         pes, lanes, tile, outputs = self.convolver
         schedules: list[Schedule] = []
         for layer in self._engine_layers():
+            begun = len(schedules)
             if isinstance(layer, ConvolverLayer):
                 strips = strips_of(layer, lanes, tile, memory)
                 schedules += [schedule_convolver(each, pes, lanes, tile, self.buffers, outputs) for each in strips]
@@ -178,7 +179,7 @@ class _Planner:
                 schedules.append(schedule_fc(layer, self.fc_pes, lanes, self.fc_rows))
             else:
                 schedules.append(schedule_map(layer, lanes, *self.map_lanes))
-            self._leaves(layer, schedules[-1].output.whole_map)
+            self._leaves(layer, FeatureLayout.whole_map(each.output for each in schedules[begun:]))
         return schedules
 
     def layers(self) -> list[ConvolverLayer | FcLayer | MapLayer]:

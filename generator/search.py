@@ -107,6 +107,12 @@ class ConvolverWork:
     sum_bits: int
     side_by_side: int = 1
 
+    @cached_property
+    def of_groups(self) -> list[tuple[Int, Int]]:
+        """Entries and units of each group that is run by itself."""
+        groups = np.split(self.layer.weights, self.layer.groups)
+        return [_entries_and_units(weights, self.side_by_side) for weights in groups]
+
 
 @dataclass(frozen=True)
 class FcWork:
@@ -296,13 +302,10 @@ def workload(network: Network, pe_outputs: int = 1) -> Workload:
 def _convolver_work(network: Network, layer: ConvLayer, on_engine: ConvolverLayer, pe_outputs: int) -> ConvolverWork:
     weights = network.weights(layer.name)
     in_one_group = weights if pe_outputs == 1 else ungrouped(weights, layer.groups)
-    kernels = block_entries(in_one_group, channel_blocks(in_one_group, pe_outputs))
+    entries, units = _entries_and_units(in_one_group, pe_outputs)
     inputs, height, width = network.shapes[layer.source]
     _, out_height, out_width = network.shapes[layer.name]
     stride = layer.stride[0]
-    entries = np.maximum(kernels.sum(axis=1), 1)
-    pointwise = max(weights.shape[2:]) == 1 and bool(kernels.any(axis=1).all())
-    units = entries if pointwise else entries + np.maximum(np.count_nonzero(kernels, axis=1), 1)
     if layer.source == INPUT_NAME:  # it comes in phases
         positions = (out_height - 1) * -(-width // stride) + out_width
     else:
@@ -324,6 +327,14 @@ def _convolver_work(network: Network, layer: ConvLayer, on_engine: ConvolverLaye
         sum_bits=sum_bits(weights, network.bias(layer.name), network.dtypes[layer.source] == "int8"),
         side_by_side=pe_outputs,
     )
+
+
+def _entries_and_units(weights: npt.NDArray[np.int8], pe_outputs: int) -> tuple[Int, Int]:
+    """Of a convolution with such weights, as :class:`ConvolverWork` has them."""
+    kernels = block_entries(weights, channel_blocks(weights, pe_outputs))
+    entries = np.maximum(kernels.sum(axis=1), 1)
+    pointwise = max(weights.shape[2:]) == 1 and bool(kernels.any(axis=1).all())
+    return entries, entries if pointwise else entries + np.maximum(np.count_nonzero(kernels, axis=1), 1)
 
 
 def _pointwise_work(network: Network, layer: LinearLayer, on_engine: ConvolverLayer, pe_outputs: int) -> ConvolverWork:
@@ -386,14 +397,31 @@ def bound(work: Work, pes: int, tiles: Int, fc_pes: int) -> tuple[Int, Int]:
 def _strips_bound(work: ConvolverWork, strips: Sequence[ConvolverLayer], pes: int, tile: int) -> tuple[int, int]:
     """The same of a layer in strips, on PEs of `tile` multipliers."""
     sizes = Counter(
-        (strip.positions, strip.input.height * strip.input.width * strip.input.channels, strip.out_height * work.width)
+        (
+            strip.output_part,
+            strip.positions,
+            strip.input.height * strip.input.width * strip.input.channels,
+            strip.out_height * work.width,
+        )
         for strip in strips
     )
     total = np.zeros(2, dtype=np.int64)
-    for (positions, pixels, outputs), times in sizes.items():
-        part = replace(work, positions=positions, pixels=-(-pixels // work.inputs), outputs=outputs)
+    for (own, positions, pixels, outputs), times in sizes.items():
+        part = _of_group(work, own[0]) if own else work
+        part = replace(part, positions=positions, pixels=-(-pixels // part.inputs), outputs=outputs)
         total += times * np.concatenate(bound(part, pes, np.array([tile]), 1))
     return int(total[0]), int(total[1])
+
+
+def _of_group(work: ConvolverWork, first: int) -> ConvolverWork:
+    """What the group asks for whose output channels begin with `first`, run by itself."""
+    groups = work.layer.groups
+    channels = work.channels // groups
+    entries, units = work.of_groups[first // channels]
+    return replace(
+        work, entries=entries, units=units, inputs=work.inputs // groups, channels=channels,
+        full=work.layer.dilation == (1, 1),
+    )  # fmt: skip
 
 
 def _packets_bound(

@@ -1,4 +1,4 @@
-"""Convolutions whose maps are too large for the PEs: strips of rows, each a run of the engine with its own weights."""
+"""Convolutions whose maps are too large for the PEs: a run of the engine for each group, or for each strip of rows."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from generator import layouts
 from generator.layers import ConvolverLayer, EngineError
 
 __all__ = ["MapMemory", "mask_words", "strips_of"]
+
+_LEAST_OUTPUTS = 32
+"""Output channels of a group that is run by itself: with few of them PEs would have nothing to do in its last round."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,10 @@ class MapMemory:
 def strips_of(layer: ConvolverLayer, lanes: int, tile: int, memory: MapMemory) -> list[ConvolverLayer]:
     """`layer` itself where a PE has room for it, else the fewest strips of about as many output rows each.
 
+    A layer in groups is run group after group, each on its own input channels: no row and no weight is sent twice.
+    Only where a group has no room either, or has few output channels, strips are cut. A map in phases has its groups'
+    channels together.
+
     Strips overlap in the input rows that kernels at both sides of a boundary need, and in the rows of the convolution
     that overlapping pooling windows need.
 
@@ -35,6 +42,9 @@ def strips_of(layer: ConvolverLayer, lanes: int, tile: int, memory: MapMemory) -
     lacking = _lacking([layer], lanes, tile, memory)
     if not lacking:
         return [layer]
+    if layer.groups > 1 and layer.input.whole is None and len(layer.weights) // layer.groups >= _LEAST_OUTPUTS:
+        groups = map(layer.group, range(layer.groups))
+        return [strip for group in groups for strip in strips_of(group, lanes, tile, memory)]
     # So few at least, even where each strip leaves out rows that a stride skips.
     rows, skipped = layer.pooled_height, layer.stride * layer.pool.stride
     least = max(1, layer.input.words(lanes) // memory.map_words // skipped)

@@ -35,7 +35,8 @@ class StreamLayout(_Part):
     Channel after channel in `channel_order`, each row after row, filled up with zeros to `channel_words` words. Of the
     columns the first `left` and the last `right` are zeros around the tensor. With `phases` of s > 1 channel (c * s +
     row) * s + column holds every s-th pixel of every s-th row of the map's channel c, from that row and column on;
-    height and width are those of such a channel. `height` rows come, of the map's `map_height`, from `first_row` on.
+    height and width are those of such a channel. `height` rows come, of the map's `map_height`, from `first_row` on;
+    `channel_order` may name some of the map's `map_channels` alone.
     """
 
     tensor: str
@@ -44,6 +45,7 @@ class StreamLayout(_Part):
     width: int
     first_row: int = 0
     map_height: int
+    map_channels: int
     signed: bool
     channel_words: int
     left: int = 0
@@ -52,7 +54,7 @@ class StreamLayout(_Part):
 
     @property
     def words(self) -> int:
-        """Words of a whole map."""
+        """Words of all that comes of the map."""
         return len(self.channel_order) * self.channel_words
 
     def pack(self, tensor: NDArray[np.generic], lanes: int) -> NDArray[np.uint8]:
@@ -68,16 +70,17 @@ class StreamLayout(_Part):
         low, high = (-128, 127) if self.signed else (0, 255)
         if values.min(initial=0) < low or values.max(initial=0) > high:
             raise ValueError(f"values {values.min()} to {values.max()} do not fit the stream's {low} to {high}.")
-        rows = self._taken_apart(values).reshape(order.size, self.map_height, self.width - self.left - self.right)
+        columns = self.width - self.left - self.right
+        rows = self._taken_apart(values).reshape(self.map_channels, self.map_height, columns)
         rows = rows[:, self.first_row : self.first_row + self.height]
-        maps = np.pad(rows, ((0, 0), (0, 0), (self.left, self.right))).reshape(order.size, -1)
+        maps = np.pad(rows, ((0, 0), (0, 0), (self.left, self.right))).reshape(self.map_channels, -1)
         words = np.zeros((order.size, self.channel_words * lanes), dtype=np.uint8)
         words[:, : maps.shape[1]] = maps[order].astype(np.uint8)
         return words.reshape(-1, lanes)
 
     def fits(self, shape: tuple[int, ...]) -> bool:
         """Whether a tensor of this shape comes in this layout."""
-        channels = len(self.channel_order)
+        channels = self.map_channels
         if self.phases == 1:
             return channels * self.map_height * (self.width - self.left - self.right) == int(np.prod(shape))
         sizes = tuple(-(-size // self.phases) for size in shape[1:])
@@ -105,9 +108,9 @@ class StreamLayout(_Part):
 
 
 class BuildLayer(_Part):
-    """A layer as the accelerator runs it, or a strip of its rows: `inputs` go in one after another, `output` comes out.
+    """A layer as the accelerator runs it, or a group or strip of it: `inputs` go in one after another, `output` leaves.
 
-    Strips of one layer follow each other and have its name.
+    Runs of one layer follow each other and have its name.
     """
 
     name: str

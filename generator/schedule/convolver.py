@@ -193,8 +193,9 @@ def schedule_convolver(
     order = block_order(layer, pes, outputs)
     channels = tuple(int(c) for c in order.reshape(-1) if c >= 0)
     output = FeatureLayout(
-        channels, layer.pooled_height, layer.pooled_width, layer.output_signed, band=layer.output_band
-    )
+        channels, layer.pooled_height, layer.pooled_width, layer.output_signed, band=layer.output_band,
+        part=layer.output_part,
+    )  # fmt: skip
     # While one channel of a block leaves the others' pixels wait.
     together = output.channel_words(lanes) if outputs > 1 else 0
     if buffers and together > buffers.outputs:

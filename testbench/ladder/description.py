@@ -33,7 +33,7 @@ class DescriptionRung:
                     False, f"layer {layer.name} of the build names tensor {layout.tensor}, which is not there"
                 )
             if not layout.fits(shape):
-                stated = (len(layout.channel_order), layout.map_height, layout.width)
+                stated = (layout.map_channels, layout.map_height, layout.width)
                 return Outcome(False, f"tensor {layout.tensor} has shape {shape}, the build's has {stated}")
         missing = _missing_rows(context.build)
         if missing:
@@ -44,15 +44,21 @@ class DescriptionRung:
 
 
 def _missing_rows(build: Build) -> str:
-    """What rows of a layer's output no run makes, or more than one; strips of a layer follow each other."""
+    """What rows of a layer's output channels no run makes, or more than one; runs of a layer follow each other."""
     for (name, _, tensor), runs in groupby(build.layers, lambda run: (run.name, run.engine, run.output.tensor)):
-        row, height = 0, 0
-        for run in runs:
-            if run.output.first_row != row:
-                return f"layer {name}: rows of {tensor} come from {run.output.first_row} on, where row {row} is next"
-            row, height = row + run.output.height, run.output.map_height
-        if row != height:
-            return f"layer {name}: {row} rows of {tensor} come, it has {height}"
+        rows: dict[int, int] = {}
+        for output in (run.output for run in runs):
+            for channel in output.channel_order:
+                row = rows.get(channel, 0)
+                if output.first_row != row:
+                    return f"layer {name}: rows of {tensor} come from {output.first_row} on, where row {row} is next"
+                rows[channel] = row + output.height
+        for channel in range(output.map_channels):
+            if rows.get(channel, 0) != output.map_height:
+                return (
+                    f"layer {name}: {rows.get(channel, 0)} rows of channel {channel} of {tensor} come, it has "
+                    f"{output.map_height}"
+                )
     return ""
 
 
@@ -84,12 +90,14 @@ class WeightStreamRung:
                 )
             except IndexError as error:
                 return Outcome(False, f"layer {name}: its stored weights do not lie in its shape: {error}")
-            wrong = np.argwhere(got != weights)
+            held = _held(part.layer, len(weights))
+            wrong = np.argwhere(got[held] != weights[held])
             if wrong.size:
-                place = tuple(int(number) for number in wrong[0])
+                place = (held[int(wrong[0][0])], *(int(number) for number in wrong[0][1:]))
                 return Outcome(False, f"layer {name}, weight {place}: expected {weights[place]}, got {got[place]}")
-            for output, bias in enumerate(_expected_biases(context, part.layer)):
-                stored = reader.read(reader.bias_place(part, output))
+            biases = context.network.bias(name)
+            for output in held:
+                bias, stored = int(biases[output]), reader.read(reader.bias_place(part, output))
                 if stored != bias & 0xFFFFFFFF:
                     return Outcome(False, f"layer {name}, output {output}: bias {bias} is stored as {stored:#x}")
             entries[name] = int(np.count_nonzero(weights))
@@ -97,17 +105,9 @@ class WeightStreamRung:
         return Outcome(True, f"{total:,} weights, in {runs} runs of the engines", {"weights": total})
 
 
-def _expected_biases(context: Context, layer: BuildLayer) -> list[int]:
-    """The biases that a layer's stream has to hold, modulo 2^32.
-
-    The convolver multiplies pixels without a sign: signed ones come as 128 more, which its bias takes off again.
-    """
-    network = context.network
-    biases = [int(bias) for bias in network.bias(layer.name)]
-    if layer.engine != "convolver" or not layer.inputs[0].signed:
-        return biases
-    sums = network.weights(layer.name).astype(np.int64).reshape(len(biases), -1).sum(axis=1)
-    return [bias - 128 * int(total) for bias, total in zip(biases, sums, strict=True)]
+def _held(layer: BuildLayer, outputs: int) -> list[int]:
+    """The output channels, or rows, of which a run's stream holds the weights: of a group run by itself the group's."""
+    return sorted(layer.output.channel_order) if layer.engine == "convolver" else list(range(outputs))
 
 
 def _wrong_table(context: Context, name: str, stored: NDArray[np.int64]) -> Outcome | None:

@@ -10,6 +10,7 @@ __all__ = [
     "convolver_network",
     "fc_network",
     "fire_network",
+    "grouped_network",
     "map_network",
     "pooled_fc_network",
     "random_weights",
@@ -155,3 +156,14 @@ def pooled_fc_network(seed: int = 0) -> Network:
     inputs = builder.build().shapes["vector"][0]
     bias = random.integers(-999, 999, 9).astype(np.int32)
     return builder.linear("scores", random_weights(random, (9, inputs), 0.4), bias, shift=6, **_SIGNED).build()
+
+
+def grouped_network(rows: int = 12) -> Network:
+    """Two groups of 5 input channels, 8 columns wide, and a layer that reads all of their output."""
+    random = np.random.default_rng(0)
+    builder = DescriptionBuilder("grouped", (10, rows, 8), "uint8", Scale(multiplier=1, shift=8))
+    weights = (random.integers(-9, 9, (64, 5, 3, 3)) * (random.random((64, 5, 3, 3)) < 0.4)).astype(np.int8)
+    builder.conv("grouped", weights, np.zeros(64, np.int32), padding=(1, 1), shift=6, groups=2)
+    builder.max_pool("pool", 2, 2)
+    weights = random.integers(-9, 9, (3, 64, 1, 1)).astype(np.int8)
+    return builder.conv("behind", weights, np.zeros(3, np.int32), shift=6).build()

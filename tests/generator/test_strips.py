@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import generator
+from generator import layouts
 from generator.boards import load_board
 from generator.layers import ConvolverLayer, EngineError, FeatureLayout, Pool
 from generator.plan import plan_network
@@ -17,6 +18,7 @@ from generator.schedule import ConvolverSchedule
 from generator.search import Sizes, candidates, sketch, workload
 from generator.strips import MapMemory, strips_of
 from golden import DescriptionBuilder, Network, Scale
+from tests.generator.networks import grouped_network
 
 
 def _layer(rows: int = 20, kernel: int = 3, stride: int = 1, pad: int = 1, pool: Pool | None = None) -> ConvolverLayer:
@@ -104,7 +106,106 @@ def test_a_strip_holds_the_pixels_of_its_rows(whole: tuple[int, int, int] | None
     cut = strip.positions(8).reshape(layout.channels, -1)
     assert (cut[:, : 3 * layout.width] == rows.reshape(layout.channels, -1)).all()
     assert (cut[:, 3 * layout.width :] == -1).all()
-    assert strip.whole_map == layout and layout.rows(0, layout.height) is layout
+    assert FeatureLayout.whole_map([strip]) == layout and layout.rows(0, layout.height) is layout
+
+
+def _grouped_layer(outputs: int = 64) -> ConvolverLayer:
+    """Two groups, of input channels 0, 1 and 2, 3, which come as 3, 0, 2, 1; 160 words of 8 pixels."""
+    numbers, layer = np.arange(outputs), _layer()
+    return replace(
+        layer,
+        input=replace(layer.input, order=(3, 0, 2, 1)),
+        weights=np.broadcast_to(numbers[:, None, None, None].astype(np.int8), (outputs, 2, 3, 3)),
+        bias=numbers.astype(np.int32),
+        multiplier=numbers + 1,
+        shift=numbers + 2,
+        groups=2,
+    )
+
+
+def test_groups_that_fit_are_a_run_each_of_their_own_channels() -> None:
+    layer = _grouped_layer()
+    assert strips_of(layer, 8, 8, MapMemory(160)) == [layer]
+    runs = strips_of(layer, 8, 8, MapMemory(80))
+    assert [run.input.channel_numbers for run in runs] == [(0, 1), (3, 2)]
+    assert [run.output_part for run in runs] == [(0, 64), (32, 64)]
+    assert all(run.groups == 1 and run.out_height == 20 and run.input.band is None for run in runs)
+    for field, least in (("weights", 0), ("bias", 0), ("multiplier", 1), ("shift", 2)):
+        held = np.concatenate([getattr(run, field).reshape(32, -1)[:, 0] for run in runs])
+        assert (held == least + np.arange(64)).all()
+    assert sum(run.macs for run in runs) == layer.macs
+    assert sum(run.dense_macs for run in runs) == layer.dense_macs
+
+
+def test_groups_that_do_not_fit_are_cut_into_strips_of_their_own() -> None:
+    layer = _grouped_layer()
+    runs = strips_of(layer, 8, 8, MapMemory(79))
+    pieces = [(part, (row, 20)) for part in ((0, 64), (32, 64)) for row in (0, 10)]
+    assert [(run.output_part, run.output_band) for run in runs] == pieces
+    assert [run.input.words(8) for run in runs] == [44] * 4
+    assert sum(run.macs for run in runs) == layer.macs
+
+
+def test_groups_of_few_output_channels_stay_together_in_strips() -> None:
+    """As they do in a map in phases."""
+    assert [run.groups for run in strips_of(_grouped_layer(62), 8, 8, MapMemory(100))] == [2, 2]
+    phases = replace(_grouped_layer(), stride=2, out_height=10, out_width=8).in_phases()
+    assert [run.groups for run in strips_of(phases, 8, 8, MapMemory(100))] == [2, 2]
+
+
+def test_a_part_of_a_map_holds_the_pixels_of_its_channels() -> None:
+    layout = FeatureLayout((3, 0, 2, 1), 3, 5, False)
+    entire = layout.positions(8).reshape(4, -1)
+    part = layout.some_channels(2, 4)
+    assert (part.order, part.channel_numbers, part.map_channels) == ((1, 0), (3, 2), 4)
+    assert (part.positions(8).reshape(2, -1) == entire[[0, 2]]).all()
+    strips = [each.rows(*rows) for each in (layout.some_channels(0, 2), part) for rows in ((0, 2), (2, 3))]
+    assert FeatureLayout.whole_map(strips) == replace(layout, order=(0, 1, 3, 2))
+
+
+@pytest.mark.parametrize(("rows", "strips"), [(12, 1), (24, 3)])
+def test_what_follows_reads_the_map_of_all_groups(rows: int, strips: int) -> None:
+    schedules = plan_network(grouped_network(rows), 3, 8, 1, memory=MapMemory(64))
+    grouped = [each.output for each in schedules if each.layer.name == "grouped"]
+    assert len(grouped) == 2 * strips
+    first, second = grouped[0].channel_numbers, grouped[-1].channel_numbers
+    assert [sorted(first), sorted(second)] == [list(range(32)), list(range(32, 64))]
+    behind = schedules[-1].inputs[0][1]
+    assert behind.order == first + second and behind.part is None and behind.map_height == rows // 2
+
+
+def test_an_estimate_of_groups_adds_descriptor_and_masks_alone(tmp_path: Path) -> None:
+    network = grouped_network()
+    sizes = generator.EstimateOptions(pes=8, tile=8)
+    layer = generator.estimate(network, "zcu104", replace(sizes, map_words=64)).layers[0]
+    whole = generator.estimate(network, "zcu104", sizes).layers[0]
+    options = generator.BuildOptions(pes=8, lanes=8, random_images=1, map_words=64)
+    manifest = generator.generate(network, "zcu104", tmp_path / "build", options)
+    runs = [run for run in manifest.layers if run.name == "grouped"]
+    assert [sorted(run.output.channel_order) for run in runs] == [list(range(32)), list(range(32, 64))]
+    assert {(run.inputs[0].map_channels, run.output.map_channels) for run in runs} == {(10, 64)}
+    lines = (tmp_path / "build" / "vectors" / "layers.txt").read_text().splitlines()
+    numbers = [tuple(map(int, line.split()[-32:])) for line in lines[:2]]
+    assert numbers == [run.output.channel_order for run in runs]
+    assert layer.cycles == sum(manifest.predictions.layer_cycles[0][:2])
+    assert (layer.strips, layer.input_bytes, layer.output_bytes) == (2, whole.input_bytes, whole.output_bytes)
+    assert (layer.macs, layer.dense_macs) == (whole.macs, whole.dense_macs)
+    # 96 positions are 12 tiles; their masks of 3 columns, and of 3 rows, take 288 bits.
+    assert layer.strip_bytes == 32 * (layouts.DESCRIPTOR_WORDS + 2 + 2)
+    # Entries on which PEs wait for the second group's map are few.
+    assert layer.weight_bytes == pytest.approx(whole.weight_bytes + layer.strip_bytes, rel=0.05)
+    assert layer.cycles < 1.1 * whole.cycles
+
+
+@pytest.mark.parametrize("pe_outputs", [1, 2])
+def test_the_search_counts_a_group_s_own_output_channels(pe_outputs: int) -> None:
+    """So that they take about as long as the layer."""
+    work, board = workload(grouped_network(), pe_outputs), load_board("zcu104")
+    groups, whole = (
+        candidates(work, board, 200.0, Sizes(pes=4, tile=8, pe_outputs=pe_outputs, map_words=words))[0].seconds
+        for words in (64, 256)
+    )
+    assert whole <= groups < 1.15 * whole
 
 
 def _network(rows: int = 30) -> Network:
@@ -118,7 +219,8 @@ def test_a_map_of_more_rows_than_a_descriptor_counts_comes_in_strips() -> None:
     schedules = plan_network(_network(2000), 2, 8, 1)
     assert len(schedules) == 2
     assert sum(each.output.height for each in schedules) == 2000
-    assert {each.output.whole_map for each in schedules} == {replace(schedules[0].output, height=2000, band=None)}
+    whole = FeatureLayout.whole_map(each.output for each in schedules)
+    assert whole == replace(schedules[0].output, height=2000, band=None)
 
 
 def test_a_build_bounds_the_map_memory_and_holds_a_run_for_each_strip(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ All networks run on one accelerator, whose PEs have room for 24 feature words of
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,9 @@ from hypothesis import strategies as st
 from generator import EngineError
 from generator.architecture import Architecture
 from golden import DescriptionBuilder, Network, Scale
-from testbench.build import load_build
+from testbench.build import Build, load_build
+from testbench.ladder import Context, Options
+from testbench.ladder.description import DescriptionRung, VectorsRung, WeightStreamRung
 
 from .accelerator import Accelerator
 from .strategies import convolution_networks
@@ -107,6 +110,16 @@ def _residual() -> Network:
     return layers.builder.build()
 
 
+def _halves() -> Network:
+    """Two groups that fit, then dilated two that do not, with an addition; then a layer that reads all channels."""
+    layers = _Layers(4, 9, 9)
+    layers.conv("first", 8, 2, 3, _UNSIGNED, padding=(1, 1), groups=2)
+    layers.conv("second", 8, 4, 2, _SIGNED, padding=(2, 1, 0, 1), groups=2, dilation=(2, 2))
+    layers.builder.add("sum", "second", "first", multipliers=(3, 5), shift=3, **_UNSIGNED)
+    layers.conv("behind", 3, 8, 1, _SIGNED)
+    return layers.builder.build()
+
+
 @pytest.mark.parametrize(
     ("make", "strips"),
     [
@@ -133,6 +146,28 @@ def side_by_side(tmp_path_factory: pytest.TempPathFactory) -> Accelerator:
 def test_strips_of_channels_side_by_side_on_rtl(side_by_side: Accelerator, make: Callable[[], Network]) -> None:
     side_by_side.check(make(), 2, on_rtl=True)
     assert max(Counter(layer.name for layer in load_build(side_by_side.work / "build").layers).values()) > 1
+
+
+@pytest.mark.parametrize("which", ["accelerator", "side_by_side"])
+def test_groups_on_rtl(which: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a few output channels, so that the simulation is short."""
+    monkeypatch.setattr("generator.strips._LEAST_OUTPUTS", 4)
+    accelerator: Accelerator = request.getfixturevalue(which)
+    accelerator.check(_halves(), 3, on_rtl=True)
+    build = load_build(accelerator.work / "build")
+    channels = [(layer.name, sorted(layer.output.channel_order)) for layer in build.layers]
+    low, high = [0, 1, 2, 3], [4, 5, 6, 7]
+    groups = [("first", low), ("first", high), *[("second", low)] * 3, *[("second", high)] * 3]
+    assert channels == [*groups, *[("behind", [0, 1, 2])] * 5]
+    _climb(build, accelerator.work)
+
+
+def _climb(build: Build, work: Path) -> None:
+    """The benches' own reading of channels, rows and weights."""
+    context = Context(build, Options(), work / "ladder")
+    for rung in (DescriptionRung(), WeightStreamRung(), VectorsRung()):
+        outcome = rung.check(context)
+        assert outcome.passed, outcome.detail
 
 
 _SETTINGS = settings(

@@ -102,8 +102,8 @@ def _print(found: Estimate) -> None:
     )
     if added := sum(layer.strip_bytes for layer in found.layers):
         typer.echo(
-            f"Maps of more than {a.map_words:,} words come in strips, which add {added / 1e6:,.2f} MB of that: rows at "
-            "their boundaries, and weights once more."
+            f"Maps of more than {a.map_words:,} words come in groups or strips, which adds {added / 1e6:,.2f} MB of "
+            "that: rows at strips' boundaries, and strips' weights once more."
         )
     if a.fc_slots:
         typer.echo(
