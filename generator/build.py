@@ -58,6 +58,7 @@ from golden.names import INPUT_NAME
 __all__ = [
     "BuildError",
     "BuildOptions",
+    "buffers",
     "fit_architecture",
     "format_columns",
     "generate",
@@ -86,6 +87,8 @@ class BuildOptions:
             fewer than `lanes` the maps need fewer, wider banks.
         map_words: feature words of maps that a PE of the convolver has room for at most; larger maps come in strips of
             rows. None: as many as the largest map has, and a PE can address.
+        weight_depth: weight words that wait in front of a PE of the convolver at most; layers in which more would have
+            to, while the map is loaded, load it first. None: 128.
         map_lanes: columns that the map engine works on at once, a divisor of `lanes`.
         fc_slots: entries of a column word of the streamed FC engine, whose weights stay in DDR; 0: `fc_pes` hold them.
         engine: layers of this engine alone, for accelerators side by side whose engines work on different images; None
@@ -110,6 +113,7 @@ class BuildOptions:
     pe_outputs: int = 1
     fc_pes: int = 8
     map_words: int | None = None
+    weight_depth: int | None = None
     map_lanes: int = 1
     fc_slots: int = 0
     engine: Engine | None = None
@@ -151,6 +155,11 @@ def _largest_map(schedules: Sequence[Schedule], lanes: int) -> int:
     return max((s.layer.input.words(lanes) for s in schedules if isinstance(s, ConvolverSchedule)), default=2)
 
 
+def buffers(weight_depth: int | None) -> Buffers:
+    """Room beside PEs that are yet to be made, of so many weight words; None: as many as there are by default."""
+    return Buffers(weight_depth or Buffers.weights, given=False)
+
+
 def fit_architecture(schedules: Sequence[Schedule], options: BuildOptions) -> Architecture:
     """The smallest memories that hold every layer, engines of the sizes asked for."""
     lanes = options.lanes
@@ -160,6 +169,7 @@ def fit_architecture(schedules: Sequence[Schedule], options: BuildOptions) -> Ar
     any_fc: list[FcSchedule | FcStreamSchedule] = [*fc, *streamed]
     maps = [(s.layer, s.strips) for s in schedules if isinstance(s, MapSchedule)]
     channel_words = max((s.output.channel_words(lanes) for s in convolver), default=1)
+    most_waiting = options.weight_depth or Buffers.weights
     return Architecture(
         lanes=lanes,
         tile=options.tile or lanes,
@@ -179,7 +189,7 @@ def fit_architecture(schedules: Sequence[Schedule], options: BuildOptions) -> Ar
         **streamed_sizes(streamed[0].form if streamed else None),
         # Weights wait while the channel, or the layer, before is computed; decoded ones bridge the starts of kernels.
         weight_depth=_power_of_two(
-            max((max(s.waiting.weights, min(_longest_packet(s), 128)) for s in convolver), default=1)
+            max((max(s.waiting.weights, min(_longest_packet(s), most_waiting)) for s in convolver), default=1)
         ),
         entry_depth=min(_power_of_two(max((p.entries for s in convolver for p in s.packets), default=8) // 4), 256),
         output_depth=_power_of_two(max((max(s.waiting.outputs, min(channel_words, 64)) for s in convolver), default=1)),
@@ -241,7 +251,7 @@ def _prepare(network: golden.Network, board_name: str, options: BuildOptions) ->
             options, pes=max(given.pes, 1), lanes=given.lanes, tile=given.tile, fc_pes=max(given.fc_pes, 1),
             map_lanes=given.map_lanes, fc_slots=given.fc_slots, pe_outputs=given.pe_outputs,
         )  # fmt: skip
-    for name in ("pes", "lanes", "tile", "pe_outputs", "fc_pes", "map_lanes", "map_words"):
+    for name in ("pes", "lanes", "tile", "pe_outputs", "fc_pes", "map_lanes", "map_words", "weight_depth"):
         if (value := getattr(options, name)) is not None and value < 1:
             raise BuildError(f"architecture: field '{name}': must be 1 or more, not {value}")
     try:
@@ -257,7 +267,7 @@ def _prepare(network: golden.Network, board_name: str, options: BuildOptions) ->
             options.fc_pes,
             given.fc_rows if given else None,
             options.tile,
-            Buffers(given.weight_depth, given.output_depth) if given else None,
+            Buffers(given.weight_depth, given.output_depth) if given else buffers(options.weight_depth),
             (options.map_lanes, given.map_stride if given else None),
             columns,
             options.pe_outputs,

@@ -19,6 +19,7 @@ from generator.boards import DDR_SHARE, Board, load_board
 from generator.build import (
     BuildError,
     BuildOptions,
+    buffers,
     fit_architecture,
     on_stream,
     stimuli,
@@ -121,6 +122,7 @@ class EstimateOptions:
         ddr_latency: clocks from a request for columns to its first word.
         map_words: feature words of maps that a PE of the convolver has room for at most; None: what the board has room
             for.
+        weight_depth: as :class:`generator.BuildOptions` has it; it is not searched for.
         whole_maps: no map may come in strips, as where the host moves whole feature words only.
         engine: layers of this engine alone, as :class:`generator.BuildOptions` has it.
         clock_mhz: None takes the board's.
@@ -143,6 +145,7 @@ class EstimateOptions:
     map_words: int | None = None
     whole_maps: bool = False
     engine: Engine | None = None
+    weight_depth: int | None = None
 
 
 def estimate(network: golden.Network, board_name: str, options: EstimateOptions | None = None) -> Estimate:
@@ -163,7 +166,7 @@ def estimate(network: golden.Network, board_name: str, options: EstimateOptions 
         raise BuildError(f"clock: must be positive and below 10,000 MHz, not {clock:g}")
     sizes = Sizes(
         options.pes, options.tile, options.fc_pes, options.map_lanes, options.fc_slots, options.pe_outputs,
-        options.map_words, options.whole_maps,
+        options.map_words, options.whole_maps, options.weight_depth,
     )  # fmt: skip
     check_sizes(sizes)
     work = workload(network, options.pe_outputs).of_engine(options.engine)
@@ -209,7 +212,7 @@ def check_sizes(sizes: Sizes) -> None:
     Raises:
         BuildError: naming the field.
     """
-    for name in ("pes", "tile", "fc_pes", "map_lanes", "map_words"):
+    for name in ("pes", "tile", "fc_pes", "map_lanes", "map_words", "weight_depth"):
         value = getattr(sizes, name)
         if value is not None and value < 1:
             raise BuildError(f"architecture: field '{name}': must be 1 or more, not {value}")
@@ -244,11 +247,11 @@ def _schedule(
         try:
             sizes = BuildOptions(
                 pes=each.pes, lanes=word_pixels(each.tile), tile=each.tile, fc_pes=each.fc_pes, fc_slots=each.fc_slots,
-                map_lanes=each.map_lanes, pe_outputs=each.pe_outputs,
+                map_lanes=each.map_lanes, pe_outputs=each.pe_outputs, weight_depth=options.weight_depth,
             )  # fmt: skip
             schedules = plan_network(
                 network, each.pes or options.pes or 1, sizes.lanes, max(each.fc_pes, 1), tile=each.tile,
-                map_lanes=(each.map_lanes, None),
+                buffers=buffers(options.weight_depth), map_lanes=(each.map_lanes, None),
                 columns=work.columns(each.fc_slots) if each.fc_slots else None, pe_outputs=each.pe_outputs,
                 memory=MapMemory(each.map_words), engine=options.engine,
             )  # fmt: skip

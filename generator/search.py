@@ -23,6 +23,7 @@ from generator.layers import ConvolverLayer, EngineError, MapLayer, sum_bits, un
 from generator.plan import engine_layers, is_pointwise
 from generator.resources import Shortage, fitting_map_words, pe_takes, shortages, word_pixels
 from generator.schedule import (
+    Buffers,
     ColumnFormat,
     Engine,
     Strips,
@@ -229,6 +230,7 @@ class Sizes:
             them.
         map_words: at most, of maps in a PE.
         whole_maps: no map may come in strips.
+        weight_depth: as given, and not searched for: weight words that wait in front of a PE at most.
     """
 
     pes: int | None = None
@@ -239,6 +241,7 @@ class Sizes:
     pe_outputs: int = 1
     map_words: int | None = None
     whole_maps: bool = False
+    weight_depth: int | None = None
 
     def fc_engines(self) -> list[tuple[int, int]]:
         """PEs and slots of the FC engines that may be chosen; with slots it is the streamed one."""
@@ -260,6 +263,7 @@ class Candidate:
     fc_slots: int = 0
     pe_outputs: int = 1
     map_words: int = MapMemory.map_words
+    weight_depth: int = Buffers.weights
 
 
 def workload(network: Network, pe_outputs: int = 1) -> Workload:
@@ -569,7 +573,10 @@ def _combinations(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) 
                     for lanes, map_seconds in maps:
                         total = float(pes_seconds[number] + fc_seconds[number]) + map_seconds
                         if pes * sizes.pe_outputs <= MOST_POSTS:
-                            yield Candidate(pes, tile, fc_pes, total, lanes, slots, sizes.pe_outputs, map_words)
+                            yield Candidate(
+                                pes, tile, fc_pes, total, lanes, slots, sizes.pe_outputs, map_words,
+                                sizes.weight_depth or Buffers.weights,
+                            )  # fmt: skip
 
 
 def _map_choices(work: Workload, tile: int, sizes: Sizes) -> list[int]:
@@ -629,7 +636,7 @@ def sketch(work: Workload, each: Candidate) -> Architecture:
         map_words=fitting_map_words(max((strip.input.words(lanes) for strip in strips), default=2), lanes, each.tile),
         max_entries=entries,
         mask_words=max((max(2, mask_words(strip, each.tile)) for strip in strips), default=2),
-        weight_depth=min(128, 1 << (units // unit_places).bit_length()),
+        weight_depth=min(1 << max(each.weight_depth - 1, 1).bit_length(), 1 << (units // unit_places).bit_length()),
         entry_depth=min(256, 1 << (entries // 4).bit_length()),
         max_columns=max((layer.width for layer in work.convolver), default=1),
         sum_bits=max((max(18, layer.sum_bits) for layer in work.convolver), default=18),

@@ -28,10 +28,15 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Buffers:
-    """Words of weights that wait in front of a PE, and of pixels behind it; what a schedule may rely on."""
+    """Words of weights that wait in front of a PE, and of pixels behind it; what a schedule may rely on.
+
+    Attributes:
+        given: the accelerator is there; else there will be room for a whole channel behind each PE of several.
+    """
 
     weights: int = 128
     outputs: int = 64
+    given: bool = True
 
 
 @dataclass(frozen=True)
@@ -198,12 +203,13 @@ def schedule_convolver(
     )  # fmt: skip
     # While one channel of a block leaves the others' pixels wait.
     together = output.channel_words(lanes) if outputs > 1 else 0
-    if buffers and together > buffers.outputs:
+    buffers = buffers or Buffers(given=False)
+    if buffers.given and together > buffers.outputs:
         raise EngineError(
             f"layer '{layer.name}': the convolver cannot run it, {outputs} channels side by side of {together} words "
             f"each need an output_depth of as many, not {buffers.outputs}"
         )
-    tile, buffers = tile or lanes, buffers or Buffers(outputs=max(Buffers.outputs, together))
+    tile, buffers = tile or lanes, replace(buffers, outputs=max(buffers.outputs, together))
     masks = tile_masks(layer, tile)
     words = [mask_stream(each) for each in masks]
     mask_words = (len(words[0]), len(words[1]))

@@ -35,6 +35,10 @@ def estimate(
         int | None,
         typer.Option(help="Most feature words of a map in a PE; larger maps come in strips. What fits by default."),
     ] = None,
+    weight_depth: Annotated[
+        int | None,
+        typer.Option(help="Weight words that wait in front of a PE at most; 128 by default. Fewer take fewer LUTs."),
+    ] = None,
     engine: Annotated[
         Engine | None, typer.Option(help="Layers of one engine alone, for accelerators side by side.")
     ] = None,
@@ -48,7 +52,7 @@ def estimate(
     network = golden.load(description)
     options = generator.EstimateOptions(
         pes, tile, fc_pes, map_lanes, clock, pipeliner=KeptStages(), fc_slots=fc_slots, ddr_latency=ddr_latency,
-        pe_outputs=pe_outputs, map_words=map_words, engine=engine,
+        pe_outputs=pe_outputs, map_words=map_words, engine=engine, weight_depth=weight_depth,
     )  # fmt: skip
     if images is not None:
         options = replace(options, images=load_images(images, network), image_source=images.name)

@@ -44,6 +44,10 @@ def generate(
             help="Weights of FC layers stay in DDR; entries of a word that is fetched. 0: they lie in the PEs."
         ),
     ] = 0,
+    weight_depth: Annotated[
+        int | None,
+        typer.Option(help="Weight words that wait in front of a PE at most; 128 by default. Fewer take fewer LUTs."),
+    ] = None,
     engine: Annotated[
         Engine | None, typer.Option(help="Layers of one engine alone, for accelerators side by side.")
     ] = None,
@@ -63,7 +67,7 @@ def generate(
     options = generator.BuildOptions(
         pes=pes, lanes=lanes, tile=tile, fc_pes=fc_pes, map_words=map_words, map_lanes=map_lanes, fc_slots=fc_slots,
         pe_outputs=pe_outputs, clock_mhz=clock, images=stimuli, pipeliner=pipeliner,
-        ddr_bytes=ddr_bytes, ddr_latency=ddr_latency, engine=engine,
+        ddr_bytes=ddr_bytes, ddr_latency=ddr_latency, engine=engine, weight_depth=weight_depth,
     )  # fmt: skip
     if images is not None:
         options = replace(options, image_source=images.name)
