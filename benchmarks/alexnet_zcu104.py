@@ -90,7 +90,8 @@ def measure(network: golden.Network, sizes: BuildOptions = SIZES, kept: Path = _
     for engine in reversed(ENGINES):  # the convolver's maps get the memories that are left
         options = EstimateOptions(
             pes=sizes.pes, tile=sizes.tile, map_lanes=sizes.map_lanes, fc_slots=sizes.fc_slots, engine=engine,
-            map_words=sizes.map_words, weight_depth=sizes.weight_depth, clock_mhz=sizes.clock_mhz, pipeliner=KeptStages(),
+            map_words=sizes.map_words, weight_depth=sizes.weight_depth, clock_mhz=sizes.clock_mhz,
+            pipeliner=KeptStages(),
         )  # fmt: skip
         found = estimate(network, BOARD, options)
         takes, by_compiler = _synthesised(found.architecture, sizes.clock_mhz, kept)
