@@ -6,7 +6,8 @@
 Networks are those of `zoo.synthetic`: exact shapes, channels removed until the paper's counts of multiplications and
 weights are met, synthetic weights. Clocks are `zeroskip estimate`'s at batch 1: the schedule and cycle model of
 `zeroskip generate`, pipelined for 200 MHz. The RTL of every one of these networks needs as many: `python -m
-benchmarks.whole_rtl`. What the sizes take of a board is asked elsewhere (`python -m benchmarks.pe_slice`).
+benchmarks.whole_rtl`. A ZCU104 has no room for that accelerator with all that any of these networks needs; the last
+columns are what `zeroskip estimate` finds for each network on a ZCU104 by itself, resources by the estimate.
 """
 
 from __future__ import annotations
@@ -69,6 +70,10 @@ class Figures(BaseModel):
     megabytes_moved: float
     bar_milliseconds: float
     met: bool
+    zcu104_pes: int
+    zcu104_tile: int
+    zcu104_milliseconds: float
+    zcu104_met: bool
 
 
 def measure(case: Case) -> Figures:
@@ -76,8 +81,10 @@ def measure(case: Case) -> Figures:
     options = EstimateOptions(
         pes=PES, tile=TILE, fc_pes=FC_PES, map_lanes=MAP_LANES, clock_mhz=CLOCK_MHZ, pipeliner=KeptStages()
     )
-    found = estimate(describe(case.network, case.variant, 0.0), _BOARD, options)
+    network = describe(case.network, case.variant, 0.0)
+    found = estimate(network, _BOARD, options)
     milliseconds = found.cycles / CLOCK_MHZ / 1000
+    fitting = estimate(network, "zcu104", EstimateOptions(clock_mhz=CLOCK_MHZ, pipeliner=KeptStages()))
     return Figures(
         network=case.name,
         cycles=found.cycles,
@@ -87,6 +94,10 @@ def measure(case: Case) -> Figures:
         megabytes_moved=round(found.bytes_moved / 1e6, 2),
         bar_milliseconds=round(case.milliseconds, 4),
         met=milliseconds <= case.milliseconds,
+        zcu104_pes=fitting.architecture.pes,
+        zcu104_tile=fitting.architecture.tile,
+        zcu104_milliseconds=round(1000 / fitting.fps, 4),
+        zcu104_met=1000 / fitting.fps <= case.milliseconds,
     )
 
 
@@ -94,12 +105,14 @@ def _print(measured: list[Figures]) -> None:
     title = (
         f"{PES} PEs x {TILE} multipliers, {FC_PES} FC PEs, {MAP_LANES} map lanes, 200 MHz, batch 1, synthetic weights"
     )
-    table = Table("network", "clocks", "ms", "fps", "utilisation %", "MB moved", "to beat, ms", "", title=title)
+    columns = ("clocks", "ms", "fps", "utilisation %", "MB moved", "to beat, ms", "", "a ZCU104", "ms", "")
+    table = Table("network", *columns, title=title)
     for each in measured:
         table.add_row(
             each.network, f"{each.cycles:,}", f"{each.milliseconds:.3f}", f"{each.frames_per_second:,.1f}",
             f"{each.utilisation_percent:.1f}", f"{each.megabytes_moved:.2f}", f"{each.bar_milliseconds:.3f}",
-            "met" if each.met else "missed",
+            "met" if each.met else "missed", f"{each.zcu104_pes} x {each.zcu104_tile}",
+            f"{each.zcu104_milliseconds:.3f}", "met" if each.zcu104_met else "missed",
         )  # fmt: skip
     Console(width=120).print(table)
 
