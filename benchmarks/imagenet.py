@@ -1,11 +1,11 @@
-"""VGG-16 at 224 x 224 on a ZCU104, in the configuration that the search chooses: maps in strips.
+"""VGG-16 and ResNet-50 at 224 x 224 on a ZCU104, in the configuration that the search chooses: maps in strips.
 
     python -m benchmarks.imagenet            prints the figures; exit code 1 when one is not as expected
     python -m benchmarks.imagenet --update   writes them to imagenet.json
 
 What `zeroskip estimate` says at batch 1 and 200 MHz: exact shapes, weights synthetic (80 and 90 % of every layer's are
-zero, at random places, output channels 25 % apart). VGG-16 stands for its thirteen convolutions: at 80 % its first
-linear layer has more weights than the streamed FC engine counts. Clocks are the schedule's and cycle model's with a
+zero, at random places, output channels 25 % apart). ResNet-50 is whole; VGG-16 stands for its thirteen convolutions: at
+80 % its first linear layer has more weights than the streamed FC engine counts. Clocks are the schedule's and cycle model's with a
 clock a step, without what filling pipelines adds; such accelerators have not been run as RTL. Images a second count the
 DDR's share where a layer's bytes take longer than its clocks.
 """
