@@ -5,9 +5,9 @@
 
 What `zeroskip estimate` says at batch 1 and 200 MHz: exact shapes, weights synthetic (80 and 90 % of every layer's are
 zero, at random places, output channels 25 % apart). ResNet-50 is whole; VGG-16 stands for its thirteen convolutions: at
-80 % its first linear layer has more weights than the streamed FC engine counts. Clocks are the schedule's and cycle model's with a
-clock a step, without what filling pipelines adds; such accelerators have not been run as RTL. Images a second count the
-DDR's share where a layer's bytes take longer than its clocks.
+80 % its first linear layer has more weights than the streamed FC engine counts. Clocks are the schedule's and cycle
+model's with a clock a step, without what filling pipelines adds; such accelerators have not been run as RTL. Images a
+second count the DDR's share where a layer's bytes take longer than its clocks.
 """
 
 from __future__ import annotations
