@@ -47,7 +47,8 @@ _DSP_CELLS = ("DSP48E2", "DSP48E1")
 # In place of synth_xilinx' own step `map_dsp`: Yosys puts sums and registers into the slices of the 7 series alone,
 # DSP48E1, of whose abilities a DSP48E2 lacks none. Products too wide for these are left to DSP48E2.
 _SLICE = "techmap -map +/mul2dsp.v -map +/xilinx/{family}_dsp_map.v -D DSP_A_MAXWIDTH={width} -D DSP_B_MAXWIDTH=18"
-_SLICE += " -D DSP_A_MAXWIDTH_PARTIAL=18 -D DSP_A_MINWIDTH=2 -D DSP_B_MINWIDTH=2 -D DSP_NAME=$__MUL{width}X18"
+_SLICE += " -D DSP_A_MAXWIDTH_PARTIAL=18 -D DSP_A_MINWIDTH=2 -D DSP_B_MINWIDTH=2 -D DSP_Y_MINWIDTH=9"
+_SLICE += " -D DSP_SIGNEDONLY=1 -D DSP_NAME=$__MUL{width}X18"
 _MAP_DSP = (
     *("memory_dff", "alumacc -macc-only", "maccmap -unmap", "opt_clean"),
     "select -set wide t:$mul r:A_WIDTH>25 %i t:$mul r:B_WIDTH>25 %i %u",
