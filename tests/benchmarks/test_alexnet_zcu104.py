@@ -33,7 +33,7 @@ def test_the_slowest_engine_sets_the_pace_and_all_fit() -> None:
     assert tuple(share.engine for share in KEPT.shares) == ENGINES
     assert SIZES.clock_mhz
     slowest = max(share.clocks for share in KEPT.shares)
-    assert KEPT.frames_per_second == pytest.approx(SIZES.clock_mhz * 1e6 / slowest, abs=0.1)
+    assert KEPT.frames_per_second == round(SIZES.clock_mhz * 1e6 / slowest, 1)
     assert KEPT.frames_per_second > 900
     assert KEPT.fits
 

@@ -9,8 +9,8 @@ import typer
 import generator
 import golden
 from generator.estimates import Estimate
-from generator.schedule import Engine
 from zeroskip.arrays import load_images
+from zeroskip.commands.sizes import DdrLatencyOption, EngineOption, WeightDepthOption
 from zeroskip.console import JsonOption, print_json, print_table, working
 from zeroskip.pipeliner import KeptStages
 
@@ -30,18 +30,13 @@ def estimate(
         int | None,
         typer.Option(help="Slots of the streamed FC engine, 0 for PEs that hold the weights; searched for by default."),
     ] = None,
-    ddr_latency: Annotated[int, typer.Option(help="Clocks from a request to DDR to its first word.")] = 100,
+    ddr_latency: DdrLatencyOption = 100,
     map_words: Annotated[
         int | None,
         typer.Option(help="Most feature words of a map in a PE; larger maps come in strips. What fits by default."),
     ] = None,
-    weight_depth: Annotated[
-        int | None,
-        typer.Option(help="Weight words that wait in front of a PE at most; 128 by default. Fewer take fewer LUTs."),
-    ] = None,
-    engine: Annotated[
-        Engine | None, typer.Option(help="Layers of one engine alone, for accelerators side by side.")
-    ] = None,
+    weight_depth: WeightDepthOption = None,
+    engine: EngineOption = None,
     images: Annotated[Path | None, typer.Option(help="Stimuli (.npy), of which the first counts.")] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -10,8 +10,8 @@ import generator
 import golden
 import rtl
 from generator.manifest import Manifest
-from generator.schedule import Engine
 from zeroskip.arrays import load_images
+from zeroskip.commands.sizes import DdrLatencyOption, EngineOption, WeightDepthOption
 from zeroskip.console import JsonOption, print_json, working
 from zeroskip.pipeliner import Pipeliner
 
@@ -44,17 +44,12 @@ def generate(
             help="Weights of FC layers stay in DDR; entries of a word that is fetched. 0: they lie in the PEs."
         ),
     ] = 0,
-    weight_depth: Annotated[
-        int | None,
-        typer.Option(help="Weight words that wait in front of a PE at most; 128 by default. Fewer take fewer LUTs."),
-    ] = None,
-    engine: Annotated[
-        Engine | None, typer.Option(help="Layers of one engine alone, for accelerators side by side.")
-    ] = None,
+    weight_depth: WeightDepthOption = None,
+    engine: EngineOption = None,
     ddr_bytes: Annotated[
         float | None, typer.Option(help="Bytes a clock from DDR, with --fc-slots; 80 % of the board's by default.")
     ] = None,
-    ddr_latency: Annotated[int, typer.Option(help="Clocks from a request to DDR to its first word.")] = 100,
+    ddr_latency: DdrLatencyOption = 100,
     relaxed: Annotated[
         bool, typer.Option("--relaxed", help="Exit code 0 even when a PIPELINE loop misses its II or the clock.")
     ] = False,
