@@ -174,6 +174,18 @@ RECIPES = {
             ),
         ),
     ),
+    "vgg16bn_layerwise": Recipe(
+        "vgg16bn",
+        "cifar-10",
+        (
+            # Trained on a GPU, with PyTorch 2.11, as the dense network was.
+            Run(
+                f"{CIFAR} --batch 256 --weight-decay 5e-4 --distillation 0.5 --bias-correction --calibration 8000"
+                " --learning-rate 0.1 --method layerwise --allocation measured --flops-cut 77.1 --max-loss 10"
+                " --epochs 40 --final-epochs 0"
+            ),
+        ),
+    ),
     "resnet20_feature_map": Recipe(
         "resnet20",
         "cifar-10",
