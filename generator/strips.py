@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from generator import layouts
 from generator.layers import ConvolverLayer, EngineError
@@ -27,7 +29,7 @@ class MapMemory:
 
 
 def strips_of(layer: ConvolverLayer, lanes: int, tile: int, memory: MapMemory) -> list[ConvolverLayer]:
-    """`layer` itself where a PE has room for it, else the fewest strips of about as many output rows each.
+    """`layer` itself where a PE has room for it, else the fewest strips, of rows such that these take fewest tiles.
 
     A layer in groups is run group after group, each on its own input channels: no row and no weight is sent twice.
     Only where a group has no room either, or has few output channels, strips are cut. A map in phases has its groups'
@@ -49,10 +51,15 @@ def strips_of(layer: ConvolverLayer, lanes: int, tile: int, memory: MapMemory) -
     rows, skipped = layer.pooled_height, layer.stride * layer.pool.stride
     least = max(1, layer.input.words(lanes) // memory.map_words // skipped)
     for count in range(min(least, rows), rows + 1):
-        strips = _divided(layer, count)
+        middle = layer.strip(rows // 2, min(rows // 2 + rows // count, rows))  # strips at the edges read fewer rows
+        if middle and (lacking := _lacking([middle], lanes, tile, memory)):
+            continue
+        strips = _cut(layer, [number * rows // count for number in range(count + 1)])
         lacking = _lacking(strips, lanes, tile, memory) if strips else lacking
         if strips and not lacking:
-            return strips
+            others = (_cut(layer, places) for places in _unequal(rows, count))
+            fitting = (each for each in others if each and not _lacking(each, lanes, tile, memory))
+            return min([strips, *fitting], key=lambda found: sum(strip.tiles(tile) for strip in found))
     raise EngineError(f"layer '{layer.name}': the convolver cannot run it, even one row of its output takes {lacking}")
 
 
@@ -61,12 +68,19 @@ def mask_words(layer: ConvolverLayer, tile: int) -> int:
     return -(-layer.tiles(tile) * max(layer.reach) * layouts.mask_bits(tile) // layouts.WEIGHT_BITS)
 
 
-def _divided(layer: ConvolverLayer, count: int) -> list[ConvolverLayer]:
-    """So many strips; none where one would lie wholly in the padding."""
-    rows = layer.pooled_height
-    strips = [layer.strip(number * rows // count, (number + 1) * rows // count) for number in range(count)]
+def _cut(layer: ConvolverLayer, places: list[int]) -> list[ConvolverLayer]:
+    """The strips from each of these output rows to the next; none where one would lie wholly in the padding."""
+    strips = [layer.strip(first, end) for first, end in pairwise(places)]
     found = [strip for strip in strips if strip is not None]
-    return found if len(found) == count else []
+    return found if len(found) == len(strips) else []
+
+
+def _unequal(rows: int, count: int) -> Iterator[list[int]]:
+    """Where to cut so many strips of one size, but for a smaller last one."""
+    for size in range(-(-rows // count), rows):
+        if size * (count - 1) >= rows:
+            return
+        yield [*range(0, size * count, size), rows]
 
 
 def _lacking(strips: list[ConvolverLayer], lanes: int, tile: int, memory: MapMemory) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -124,19 +125,53 @@ class ConvolverSchedule:
 def channel_order(entries: Int, pes: int, groups: int = 1) -> Int:
     """Order in which output channels are dealt to the PEs: channel `order[c]` goes to PE c mod `pes`.
 
-    Channels are sorted by their number of entries, so that the `pes` channels of a round take about equally long, and
-    every second round is reversed, so that no PE always gets the longest of a round. The longest come first: they leave
-    most time for loading the map. Groups of at least as many channels as there are PEs follow each other, since the
-    first one does not need all of the map.
+    Of two ways to deal them, the one whose busiest PE has less to do; the longest channels come first in both, since
+    they leave most time for loading the map. Groups of at least as many channels as there are PEs follow each other,
+    as the first one does not need all of the map.
 
     Args:
         entries: int64 [channels], entries per output channel.
         groups: of the convolution.
     """
     own = np.arange(entries.size) // (entries.size // groups)
-    order = np.lexsort((-entries, own if entries.size // groups >= pes else np.zeros_like(own)))
-    rounds = [order[start : start + pes] for start in range(0, order.size, pes)]
-    return np.concatenate([r[::-1] if number % 2 else r for number, r in enumerate(rounds)])
+    longest_first = np.lexsort((-entries, own if entries.size // groups >= pes else np.zeros_like(own)))
+    rounds = [longest_first[start : start + pes] for start in range(0, entries.size, pes)]
+    alternating = np.concatenate([r[::-1] if number % 2 else r for number, r in enumerate(rounds)])
+    evened = longest_first[_evened(entries[longest_first], pes)]
+
+    def busiest(order: Int) -> int:
+        return int(np.pad(entries[order], (0, -order.size % pes)).reshape(-1, pes).sum(axis=0).max())
+
+    return min((alternating, evened), key=busiest)
+
+
+@numba.njit(cache=True)
+def _evened(entries: Int, pes: int) -> Int:
+    """Deals channels to PEs so that these end together where the first ones take a channel more than the others.
+
+    Each channel goes to the PE that has most entries left to take for each channel that it still takes. So PEs that
+    take a channel more get shorter ones.
+
+    Args:
+        entries: int64 [channels].
+
+    Returns:
+        int64 [channels], their order; of each PE as they come.
+    """
+    order = np.empty(entries.size, dtype=np.int64)
+    taken = np.zeros(pes, dtype=np.int64)
+    channels = np.array([(entries.size - 1 - pe) // pes + 1 for pe in range(pes)])
+    left = np.full(pes, entries.sum() / pes)
+    for channel in range(entries.size):
+        most, chosen = -np.inf, 0
+        for pe in range(pes):
+            still = channels[pe] - taken[pe]
+            if still > 0 and left[pe] / still > most:
+                most, chosen = left[pe] / still, pe
+        order[taken[chosen] * pes + chosen] = channel
+        left[chosen] -= entries[channel]
+        taken[chosen] += 1
+    return order
 
 
 def tile_masks(layer: ConvolverLayer, tile: int) -> Masks:

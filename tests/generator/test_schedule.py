@@ -219,6 +219,25 @@ def test_rounds_hold_channels_of_similar_length_and_alternate() -> None:
     assert order.tolist() == [1, 5, 2, 3, 4, 0]
 
 
+def test_pes_that_take_a_channel_more_take_shorter_ones() -> None:
+    """Six channels on four PEs, the first two of which take two."""
+    entries = np.array([9, 2, 8, 3, 3, 2])
+    assert [entries[channel_order(entries, 4)[pe::4]].tolist() for pe in range(4)] == [[3, 3], [2, 2], [9], [8]]
+
+
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=60), st.integers(1, 20))
+def test_every_channel_is_dealt_once_and_no_pe_is_busier_than_with_alternating_rounds(
+    lengths: list[int], pes: int
+) -> None:
+    entries = np.array(lengths)
+    order = channel_order(entries, pes)
+    assert sorted(order) == list(range(entries.size))
+    rounds = [sorted(lengths, reverse=True)[start : start + pes] for start in range(0, entries.size, pes)]
+    dealt = [each[::-1] if number % 2 else each for number, each in enumerate(rounds)]
+    alternating = max(sum(each[pe] for each in dealt if pe < len(each)) for pe in range(pes))
+    assert max(entries[order[pe::pes]].sum() for pe in range(pes)) <= alternating
+
+
 def test_a_number_beyond_its_field_names_layer_and_field() -> None:
     layer = _convolver_layer(np.ones((1, 1, 1, 1), dtype=np.int8), (0,), 1)
     wide = ConvolverLayer(**{**layer.__dict__, "input": FeatureLayout((0,), 4, 1500, False)})

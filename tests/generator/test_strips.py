@@ -49,6 +49,12 @@ def test_strips_read_the_rows_above_and_below_them_and_keep_the_padding_at_the_e
     assert [(strip.output_band, strip.out_height) for strip in strips] == [((0, 20), 6), ((6, 20), 7), ((13, 20), 7)]
 
 
+def test_strips_are_cut_where_they_take_fewest_tiles() -> None:
+    """A row is 16 positions: tiles of 40 take five rows in two, seven in three, six in three as well."""
+    strips = strips_of(_layer(12), 64, 40, MapMemory(8))
+    assert [(strip.out_height, strip.tiles(40)) for strip in strips] == [(7, 3), (5, 2)]
+
+
 def test_windows_that_overlap_compute_a_row_anew_which_counts_once() -> None:
     """3x3 every second row, beginning a row above the map: 20 rows are 10 windows."""
     layer = _layer(pool=Pool(3, 2, 1, 1))
