@@ -72,6 +72,12 @@ class Architecture(BaseModel):
     )
     fc_value_bits: Literal[4, 5, 8] = Field(default=4, description="of a fetched entry; 8: plain weights, no codebook")
     fc_gap_bits: int = Field(default=5, ge=1, le=8, description="of a fetched entry")
+    fc_rows_at_once: Literal[1, 2, 4, 8] = Field(
+        default=8, description="rows that the streamed FC engine hands over, adds up and requantises in a clock"
+    )
+    fc_sums: Literal["bram", "uram"] = Field(
+        default="bram", description="block RAM or UltraRAM for the sums of the streamed FC engine's slots"
+    )
     fetch_depth: int = Field(default=64, ge=1, description="requests for columns that wait for their words")
 
     @model_validator(mode="before")
@@ -314,7 +320,7 @@ def _map_engine(a: Architecture, weights: str, features: str, outputs: str) -> P
 
 def _fc_stream(a: Architecture, weights: str, features: str, outputs: str) -> ProcessNetwork:
     """With ports of its own, columns_in and requests_out, which nothing else shares."""
-    groups = range(a.slot_groups)
+    groups, sums = range(a.slot_groups), "SumWord<kFcRowsAtOnce>"
     streams = (
         Stream("scan_layer", "Descriptor", 2),
         Stream("gather_layer", "Descriptor", 2),
@@ -329,14 +335,14 @@ def _fc_stream(a: Architecture, weights: str, features: str, outputs: str) -> Pr
         Stream("asked_for", "CommandWord", a.fetch_depth),
         Stream("slot_entries", "SlotWord", 2, a.fc_slots),
         Stream("group_rows", "RowCount", 2, a.slot_groups),
-        *(Stream(f"slot_sums_{group}", "WeightWord", 2, GROUP_SLOTS) for group in groups),
-        Stream("group_sums", "WeightWord", 2, a.slot_groups),
+        *(Stream(f"slot_sums_{group}", sums, 2, GROUP_SLOTS) for group in groups),
+        Stream("group_sums", sums, 2, a.slot_groups),
     )
     lookup = ("lookup_layers", "mac_layers", "lookup_weights", "mac_weights", "tokens", "commands")
     unpack = ("unpack_layer", "mac_weights[0]", "biases", "asked_for", "columns_in", "slot_entries", "group_rows")
     scatter = (weights, "scan_layer", "gather_layer", "lookup_layers", "lookup_weights")
     request = ("mac_layers[0]", "unpack_layer", "commands[0]", "asked_for", "requests_out")
-    accumulate = "fc_accumulate<kFcRows>"
+    accumulate = "fc_accumulate" if a.fc_sums == "bram" else "fc_accumulate_ultra"
     processes = (
         Process("fc_scatter", "scatter<kEngineFc, 1>", scatter),
         Process("fc_scan", "fc_scan<kLanes, 1>", ("scan_layer", features, "tokens")),
@@ -344,20 +350,24 @@ def _fc_stream(a: Architecture, weights: str, features: str, outputs: str) -> Pr
         Process("fc_request", "fc_request", request),
         Process("fc_unpack", "fc_unpack<kFcSlots, kFcValueBits, kFcGapBits>", unpack),
         *(
-            Process(f"fc_accumulate_{slot}", accumulate, (f"slot_entries[{slot}]", _slot_sum(slot)))
+            Process(
+                f"fc_accumulate_{slot}",
+                f"{accumulate}<kFcRows, kFcRowsAtOnce>",
+                (f"slot_entries[{slot}]", _slot_sum(slot)),
+            )
             for slot in range(a.fc_slots)
         ),
         *(
             Process(
                 f"fc_add_group_{group}",
-                "fc_add_group",
+                "fc_add_group<kFcRowsAtOnce>",
                 (f"group_rows[{group}]", f"slot_sums_{group}", f"group_sums[{group}]"),
             )
             for group in groups
         ),
         Process(
             "fc_add_groups",
-            "fc_add_groups<kLanes, kFcSlots / kGroupSlots, kFcRows>",
+            "fc_add_groups<kLanes, kFcSlots / kGroupSlots, kFcRows, kFcRowsAtOnce>",
             ("gather_layer", "biases", "group_sums", outputs),
         ),
     )

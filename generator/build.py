@@ -59,6 +59,7 @@ __all__ = [
     "BuildError",
     "BuildOptions",
     "buffers",
+    "check_streamed",
     "fit_architecture",
     "format_columns",
     "generate",
@@ -91,6 +92,9 @@ class BuildOptions:
             to, while the map is loaded, load it first. None: 128.
         map_lanes: columns that the map engine works on at once, a divisor of `lanes`.
         fc_slots: entries of a column word of the streamed FC engine, whose weights stay in DDR; 0: `fc_pes` hold them.
+        fc_rows_at_once: rows that the streamed FC engine hands over, adds up and requantises in a clock: 1, 2, 4 or 8.
+            Fewer take fewer LUTs and DSP slices, and more clocks at the end of a layer and before the next.
+        fc_sums: "bram" or "uram", where the streamed FC engine's sums lie.
         engine: layers of this engine alone, for accelerators side by side whose engines work on different images; None
             takes all. The sizes of the others say how maps lie in memory, and should be those of their builds.
         architecture: a given accelerator instead of one fitted to the network (then the sizes above do not count): one
@@ -104,7 +108,8 @@ class BuildOptions:
         predicted_images: for how many of the images cycles are predicted.
         pipeliner: what tells how a compiler pipelines the C++, so that the predicted cycles are those of its hardware:
             takes the folder of the C++, the top function's name and the clock in MHz, gives per stream the stage of
-            the producer in which it is written and that of the consumer in which it is read. None: a step a clock.
+            the producer in which it is written and that of the consumer in which it is read, and what else the
+            manifest's `stream_stages` says. None: a step a clock.
     """
 
     pes: int = 8
@@ -116,6 +121,8 @@ class BuildOptions:
     weight_depth: int | None = None
     map_lanes: int = 1
     fc_slots: int = 0
+    fc_rows_at_once: int = layouts.BIASES_PER_WORD
+    fc_sums: str = "bram"
     engine: Engine | None = None
     architecture: Architecture | None = None
     clock_mhz: float | None = None
@@ -186,7 +193,7 @@ def fit_architecture(schedules: Sequence[Schedule], options: BuildOptions) -> Ar
         pointer_words=max((packet.pointer_words for s in any_fc for packet in s.packets), default=1),
         entry_words=max((packet.entry_words for s in fc for packet in s.packets), default=1) or 1,
         fc_rows=max((s.rows_per_pe for s in any_fc), default=1),
-        **streamed_sizes(streamed[0].form if streamed else None),
+        **streamed_sizes(streamed[0].form if streamed else None, options.fc_rows_at_once, options.fc_sums),
         # Weights wait while the channel, or the layer, before is computed; decoded ones bridge the starts of kernels.
         weight_depth=_power_of_two(
             max((max(s.waiting.weights, min(_longest_packet(s), most_waiting)) for s in convolver), default=1)
@@ -216,7 +223,8 @@ def _check_fit(needed: Architecture, given: Architecture) -> None:
 def _check_board(architecture: Architecture, board: Board) -> None:
     # One multiplier a lane, and one in each requantisation unit.
     dsps = architecture.convolver_multipliers + architecture.posts * 2
-    dsps += architecture.fc_slots + layouts.BIASES_PER_WORD if architecture.fc_slots else architecture.fc_pes * 2
+    streamed = architecture.fc_slots + architecture.fc_rows_at_once
+    dsps += streamed if architecture.fc_slots else architecture.fc_pes * 2
     if architecture.map_columns:
         dsps += architecture.map_lanes * (architecture.normalised_channels + 1) + 1
     if dsps > board.dsps:
@@ -236,6 +244,27 @@ def _check_board(architecture: Architecture, board: Board) -> None:
         )
 
 
+def check_streamed(rows_at_once: int, sums: str, streamed: bool) -> None:
+    """Refuses what the streamed FC engine cannot be, or what says how it is where there is none.
+
+    Args:
+        rows_at_once, sums: the fields `fc_rows_at_once` and `fc_sums`.
+        streamed: whether FC layers may run on it.
+
+    Raises:
+        BuildError: naming the field.
+    """
+    fields = (
+        ("fc_rows_at_once", rows_at_once, (BuildOptions.fc_rows_at_once, 1, 2, 4), "1, 2, 4 or 8"),
+        ("fc_sums", sums, (BuildOptions.fc_sums, "uram"), "bram or uram"),
+    )
+    for name, value, possible, names in fields:
+        if value not in possible:
+            raise BuildError(f"architecture: field '{name}': must be {names}, not {value}")
+        if value != possible[0] and not streamed:
+            raise BuildError(f"architecture: field '{name}': is the streamed FC engine's; give fc_slots, too")
+
+
 def _prepare(network: golden.Network, board_name: str, options: BuildOptions) -> _Build:
     board = load_board(board_name)
     clock = board.clock_mhz if options.clock_mhz is None else options.clock_mhz
@@ -249,11 +278,13 @@ def _prepare(network: golden.Network, board_name: str, options: BuildOptions) ->
         # An engine that is left out gets one PE for planning; the check of the fit then says what is missing.
         options = replace(
             options, pes=max(given.pes, 1), lanes=given.lanes, tile=given.tile, fc_pes=max(given.fc_pes, 1),
-            map_lanes=given.map_lanes, fc_slots=given.fc_slots, pe_outputs=given.pe_outputs,
+            map_lanes=given.map_lanes, fc_slots=given.fc_slots, fc_rows_at_once=given.fc_rows_at_once,
+            fc_sums=given.fc_sums, pe_outputs=given.pe_outputs,
         )  # fmt: skip
     for name in ("pes", "lanes", "tile", "pe_outputs", "fc_pes", "map_lanes", "map_words", "weight_depth"):
         if (value := getattr(options, name)) is not None and value < 1:
             raise BuildError(f"architecture: field '{name}': must be 1 or more, not {value}")
+    check_streamed(options.fc_rows_at_once, options.fc_sums, options.fc_slots > 0)
     try:
         columns = None
         if given and given.fc_slots:

@@ -20,6 +20,7 @@ from generator.build import (
     BuildError,
     BuildOptions,
     buffers,
+    check_streamed,
     fit_architecture,
     on_stream,
     stimuli,
@@ -122,7 +123,7 @@ class EstimateOptions:
         ddr_latency: clocks from a request for columns to its first word.
         map_words: feature words of maps that a PE of the convolver has room for at most; None: what the board has room
             for.
-        weight_depth: as :class:`generator.BuildOptions` has it; it is not searched for.
+        weight_depth, fc_rows_at_once, fc_sums: as :class:`generator.BuildOptions` has them; they are not searched for.
         whole_maps: no map may come in strips, as where the host moves whole feature words only.
         engine: layers of this engine alone, as :class:`generator.BuildOptions` has it.
         clock_mhz: None takes the board's.
@@ -146,6 +147,8 @@ class EstimateOptions:
     whole_maps: bool = False
     engine: Engine | None = None
     weight_depth: int | None = None
+    fc_rows_at_once: int = layouts.BIASES_PER_WORD
+    fc_sums: str = "bram"
 
 
 def estimate(network: golden.Network, board_name: str, options: EstimateOptions | None = None) -> Estimate:
@@ -166,7 +169,7 @@ def estimate(network: golden.Network, board_name: str, options: EstimateOptions 
         raise BuildError(f"clock: must be positive and below 10,000 MHz, not {clock:g}")
     sizes = Sizes(
         options.pes, options.tile, options.fc_pes, options.map_lanes, options.fc_slots, options.pe_outputs,
-        options.map_words, options.whole_maps, options.weight_depth,
+        options.map_words, options.whole_maps, options.weight_depth, options.fc_rows_at_once, options.fc_sums,
     )  # fmt: skip
     check_sizes(sizes)
     work = workload(network, options.pe_outputs).of_engine(options.engine)
@@ -218,6 +221,7 @@ def check_sizes(sizes: Sizes) -> None:
             raise BuildError(f"architecture: field '{name}': must be 1 or more, not {value}")
     if sizes.fc_pes and sizes.fc_slots:
         raise BuildError("architecture: field 'fc_slots': FC layers run on fc_pes or on fc_slots, not on both")
+    check_streamed(sizes.fc_rows_at_once, sizes.fc_sums, sizes.fc_slots != 0 and not sizes.fc_pes)
     smallest = {"lanes": 128, "pes": 1, "fc_pes": 1, "map_words": 2} | dict.fromkeys(_MEMORIES, 1)
     fields = ("pes", "tile", "fc_pes", "map_lanes", "fc_slots", "pe_outputs")
     given = {name: value for name in fields if (value := getattr(sizes, name)) is not None}
@@ -248,6 +252,7 @@ def _schedule(
             sizes = BuildOptions(
                 pes=each.pes, lanes=word_pixels(each.tile), tile=each.tile, fc_pes=each.fc_pes, fc_slots=each.fc_slots,
                 map_lanes=each.map_lanes, pe_outputs=each.pe_outputs, weight_depth=options.weight_depth,
+                fc_rows_at_once=options.fc_rows_at_once, fc_sums=options.fc_sums,
             )  # fmt: skip
             schedules = plan_network(
                 network, each.pes or options.pes or 1, sizes.lanes, max(each.fc_pes, 1), tile=each.tile,
@@ -349,7 +354,7 @@ def _dense_cycles(work: Work, schedule: Schedule, a: Architecture) -> int:
     tiles = np.array([a.tile])
     if isinstance(schedule, FcStreamSchedule):
         assert isinstance(work, FcWork)
-        return int(stream_bound(work, schedule.form, tiles)[0][0])
+        return int(stream_bound(work, schedule.form, a.fc_rows_at_once, tiles)[0][0])
     return int(bound(work, max(a.pes, 1), tiles, max(a.fc_pes, 1))[0][0])
 
 

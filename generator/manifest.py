@@ -187,7 +187,8 @@ class Manifest(_Strict):
     stream_stages: dict[str, tuple[int, int]] | None = Field(
         default=None,
         description="per stream, when the RTL is pipelined for the clock: stage of the producer in which it is "
-        "written, and of the consumer in which it is read; None: every step takes one clock",
+        "written, and of the consumer in which it is read; per function that relies on a promise about an array how "
+        "many stages behind reading it the array is written, and 0; None: every step takes one clock",
     )
     weight_stream: WeightStream
     layers: tuple[LayerEntry, ...]

@@ -62,7 +62,7 @@ class Memory:
 
     Attributes:
         reads: places in the C++ that read it, for each of which LUT RAM is there once more.
-        bound: to block RAM, by the C++.
+        bound: to block RAM ("bram") or UltraRAM ("uram"), by the C++.
     """
 
     name: str
@@ -70,7 +70,7 @@ class Memory:
     bits: int
     copies: int
     reads: int = 1
-    bound: bool = False
+    bound: str = ""
 
     @property
     def bram36(self) -> float:
@@ -85,7 +85,7 @@ class Memory:
     def in_blocks(self, recurrent: bool) -> bool:
         """Whether it is worth block RAM; `recurrent`: what is read is needed for what is written next."""
         worth = self.words > _LUT_WORDS and self.words * self.bits > (_MANY_BITS if recurrent else _FEW_BITS)
-        return worth or self.bound
+        return worth or bool(self.bound)
 
 
 @dataclass(frozen=True)
@@ -159,12 +159,14 @@ def _streamed_fc(a: Architecture) -> tuple[int, int, int]:
     """LUTs, flip-flops and DSP slices of the streamed FC engine, its memories apart."""
     lookup = 1190 if a.pointer_words > _LUT_WORDS else 660
     choice = {4: 98, 5: 147, 8: 64}[a.fc_value_bits]  # of a weight by its number
-    luts = a.fc_slots * (545 + choice + 3 * a.fc_gap_bits) + a.slot_groups * (1814 + 256)
-    flip_flops = a.fc_slots * (230 + 16) + a.slot_groups * 31 + (0 if a.fc_value_bits == 8 else 256)
+    rows = a.fc_rows_at_once
+    slot = 230 if rows == layouts.BIASES_PER_WORD else 174  # choosing one of fewer rows takes a stage less
+    luts = a.fc_slots * (201 + 43 * rows + choice + 3 * a.fc_gap_bits) + a.slot_groups * (22 + 224 * rows + 32 * rows)
+    flip_flops = a.fc_slots * (slot + 16) + a.slot_groups * 31 + (0 if a.fc_value_bits == 8 else 256)
     # Scatter, scan and lookup; the last process, which requantises a word of sums a clock.
-    luts += 672 + 102 + 17 * a.lanes + lookup + 3650 + 28 * a.lanes
-    flip_flops += 395 + 16 * a.lanes + 215 + 186 + 1118 + 8 * a.lanes
-    return luts, flip_flops, a.fc_slots + 2 * layouts.BIASES_PER_WORD
+    luts += 672 + 102 + 17 * a.lanes + lookup + 1370 + 285 * rows + 28 * a.lanes
+    flip_flops += 395 + 16 * a.lanes + 215 + 186 + 278 + 105 * rows + 8 * a.lanes
+    return luts, flip_flops, a.fc_slots + 2 * rows
 
 
 def _map_banks(a: Architecture) -> Memory:
@@ -189,9 +191,9 @@ def _arrays(a: Architecture) -> Iterator[tuple[Memory, bool]]:
     if a.fc_pes:
         yield Memory("column pointers", a.pointer_words, layouts.WEIGHT_BITS, a.fc_pes), False
     if a.fc_slots:
-        words, lanes = -(-a.fc_rows // layouts.BIASES_PER_WORD), layouts.BIASES_PER_WORD
-        yield Memory("sums of the slots", words, 32, lanes * a.fc_slots, bound=True), True
-        yield Memory("biases", words, layouts.WEIGHT_BITS, 1), False
+        rows = a.fc_rows // a.fc_rows_at_once
+        yield Memory("sums of the slots", rows, 32, a.fc_rows_at_once * a.fc_slots, bound=a.fc_sums), True
+        yield Memory("biases", a.fc_rows // layouts.BIASES_PER_WORD, layouts.WEIGHT_BITS, 1), False
     elif a.fc_pes:
         yield Memory("FC entries", a.entry_words, layouts.WEIGHT_BITS, a.fc_pes), False
         yield Memory("FC sums", a.fc_rows, 32, a.fc_pes, reads=2), True
@@ -232,6 +234,7 @@ def _fifos(a: Architecture) -> tuple[int, int]:
     luts, flip_flops = 0, 0
     for stream in process_network(a).streams:
         wide = {"FeatureWord<kLanes>": 8 * a.lanes, "ap_uint<kSumBits>": a.sum_bits}
+        wide["SumWord<kFcRowsAtOnce>"] = 32 * a.fc_rows_at_once
         wide["EntryWord<kPeOutputs>"] = 40 + 8 * (a.pe_outputs - 1)
         bits = wide.get(stream.element) or _ELEMENT_BITS[stream.element]
         if stream.depth == 1:
@@ -244,7 +247,7 @@ def _fifos(a: Architecture) -> tuple[int, int]:
 
 
 def used(a: Architecture) -> Resources:
-    """What the accelerator takes, all its memories in block RAM."""
+    """What the accelerator takes, all its memories in block RAM that the C++ does not bind to UltraRAM."""
     luts, flip_flops = _fifos(a)
     dsps = 0
     if a.pes:  # decode, PE and post-processing of each; scatter, broadcast, collect
@@ -271,20 +274,21 @@ def used(a: Architecture) -> Resources:
         flip_flops += 200
     small = [memory for memory, recurrent in _arrays(a) if not memory.in_blocks(recurrent)]
     luts += sum(memory.copies * memory.reads * _lut_ram(memory.words, memory.bits) for memory in small)
-    blocks = sum(memory.copies * memory.bram36 for memory in memories(a))
-    return Resources(luts=luts, flip_flops=flip_flops, dsps=dsps, bram36=blocks, uram=0)
+    blocks = sum(memory.copies * memory.bram36 for memory in memories(a) if memory.bound != "uram")
+    ultra = sum(memory.copies * memory.uram for memory in memories(a) if memory.bound == "uram")
+    return Resources(luts=luts, flip_flops=flip_flops, dsps=dsps, bram36=blocks, uram=ultra)
 
 
 def placed(a: Architecture, board: Board) -> Resources:
     """What the accelerator takes of `board`: memories that block RAM has no room for lie in UltraRAM."""
     found = used(a)
-    blocks, ultra = found.bram36, 0
+    blocks, ultra = found.bram36, found.uram
     free = [memory for memory in memories(a) if not memory.bound]
     for memory in sorted(free, key=lambda each: each.uram / each.bram36):
         over = blocks - board.bram36
         if over <= 0:
             break
-        moved = min(memory.copies, int(-(-over // memory.bram36)), (board.uram - ultra) // memory.uram)
+        moved = min(memory.copies, int(-(-over // memory.bram36)), max(board.uram - ultra, 0) // memory.uram)
         blocks -= moved * memory.bram36
         ultra += moved * memory.uram
     return found.model_copy(update={"bram36": blocks, "uram": ultra})
@@ -296,6 +300,7 @@ def shortages(a: Architecture, board: Board) -> list[Shortage]:
     pairs = [
         ("DSP slices", found.dsps, board.dsps),
         (f"block RAMs (with {found.uram} UltraRAMs filled)", found.bram36, board.bram36),
+        ("UltraRAMs", found.uram, board.uram),
         ("LUTs", found.luts, board.luts),
         ("flip-flops", found.flip_flops, board.flip_flops),
     ]

@@ -231,6 +231,7 @@ class Sizes:
         map_words: at most, of maps in a PE.
         whole_maps: no map may come in strips.
         weight_depth: as given, and not searched for: weight words that wait in front of a PE at most.
+        fc_rows_at_once, fc_sums: of the streamed FC engine, as given and not searched for.
     """
 
     pes: int | None = None
@@ -242,6 +243,8 @@ class Sizes:
     map_words: int | None = None
     whole_maps: bool = False
     weight_depth: int | None = None
+    fc_rows_at_once: int = layouts.BIASES_PER_WORD
+    fc_sums: str = "bram"
 
     def fc_engines(self) -> list[tuple[int, int]]:
         """PEs and slots of the FC engines that may be chosen; with slots it is the streamed one."""
@@ -264,6 +267,8 @@ class Candidate:
     pe_outputs: int = 1
     map_words: int = MapMemory.map_words
     weight_depth: int = Buffers.weights
+    fc_rows_at_once: int = layouts.BIASES_PER_WORD
+    fc_sums: str = "bram"
 
 
 def workload(network: Network, pe_outputs: int = 1) -> Workload:
@@ -447,13 +452,13 @@ def _packets_bound(
     return np.maximum(busy, max(weights, int(units.sum(axis=0).max()))), np.full_like(busy, weights)
 
 
-def stream_bound(work: FcWork, form: ColumnFormat, tiles: Int) -> tuple[Int, Int]:
+def stream_bound(work: FcWork, form: ColumnFormat, rows_at_once: int, tiles: Int) -> tuple[Int, Int]:
     """The same of a layer whose columns are fetched from DDR."""
     pixels = word_pixels(tiles)
-    words, sums = work.feature_words(pixels), -(-work.rows // layouts.BIASES_PER_WORD)
-    packet = 2 + -(-words * pixels // layouts.POINTERS_PER_WORD) + sums
+    words, biases = work.feature_words(pixels), -(-work.rows // layouts.BIASES_PER_WORD)
+    packet = 2 + -(-words * pixels // layouts.POINTERS_PER_WORD) + biases
     fetched = int(ACTIVE_SHARE * work.column_words(form))
-    cycles = packet + np.maximum(fetched, words * pixels // 4) + sums
+    cycles = packet + np.maximum(fetched, words * pixels // 4) + -(-work.rows // rows_at_once)
     return cycles, 32 * packet + form.word_bits // 8 * fetched + pixels * (words + -(-work.rows // pixels))
 
 
@@ -554,7 +559,7 @@ def _combinations(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) 
         if not slots:
             return least(bound(each, 1, tiles, pes) for each in work.fc)
         form = work.columns(slots)
-        return least(stream_bound(each, form, tiles) for each in work.fc)
+        return least(stream_bound(each, form, sizes.fc_rows_at_once, tiles) for each in work.fc)
 
     def of_maps(pixels: int, map_lanes: int) -> float:
         bounds = [_map_bound(each, pixels, map_lanes) for each in work.maps]
@@ -575,7 +580,7 @@ def _combinations(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) 
                         if pes * sizes.pe_outputs <= MOST_POSTS:
                             yield Candidate(
                                 pes, tile, fc_pes, total, lanes, slots, sizes.pe_outputs, map_words,
-                                sizes.weight_depth or Buffers.weights,
+                                sizes.weight_depth or Buffers.weights, sizes.fc_rows_at_once, sizes.fc_sums,
                             )  # fmt: skip
 
 
@@ -645,7 +650,7 @@ def sketch(work: Workload, each: Candidate) -> Architecture:
         pointer_words=max((-(-layer.columns // layouts.POINTERS_PER_WORD) for layer in work.fc), default=1),
         entry_words=max((-(-entries // 16) for entries in share), default=1) or 1,
         fc_rows=-(-max(rows, default=1) // 8) * 8 if each.fc_slots else max(rows, default=1),
-        **streamed_sizes(work.columns(each.fc_slots) if each.fc_slots else None),
+        **streamed_sizes(work.columns(each.fc_slots) if each.fc_slots else None, each.fc_rows_at_once, each.fc_sums),
         **map_sizes([(layer, _strips(layer, each.map_lanes)) for layer in work.maps], each.map_lanes),
     )
 
@@ -654,7 +659,7 @@ def _no_fit(work: Workload, board: Board, clock_mhz: float, sizes: Sizes, possib
     if not possible:
         return _no_room(work, sizes)
     lacking = [(lacks(work, each, board), each) for each in possible]
-    worst, nearest = min(lacking, key=lambda pair: max(short.needed / short.there for short in pair[0]))
+    worst, nearest = min(lacking, key=lambda pair: max(short.needed / max(short.there, 1) for short in pair[0]))
     names = ", ".join(str(short) for short in worst)
     text = f"the network fits board '{board.name}' in no configuration: with {_named(nearest)} it is {names}"
     return f"{text}; {_other_board(work, board, clock_mhz, sizes)}"

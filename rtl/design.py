@@ -97,7 +97,15 @@ class Design(BaseModel):
     files: list[Path] = Field(description="SystemVerilog files, top first")
 
     def stream_stages(self) -> dict[str, tuple[int, int]]:
-        """Per stream (`name`, or `name_0` for an element of an array) `written_in` and `read_in`, if not both 0."""
+        """Per stream (`name`, or `name_0` for an element of an array) `written_in` and `read_in`, if not both 0.
+
+        Likewise per function that relies on a promise about an array (DEPENDENCE) the stage in which it writes the
+        array, counted from the one in which it reads it, and 0: so many clocks later another step begins than the same
+        one again.
+        """
         stages = {fifo.stream: (fifo.written_in, fifo.read_in) for fifo in self.fifos}
         named = {name.replace("[", "_").removesuffix("]"): pair for name, pair in sorted(stages.items())}
+        for process in self.processes:
+            late = max((step.interval - step.repeat for step in process.steps), default=0)
+            named[process.function] = (max(late, 0), 0)
         return {name: pair for name, pair in named.items() if pair != (0, 0)}

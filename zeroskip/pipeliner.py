@@ -34,7 +34,8 @@ class Pipeliner:
 
         Returns:
             Per stream (``name``, or ``name_0`` for an element of an array) the stage of its producer and of its
-            consumer; streams that are touched in stage 0 alone are left out.
+            consumer; streams that are touched in stage 0 alone are left out. And what else
+            :meth:`rtl.Design.stream_stages` tells.
 
         Raises:
             rtl.CompileError: the compiler refuses the C++.

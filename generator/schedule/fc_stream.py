@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numba
 import numpy as np
@@ -81,9 +82,12 @@ def column_format(slots: int, layers: Sequence[tuple[Int, int]]) -> ColumnFormat
     return min(zip(forms, words, strict=True), key=lambda pair: (pair[0].word_bits * pair[1], pair[1]))[0]
 
 
-def streamed_sizes(form: ColumnFormat | None) -> dict[str, int]:
+def streamed_sizes(form: ColumnFormat | None, rows_at_once: int, sums: str) -> dict[str, Any]:
     """Fields of an :class:`generator.architecture.Architecture` for columns in this format; None: not streamed."""
-    return {"fc_slots": form.slots, "fc_value_bits": form.value_bits, "fc_gap_bits": form.gap_bits} if form else {}
+    if form is None:
+        return {}
+    sizes = {"fc_slots": form.slots, "fc_value_bits": form.value_bits, "fc_gap_bits": form.gap_bits}
+    return sizes | {"fc_rows_at_once": rows_at_once, "fc_sums": sums}
 
 
 @dataclass(frozen=True)
@@ -118,13 +122,8 @@ class FcStreamSchedule:
 
     @property
     def rows_per_pe(self) -> int:
-        """Sums that every slot has room for, whole words of them."""
-        return self.sum_words * layouts.BIASES_PER_WORD
-
-    @property
-    def sum_words(self) -> int:
-        """Words in which a slot hands its sums over."""
-        return -(-self.rows // layouts.BIASES_PER_WORD)
+        """Sums that every slot has room for: for every bias of the packet, filling included."""
+        return self.packet.bias_words * layouts.BIASES_PER_WORD
 
     @property
     def inputs(self) -> tuple[tuple[str, FeatureLayout], ...]:

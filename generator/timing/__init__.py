@@ -23,7 +23,15 @@ from generator.dataflow import SimulationResult, simulate
 from generator.schedule import ConvolverSchedule, FcSchedule, FcStreamSchedule, MapSchedule, Schedule
 from generator.timing.convolver import convolver, idle_convolver
 from generator.timing.fc import fc_engine, idle_fc_engine
-from generator.timing.fc_stream import Ddr, Slots, data_mover, distinct_slots, fc_stream, idle_fc_stream
+from generator.timing.fc_stream import (
+    Ddr,
+    Slots,
+    data_mover,
+    distinct_slots,
+    fc_stream,
+    idle_fc_stream,
+    sums_written_after,
+)
 from generator.timing.maps import idle_map_engine, map_engine, split
 from generator.timing.traces import Traces, route
 
@@ -67,7 +75,8 @@ def predict(
     Args:
         activations: per FC layer (by name) its input as it comes on the stream, filling included: int [words * lanes].
             Only which of them are zero matters.
-        stages: per stream where pipelined processes write and read it, as :func:`generator.dataflow.simulate` takes it.
+        stages: per stream where pipelined processes write and read it, as :func:`generator.dataflow.simulate` takes it;
+            and what else a manifest's `stream_stages` says.
         features_wait: clocks that the host lets pass before it offers the first layer's first feature word; with enough
             of them the layer's weights lie in the PEs by then. They count.
         ddr: what answers requests for columns; by default a memory that does so at once, a word a clock.
@@ -77,6 +86,7 @@ def predict(
     """
     network = process_network(architecture)
     depths, fifos = network.depths(), network.fifo_names()
+    clocks_to_write = sums_written_after(stages or {})
     stages = {name: stages[fifo] for name, fifo in fifos.items() if fifo in stages} if stages else {}
     slots, alike = distinct_slots(architecture, stages)
     traces = Traces(architecture)
@@ -92,7 +102,7 @@ def predict(
         receiver.step(["features_out"], ["layer_done"])
         traces.mark("receiver")
         sent += layouts.DESCRIPTOR_WORDS + len(schedule.rounds.words)
-        counts.append(_engines(traces, schedule, activations, slots, bool(stages)))
+        counts.append(_engines(traces, schedule, activations, slots, clocks_to_write))
     traces.of("weights_source").step(writes=["weights_in"], times=sent)
     if architecture.fc_slots:
         stages |= data_mover(traces, np.concatenate(counts), ddr or Ddr())
@@ -119,7 +129,7 @@ def _engines(
     schedule: Schedule,
     activations: Mapping[str, npt.NDArray[np.int64]],
     slots: Slots,
-    pipelined: bool,
+    clocks_to_write: int,
 ) -> npt.NDArray[np.int64]:
     """One layer in all processes: in its engine's, in the idle engines', and in those around them.
 
@@ -141,9 +151,9 @@ def _engines(
     if isinstance(schedule, FcSchedule):
         fc_engine(traces, schedule, activations[schedule.layer.name])
     elif isinstance(schedule, FcStreamSchedule):
-        counts = fc_stream(traces, schedule, activations[schedule.layer.name], slots, pipelined)
+        counts = fc_stream(traces, schedule, activations[schedule.layer.name], slots, clocks_to_write)
     elif a.fc_slots:
-        idle_fc_stream(traces, slots, pipelined)
+        idle_fc_stream(traces, slots, clocks_to_write)
     elif a.fc_pes:
         idle_fc_engine(traces)
     if isinstance(schedule, MapSchedule):

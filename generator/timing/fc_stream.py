@@ -8,20 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from generator import layouts
 from generator.architecture import GROUP_SLOTS, Architecture
 from generator.dataflow import Trace
 from generator.schedule import FcStreamSchedule
 from generator.timing.traces import Traces, scatter
 
-__all__ = ["Ddr", "Slots", "data_mover", "distinct_slots", "fc_stream", "idle_fc_stream"]
+__all__ = ["Ddr", "Slots", "data_mover", "distinct_slots", "fc_stream", "idle_fc_stream", "sums_written_after"]
 
 Slots = dict[int, list[int]]
 """Slots of the streamed FC engine by their group."""
-
-_CLOCKS_TO_WRITE = 2
-"""From the stage in which a pipelined fc_accumulate reads a sum to the one in which it writes it: so long the step
-behind its loop, the next layer's first, waits (docs/rtl.md, a loop with a promise)."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +74,16 @@ def distinct_slots(a: Architecture, stages: Mapping[str, tuple[int, int]]) -> tu
     return slots, alike
 
 
+def sums_written_after(stages: Mapping[str, tuple[int, int]]) -> int:
+    """Stages from the one in which fc_accumulate reads a sum to the one in which it writes it: so many clocks the step
+    behind its loop, the next layer's first, waits (docs/rtl.md, a loop with a promise).
+
+    Args:
+        stages: as :func:`generator.timing.predict` takes them.
+    """
+    return max((late for name, (late, _) in stages.items() if name.startswith("fc_accumulate")), default=0)
+
+
 def data_mover(traces: Traces, counts: npt.NDArray[np.int64], ddr: Ddr) -> dict[str, tuple[int, int]]:
     """What answers the requests of all layers: one process takes them, one delivers words.
 
@@ -100,7 +105,7 @@ def data_mover(traces: Traces, counts: npt.NDArray[np.int64], ddr: Ddr) -> dict[
     return {"in_flight": (ddr.latency, 0)}
 
 
-def idle_fc_stream(traces: Traces, slots: Slots, pipelined: bool) -> None:
+def idle_fc_stream(traces: Traces, slots: Slots, clocks_to_write: int) -> None:
     """A layer that another engine runs."""
     weights, _, _ = traces.wiring("fc")
     scatter(traces.of("fc_scatter"), weights, ["scan_layer", "gather_layer", "lookup_layers_0"])
@@ -112,19 +117,19 @@ def idle_fc_stream(traces: Traces, slots: Slots, pipelined: bool) -> None:
     unpack.step(writes=_entries(slots))
     for group, members in slots.items():
         for slot in members:
-            _accumulate(traces, slot, 0, 0, pipelined)
+            _accumulate(traces, slot, 0, 0, clocks_to_write)
         traces.of(f"fc_add_group_{group}").step([f"group_rows_{group}"])
     traces.of("fc_add_groups").step(["gather_layer"])
 
 
 def fc_stream(
-    traces: Traces, schedule: FcStreamSchedule, activations: npt.NDArray[np.int64], slots: Slots, pipelined: bool
+    traces: Traces, schedule: FcStreamSchedule, activations: npt.NDArray[np.int64], slots: Slots, clocks_to_write: int
 ) -> npt.NDArray[np.int64]:
     """A layer on the streamed FC engine; `activations` as :func:`generator.timing.predict` takes them.
 
     Args:
         slots: those that stand for all, from :func:`distinct_slots`.
-        pipelined: whether processes have stages.
+        clocks_to_write: what :func:`sums_written_after` tells.
 
     Returns:
         Column words of each request: int64 [requests].
@@ -150,9 +155,10 @@ def fc_stream(
     request.step(["commands_0"], ["asked_for", "requests_out"], counts.size)
     request.step(["commands_0"], ["asked_for"])
     _unpack(traces, packet.bias_words, counts, slots)
+    sum_words = -(-schedule.rows // a.fc_rows_at_once)
     for slot in (slot for members in slots.values() for slot in members):
-        _accumulate(traces, slot, int(counts.sum()), schedule.sum_words, pipelined)
-    _add_groups(traces, schedule.sum_words, slots, outputs)
+        _accumulate(traces, slot, int(counts.sum()), sum_words, clocks_to_write)
+    _add_groups(traces, packet.bias_words, sum_words, slots, outputs)
     return counts
 
 
@@ -186,24 +192,26 @@ def _unpack(traces: Traces, bias_words: int, counts: npt.NDArray[np.int64], slot
     trace.step(["asked_for"], entries)
 
 
-def _accumulate(traces: Traces, slot: int, entries: int, sum_words: int, pipelined: bool) -> None:
+def _accumulate(traces: Traces, slot: int, entries: int, sum_words: int, clocks_to_write: int) -> None:
     """A slot's accumulator in a layer of so many entries; without `sum_words` another engine's layer."""
-    trace = traces.of(f"fc_accumulate_{slot}")
-    trace.step(times=1 + traces.architecture.fc_rows // layouts.BIASES_PER_WORD + 2)
+    a, trace = traces.architecture, traces.of(f"fc_accumulate_{slot}")
+    # Setting sums to zero waits for no word: it begins behind the reset, a clock before the first word is taken.
+    behind_reset = trace.steps == 0
+    trace.step(times=1 + a.fc_rows // a.fc_rows_at_once + 2 - behind_reset)
     trace.step([f"slot_entries_{slot}"], times=entries + 1)
     trace.step(times=1 if sum_words else 0)
     trace.step(writes=[_slot_sum(slot)], times=sum_words)
-    trace.step(times=_CLOCKS_TO_WRITE if pipelined else 0)
+    trace.step(times=clocks_to_write)
 
 
-def _add_groups(traces: Traces, sum_words: int, slots: Slots, outputs: str) -> None:
+def _add_groups(traces: Traces, bias_words: int, sum_words: int, slots: Slots, outputs: str) -> None:
     for group, members in slots.items():
         trace = traces.of(f"fc_add_group_{group}")
         trace.step([f"group_rows_{group}"])
         trace.step([_slot_sum(slot) for slot in members], [f"group_sums_{group}"], sum_words)
     trace, sums = traces.of("fc_add_groups"), [f"group_sums_{group}" for group in slots]
     trace.step(["gather_layer"])
-    trace.step(["biases"], times=sum_words)
-    full = traces.architecture.lanes // layouts.BIASES_PER_WORD
+    trace.step(["biases"], times=bias_words)
+    full = traces.architecture.lanes // traces.architecture.fc_rows_at_once
     for word in range(1, sum_words + 1):
         trace.step(sums, [outputs] if word % full == 0 or word == sum_words else [])

@@ -22,6 +22,9 @@ namespace zeroskip {
 template <int Slots, int ValueBits, int GapBits>
 using ColumnWord = ap_uint<Slots*(ValueBits + GapBits)>;
 using RowCount = ap_uint<slot_word::row::bits>;
+// Sums of neighbouring rows, that of the first lowest.
+template <int Rows>
+using SumWord = ap_uint<32 * Rows>;
 // Slots that one process adds up.
 constexpr int kGroupSlots = 8;
 
@@ -138,7 +141,7 @@ void fc_unpack(hls::stream<Descriptor>& layers, hls::stream<WeightWord>& weights
   }
 }
 
-// Multiplies and accumulates the entries of one slot, then hands over its sums, kBiasesPerWord rows a word.
+// What fc_accumulate does, the sums of rows Rows * i to Rows * i + Rows - 1 in word i of the banks `sums`.
 //
 // Cycles: one per word of sums that there is room for (set to zero) and two more, one per entry and two for the end,
 // one per word of the layer's sums. Without a layer nothing is handed over, and the end takes one.
@@ -147,16 +150,13 @@ void fc_unpack(hls::stream<Descriptor>& layers, hls::stream<WeightWord>& weights
 // before it wrote. Entries of one row (in two columns) that come so close pass the sum on in registers; behind the last
 // word that is set to zero, and before the first word handed over, two iterations leave the memory alone.
 //
-// \tparam MaxRows  rows of the largest layer, a multiple of kBiasesPerWord.
-template <int MaxRows>
-void fc_accumulate(hls::stream<SlotWord>& entries, hls::stream<WeightWord>& slot_sums) {
-#pragma HLS INLINE off
-  static_assert(MaxRows % kBiasesPerWord == 0, "sums are handed over in whole words");
-  constexpr int kWords = MaxRows / kBiasesPerWord;
+// \tparam Words  of a bank.
+// \tparam Rows   that are handed over a cycle, a power of two.
+template <int Words, int Rows>
+void fc_accumulate_in(Accumulator (&sums)[Rows][Words], hls::stream<SlotWord>& entries,
+                      hls::stream<SumWord<Rows>>& slot_sums) {
+#pragma HLS INLINE
   using Row = RowCount;
-  Accumulator sums[kBiasesPerWord][kWords];
-#pragma HLS ARRAY_PARTITION variable = sums dim = 1 complete
-#pragma HLS BIND_STORAGE variable = sums type = ram_2p impl = bram
   Row word = 0;
   Row words = 0;
   bool clearing = true;
@@ -168,7 +168,7 @@ void fc_accumulate(hls::stream<SlotWord>& entries, hls::stream<WeightWord>& slot
   bool is_last[2] = {false, false};
   while (!done) {
 #pragma HLS PIPELINE II = 1
-#pragma HLS DEPENDENCE variable = sums inter distance = 3 true
+#pragma HLS DEPENDENCE class = array inter distance = 3 true
     SlotWord entry = 0;
     if (!clearing && !waiting && !handing) entry = entries.read();
     const bool end = get<slot_word::end>(entry) != 0;
@@ -178,30 +178,30 @@ void fc_accumulate(hls::stream<SlotWord>& entries, hls::stream<WeightWord>& slot
     const bool is_weight = weight != 0;
     const bool is_newest = is_last[0] && row == last_rows[0];
     const bool is_second = is_last[1] && row == last_rows[1];
-    const Row address = clearing || handing ? word : Row(row / kBiasesPerWord);
-    WeightWord handed = 0;
-    Accumulator held[kBiasesPerWord];
-    for (int lane = 0; lane < kBiasesPerWord; ++lane) {
+    const Row address = clearing || handing ? word : Row(row / Rows);
+    SumWord<Rows> handed = 0;
+    Accumulator held[Rows];
+    for (int lane = 0; lane < Rows; ++lane) {
 #pragma HLS UNROLL
       held[lane] = 0;
-      if (handing || (is_weight && !is_newest && !is_second && row % kBiasesPerWord == lane)) {
+      if (handing || (is_weight && !is_newest && !is_second && row % Rows == lane)) {
         held[lane] = sums[lane][address];
       }
       handed.range(32 * lane + 31, 32 * lane) = ap_uint<32>(held[lane]);
     }
     // One of them alone is not 0; a tree is shorter than a row of choices.
-    for (int distance = 1; distance < kBiasesPerWord; distance *= 2) {
+    for (int distance = 1; distance < Rows; distance *= 2) {
 #pragma HLS UNROLL
-      for (int lane = 0; lane + distance < kBiasesPerWord; lane += 2 * distance) {
+      for (int lane = 0; lane + distance < Rows; lane += 2 * distance) {
 #pragma HLS UNROLL
         held[lane] |= held[lane + distance];
       }
     }
     const Accumulator before = is_newest ? last_sums[0] : is_second ? last_sums[1] : held[0];
     const Accumulator sum = Accumulator(before + weight * activation);
-    for (int lane = 0; lane < kBiasesPerWord; ++lane) {
+    for (int lane = 0; lane < Rows; ++lane) {
 #pragma HLS UNROLL
-      if ((clearing && word < kWords) || (is_weight && row % kBiasesPerWord == lane)) {
+      if ((clearing && word < Words) || (is_weight && row % Rows == lane)) {
         sums[lane][address] = clearing ? Accumulator(0) : sum;
       }
     }
@@ -213,29 +213,55 @@ void fc_accumulate(hls::stream<SlotWord>& entries, hls::stream<WeightWord>& slot
     is_last[0] = is_weight;
     if (handing) slot_sums.write(handed);
     ++word;
-    if (end) words = Row((row + kBiasesPerWord - 1) / kBiasesPerWord);
+    if (end) words = Row((row + Rows - 1) / Rows);
     done = (end && words == 0) || (handing && word == words);
-    if (clearing && word == kWords + 2) clearing = false;
+    if (clearing && word == Words + 2) clearing = false;
     handing = handing || waiting;
     if (waiting) word = 0;
     waiting = end;
   }
 }
 
-// A word of each stream, added up lane by lane: kBiasesPerWord sums.
+// Multiplies and accumulates the entries of one slot, then hands over its sums, `Rows` rows a word; in block RAM.
 //
+// \tparam MaxRows  rows of the largest layer, a multiple of Rows.
+// \tparam Rows     that are handed over a cycle, a power of two.
+template <int MaxRows, int Rows>
+void fc_accumulate(hls::stream<SlotWord>& entries, hls::stream<SumWord<Rows>>& slot_sums) {
+#pragma HLS INLINE off
+  static_assert(MaxRows % Rows == 0, "sums are handed over in whole words");
+  Accumulator block_sums[Rows][MaxRows / Rows];
+#pragma HLS ARRAY_PARTITION variable = block_sums dim = 1 complete
+#pragma HLS BIND_STORAGE variable = block_sums type = ram_2p impl = bram
+  fc_accumulate_in(block_sums, entries, slot_sums);
+}
+
+// The same in UltraRAM.
+template <int MaxRows, int Rows>
+void fc_accumulate_ultra(hls::stream<SlotWord>& entries, hls::stream<SumWord<Rows>>& slot_sums) {
+#pragma HLS INLINE off
+  static_assert(MaxRows % Rows == 0, "sums are handed over in whole words");
+  Accumulator ultra_sums[Rows][MaxRows / Rows];
+#pragma HLS ARRAY_PARTITION variable = ultra_sums dim = 1 complete
+#pragma HLS BIND_STORAGE variable = ultra_sums type = ram_2p impl = uram
+  fc_accumulate_in(ultra_sums, entries, slot_sums);
+}
+
+// A word of each stream, added up lane by lane.
+//
+// \tparam Rows      of a word.
 // \tparam Count     of the streams.
 // \tparam SumDepth  depth of the streams, deduced.
-template <int Count, int SumDepth>
-WeightWord added_up(hls::stream<WeightWord, SumDepth> (&streams)[Count]) {
+template <int Rows, int Count, int SumDepth>
+SumWord<Rows> added_up(hls::stream<SumWord<Rows>, SumDepth> (&streams)[Count]) {
 #pragma HLS INLINE
-  WeightWord words[Count];
+  SumWord<Rows> words[Count];
   for (int number = 0; number < Count; ++number) {
 #pragma HLS UNROLL
     words[number] = streams[number].read();
   }
-  WeightWord added = 0;
-  for (int lane = 0; lane < kBiasesPerWord; ++lane) {
+  SumWord<Rows> added = 0;
+  for (int lane = 0; lane < Rows; ++lane) {
 #pragma HLS UNROLL
     Accumulator sums[Count];
     for (int number = 0; number < Count; ++number) {
@@ -255,42 +281,46 @@ WeightWord added_up(hls::stream<WeightWord, SumDepth> (&streams)[Count]) {
   return added;
 }
 
-// Adds up the sums of a group of slots, kBiasesPerWord rows a word. One word per cycle.
+// Adds up the sums of a group of slots, `Rows` rows a word. One word per cycle.
 //
 // \tparam SumDepth  depth of the streams, deduced.
-template <int SumDepth>
-void fc_add_group(hls::stream<RowCount>& rows, hls::stream<WeightWord, SumDepth> (&slot_sums)[kGroupSlots],
-                  hls::stream<WeightWord>& group_sums) {
+template <int Rows, int SumDepth>
+void fc_add_group(hls::stream<RowCount>& rows, hls::stream<SumWord<Rows>, SumDepth> (&slot_sums)[kGroupSlots],
+                  hls::stream<SumWord<Rows>>& group_sums) {
 #pragma HLS INLINE off
-  const RowCount words = RowCount((rows.read() + kBiasesPerWord - 1) / kBiasesPerWord);
+  const RowCount words = RowCount((rows.read() + Rows - 1) / Rows);
   for (RowCount word = 0; word < words; ++word) {
 #pragma HLS PIPELINE II = 1
-    group_sums.write(added_up(slot_sums));
+    group_sums.write(added_up<Rows>(slot_sums));
   }
 }
 
-// Adds up the groups' sums and the biases, requantises kBiasesPerWord rows a cycle, and packs them into feature words.
+// Adds up the groups' sums and the biases, requantises `Rows` rows a cycle, and packs them into feature words.
 //
 // Cycles: one per bias word, one per word of sums.
 //
-// \tparam Lanes     pixels in a feature word, a multiple of kBiasesPerWord.
+// \tparam Lanes     pixels in a feature word, a multiple of Rows.
 // \tparam Groups    of slots.
 // \tparam MaxRows   rows of the largest layer, a multiple of kBiasesPerWord.
+// \tparam Rows      of a word of sums, a divisor of kBiasesPerWord.
 // \tparam SumDepth  depth of the streams, deduced.
-template <int Lanes, int Groups, int MaxRows, int SumDepth>
+template <int Lanes, int Groups, int MaxRows, int Rows, int SumDepth>
 void fc_add_groups(hls::stream<Descriptor>& layers, hls::stream<WeightWord>& bias_words,
-                   hls::stream<WeightWord, SumDepth> (&group_sums)[Groups], hls::stream<FeatureWord<Lanes>>& outputs) {
+                   hls::stream<SumWord<Rows>, SumDepth> (&group_sums)[Groups],
+                   hls::stream<FeatureWord<Lanes>>& outputs) {
 #pragma HLS INLINE off
-  static_assert(Lanes % kBiasesPerWord == 0, "a feature word is filled by whole groups of rows");
+  static_assert(Lanes % Rows == 0 && kBiasesPerWord % Rows == 0, "a feature word is filled by whole groups of rows");
+  constexpr int kParts = kBiasesPerWord / Rows;  // words of sums to a word of biases
   const Descriptor layer = layers.read();
   const RowCount rows = get<descriptor::rows>(layer);
-  const RowCount words = RowCount((rows + kBiasesPerWord - 1) / kBiasesPerWord);
+  const RowCount bias_count = RowCount((rows + kBiasesPerWord - 1) / kBiasesPerWord);
+  const RowCount words = RowCount((rows + Rows - 1) / Rows);
   const ap_uint<16> multiplier = get<descriptor::multiplier>(layer);
   const ap_uint<6> shift = get<descriptor::shift>(layer);
   const ap_int<9> minimum = get_signed<descriptor::minimum>(layer);
   const ap_int<9> maximum = get_signed<descriptor::maximum>(layer);
   WeightWord biases[MaxRows / kBiasesPerWord];
-  for (RowCount word = 0; word < words; ++word) {
+  for (RowCount word = 0; word < bias_count; ++word) {
 #pragma HLS PIPELINE II = 1
     biases[word] = bias_words.read();
   }
@@ -298,16 +328,16 @@ void fc_add_groups(hls::stream<Descriptor>& layers, hls::stream<WeightWord>& bia
   ap_uint<8> filled = 0;
   for (RowCount word = 0; word < words; ++word) {
 #pragma HLS PIPELINE II = 1
-    const WeightWord sums = added_up(group_sums);
-    const WeightWord bias = biases[word];
-    ap_uint<8 * kBiasesPerWord> group = 0;
-    for (int lane = 0; lane < kBiasesPerWord; ++lane) {
+    const SumWord<Rows> sums = added_up<Rows>(group_sums);
+    const SumWord<Rows> bias = SumWord<Rows>(biases[word / kParts] >> (ap_uint<8>(word % kParts) * (32 * Rows)));
+    ap_uint<8 * Rows> group = 0;
+    for (int lane = 0; lane < Rows; ++lane) {
 #pragma HLS UNROLL
       const Accumulator sum = Accumulator(Accumulator(lane_of<32>(sums, lane)) + Accumulator(lane_of<32>(bias, lane)));
       group.range(8 * lane + 7, 8 * lane) = requantise(sum, multiplier, shift, minimum, maximum);
     }
     packed |= FeatureWord<Lanes>(group) << (filled * 8);
-    filled += kBiasesPerWord;
+    filled += Rows;
     if (filled == Lanes || word + 1 == words) {
       outputs.write(packed);
       packed = 0;

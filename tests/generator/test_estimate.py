@@ -53,9 +53,14 @@ def test_an_estimate_has_the_cycles_of_a_build(name: str, pe_outputs: int, tmp_p
 def test_an_estimate_of_streamed_layers_has_the_cycles_of_a_build(name: str, tmp_path: Path) -> None:
     """Those behind the board's DDR, too."""
     network = _NETWORKS[name]()
-    options = generator.EstimateOptions(3, 16, map_lanes=4, pipeliner=KeptStages(tmp_path / "stages"), fc_slots=8)
+    rows = {"branched": 8, "fc": 2, "maps": 1}[name]
+    options = generator.EstimateOptions(
+        3, 16, map_lanes=4, pipeliner=KeptStages(tmp_path / "stages"), fc_slots=8, fc_rows_at_once=rows
+    )
     found = generator.estimate(network, "ultra96", options)
-    build = generator.BuildOptions(pes=3, lanes=16, fc_slots=8, map_lanes=4, pipeliner=Pipeliner())
+    build = generator.BuildOptions(
+        pes=3, lanes=16, fc_slots=8, fc_rows_at_once=rows, map_lanes=4, pipeliner=Pipeliner()
+    )
     manifest = generator.generate(network, "ultra96", tmp_path / "build", build)
     stated = manifest.predictions
     assert tuple(layer.cycles for layer in found.layers) == stated.layer_cycles[0]
@@ -122,6 +127,12 @@ _BASE = Architecture(
             **{"lanes": 64, "pointer_words": 576},
         },
         {
+            **{"pes": 0, "fc_pes": 1, "fc_slots": 16, "fc_rows": 4096, "lanes": 128, "pointer_words": 2048},
+            **{"fc_rows_at_once": 2, "fc_sums": "uram"},
+        },
+        {"pes": 0, "fc_pes": 1, "fc_slots": 8, "fc_rows": 1024, "lanes": 64, "fc_rows_at_once": 1},
+        {"pes": 0, "fc_pes": 1, "fc_slots": 64, "fc_rows": 4096, "lanes": 64, "fc_rows_at_once": 4},
+        {
             **{"pes": 0, "fc_pes": 0, "lanes": 64, "tile": 64, "map_columns": 27, "map_overlap": 2},
             **{"normalised_positions": 3025, "normalised_channels": 5, "table_words": 159},
         },
@@ -137,7 +148,7 @@ _BASE = Architecture(
         },
     ],
 )
-def test_resources_are_those_that_the_compiler_estimates(sizes: dict[str, int], tmp_path: Path) -> None:
+def test_resources_are_those_that_the_compiler_estimates(sizes: dict[str, int | str], tmp_path: Path) -> None:
     """DSP slices exactly, memories within a block a copy, LUTs and registers within a tenth."""
     architecture = Architecture.model_validate(_BASE.model_dump() | sizes)
     emit_project(tmp_path, architecture, load_board("zcu104"), 200.0)
@@ -145,6 +156,7 @@ def test_resources_are_those_that_the_compiler_estimates(sizes: dict[str, int], 
     pipeliner(tmp_path / "hls", TOP, 200.0)
     theirs, ours = pipeliner.reports[0].resources, used(architecture)
     assert ours.dsps == theirs.dsp
+    assert ours.uram == theirs.uram
     assert ours.bram36 == pytest.approx(theirs.bram, abs=0.5 * (architecture.pes + architecture.fc_pes))
     assert ours.luts == pytest.approx(theirs.lut, rel=0.1)
     assert ours.flip_flops == pytest.approx(theirs.ff, rel=0.1)
@@ -157,6 +169,17 @@ def test_memories_that_block_ram_has_no_room_for_lie_in_ultra_ram() -> None:
     assert found.bram36 <= 312 and 0 < found.uram <= 96
     assert not shortages(large, load_board("zcu104"))
     assert [short.resource.split(" (")[0] for short in shortages(large, load_board("ultra96"))] == ["block RAMs"]
+
+
+def test_sums_that_are_bound_to_ultra_ram_lie_there() -> None:
+    """Banks of 2,048 rows, two in each slot: an UltraRAM in place of two block RAMs."""
+    streamed = _BASE.model_copy(update={"fc_pes": 1, "fc_slots": 16, "fc_rows": 4096, "fc_rows_at_once": 2})
+    bound = streamed.model_copy(update={"fc_sums": "uram"})
+    assert used(bound).uram == 32 and used(bound).bram36 == used(streamed).bram36 - 64
+    assert placed(bound, load_board("zcu104")) == used(bound)
+    assert [str(short) for short in shortages(bound, load_board("ultra96"))] == [
+        "32 UltraRAMs short (32 needed, 0 there)"
+    ]
 
 
 @pytest.mark.parametrize("board", board_names())
@@ -221,6 +244,9 @@ def test_a_network_that_does_not_fit_names_what_is_short_and_the_next_board() ->
         ({"pe_outputs": 3}, "field 'pe_outputs': Input should be 1, 2 or 4"),
         ({"pe_outputs": 4, "pes": 64}, r"pes \* pe_outputs must be 255 at most, not 64 \* 4"),
         ({"fc_slots": 12}, "fc_slots must be a multiple of 8, not 12"),
+        ({"fc_rows_at_once": 16}, "field 'fc_rows_at_once': must be 1, 2, 4 or 8, not 16"),
+        ({"fc_rows_at_once": 2, "fc_slots": 0}, "field 'fc_rows_at_once': is the streamed FC engine's; give fc_slots"),
+        ({"fc_sums": "uram", "fc_pes": 4}, "field 'fc_sums': is the streamed FC engine's; give fc_slots, too"),
     ],
 )
 def test_wrong_sizes_are_named(options: dict[str, float], message: str) -> None:

@@ -17,10 +17,11 @@ __all__ = ["Accelerator"]
 
 
 class Accelerator:
-    """An accelerator of the given sizes, ready to run any network that fits."""
+    """An accelerator of the given sizes, ready to run any network that fits; the clock is the board's by default."""
 
-    def __init__(self, work: Path, architecture: Architecture) -> None:
+    def __init__(self, work: Path, architecture: Architecture, clock_mhz: float | None = None) -> None:
         self.architecture = architecture
+        self.clock_mhz = clock_mhz
         self.work = work
         self.design: RtlDesign | None = None
         self.stages: Mapping[str, tuple[int, int]] | None = None
@@ -39,6 +40,7 @@ class Accelerator:
         )
         options = BuildOptions(
             architecture=self.architecture,
+            clock_mhz=self.clock_mhz,
             images=images.astype(network.description.input.dtype),
             pipeliner=lambda hls, top, clock: self._stages(hls, top, clock),
         )

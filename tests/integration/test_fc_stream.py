@@ -32,10 +32,11 @@ SHAPES = ((24, 48, 0.3, "int8"), (64, 100, 0.09, "uint8"), (8, 16, 1.0, "uint8")
 """Outputs, inputs, density of weights, type of activations."""
 
 
-def _architecture(value_bits: int = 4, gap_bits: int = 5) -> Architecture:
+def _architecture(value_bits: int = 4, gap_bits: int = 5, rows_at_once: int = 8, sums: str = "bram") -> Architecture:
     return Architecture(
         lanes=LANES, pes=0, fc_pes=1, map_words=2, max_entries=1, max_columns=1, pointer_words=16, entry_words=1,
         fc_rows=64, fc_slots=16, fc_value_bits=value_bits, fc_gap_bits=gap_bits,
+        fc_rows_at_once=rows_at_once, fc_sums=sums,
     )  # fmt: skip
 
 
@@ -61,7 +62,11 @@ def _network(number: int, value_bits: int) -> Network:
     return builder.build()
 
 
-@pytest.fixture(scope="module", params=[(4, 5), (5, 3), (8, 4)], ids=lambda bits: f"value{bits[0]}-gap{bits[1]}")
+_FORMS = [(4, 5, 8, "bram"), (5, 3, 2, "uram"), (8, 4, 1, "bram"), (4, 5, 4, "bram")]
+"""Bits of a value and of a gap, rows that are handed over at once, what sums lie in."""
+
+
+@pytest.fixture(scope="module", params=_FORMS, ids=lambda form: "value{}-gap{}-rows{}-{}".format(*form))
 def accelerator(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Accelerator:
     return Accelerator(tmp_path_factory.mktemp("streamed"), _architecture(*request.param))
 
@@ -71,14 +76,28 @@ def test_layers_are_exact_in_every_format(accelerator: Accelerator, number: int)
     accelerator.check(_network(number, accelerator.architecture.fc_value_bits), number, on_rtl=True)
 
 
+@pytest.mark.parametrize(("rows_at_once", "clock_mhz", "stages"), [(8, 100.0, 1), (2, 250.0, 2)])
+def test_cycles_are_exact_at_other_clocks(rows_at_once: int, clock_mhz: float, stages: int, tmp_path: Path) -> None:
+    """A sum is written so many stages behind reading it (at 200 MHz 2, and 1), and so late the next layer begins."""
+    accelerator = Accelerator(tmp_path, _architecture(rows_at_once=rows_at_once), clock_mhz)
+    accelerator.check(_network(1, 4), 1, on_rtl=True)
+    late = [pair for name, pair in (accelerator.stages or {}).items() if name.startswith("fc_accumulate<")]
+    assert late == [(stages, 0)]
+
+
 @pytest.mark.parametrize(
-    ("make", "engines"),
-    [(alexnet_like_network, "convolver map fc"), (pooled_fc_network, "map fc")],
+    ("make", "engines", "rows_at_once"),
+    [(alexnet_like_network, "convolver map fc", 8), (pooled_fc_network, "map fc", 2)],
     ids=["all_three", "beside_maps"],
 )
-def test_it_stands_beside_the_other_engines(make: Callable[[], Network], engines: str, tmp_path: Path) -> None:
-    options = BuildOptions(pes=2, lanes=8, fc_slots=8, random_images=2, ddr_bytes=5.5, pipeliner=Pipeliner())
-    generate(make(), "zcu104", tmp_path / "build", options)
+def test_it_stands_beside_the_other_engines(
+    make: Callable[[], Network], engines: str, rows_at_once: int, tmp_path: Path
+) -> None:
+    options = BuildOptions(
+        pes=2, lanes=8, fc_slots=8, fc_rows_at_once=rows_at_once, random_images=2, ddr_bytes=5.5, pipeliner=Pipeliner()
+    )
+    manifest = generate(make(), "zcu104", tmp_path / "build", options)
+    assert manifest.architecture.fc_rows_at_once == rows_at_once
     build = load_build(tmp_path / "build")
     assert {layer.engine for layer in build.layers} == set(engines.split())
     climbed(build, tmp_path / "work")
@@ -247,6 +266,14 @@ def test_too_many_weights_are_refused(tmp_path: Path) -> None:
         schedule_fc_stream(layer, ColumnFormat(8, 4, 5), LANES)
     with pytest.raises(BuildError, match="fc_slots must be a multiple of 8, not 12"):
         generate(_network(0, 4), "zcu104", tmp_path / "build", BuildOptions(lanes=16, fc_slots=12))
+    for options, message in (
+        ({"fc_rows_at_once": 3, "fc_slots": 8}, "'fc_rows_at_once': must be 1, 2, 4 or 8, not 3"),
+        ({"fc_sums": "lutram", "fc_slots": 8}, "'fc_sums': must be bram or uram, not lutram"),
+        ({"fc_rows_at_once": 2}, "'fc_rows_at_once': is the streamed FC engine's; give fc_slots, too"),
+        ({"fc_sums": "uram"}, "'fc_sums': is the streamed FC engine's; give fc_slots, too"),
+    ):
+        with pytest.raises(BuildError, match=message):
+            generate(_network(0, 4), "zcu104", tmp_path / "build", BuildOptions(lanes=16, **options))
     with pytest.raises(BuildError, match="ddr: 0 bytes a clock after 100 clocks is no memory"):
         generate(_network(0, 4), "zcu104", tmp_path / "build", BuildOptions(lanes=16, fc_slots=8, ddr_bytes=0))
 

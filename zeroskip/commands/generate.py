@@ -11,7 +11,7 @@ import golden
 import rtl
 from generator.manifest import Manifest
 from zeroskip.arrays import load_images
-from zeroskip.commands.sizes import DdrLatencyOption, EngineOption, WeightDepthOption
+from zeroskip.commands.sizes import DdrLatencyOption, EngineOption, RowsAtOnceOption, SumsOption, WeightDepthOption
 from zeroskip.console import JsonOption, print_json, working
 from zeroskip.pipeliner import Pipeliner
 
@@ -44,6 +44,8 @@ def generate(
             help="Weights of FC layers stay in DDR; entries of a word that is fetched. 0: they lie in the PEs."
         ),
     ] = 0,
+    fc_rows_at_once: RowsAtOnceOption = 8,
+    fc_sums: SumsOption = "bram",
     weight_depth: WeightDepthOption = None,
     engine: EngineOption = None,
     ddr_bytes: Annotated[
@@ -63,6 +65,7 @@ def generate(
         pes=pes, lanes=lanes, tile=tile, fc_pes=fc_pes, map_words=map_words, map_lanes=map_lanes, fc_slots=fc_slots,
         pe_outputs=pe_outputs, clock_mhz=clock, images=stimuli, pipeliner=pipeliner,
         ddr_bytes=ddr_bytes, ddr_latency=ddr_latency, engine=engine, weight_depth=weight_depth,
+        fc_rows_at_once=fc_rows_at_once, fc_sums=fc_sums,
     )  # fmt: skip
     if images is not None:
         options = replace(options, image_source=images.name)

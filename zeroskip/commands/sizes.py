@@ -1,15 +1,25 @@
 """Options on the engines' sizes that several commands have."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from generator.schedule import Engine
 
-__all__ = ["DdrLatencyOption", "EngineOption", "WeightDepthOption"]
+__all__ = ["DdrLatencyOption", "EngineOption", "RowsAtOnceOption", "SumsOption", "WeightDepthOption"]
 
 DdrLatencyOption = Annotated[int, typer.Option(help="Clocks from a request to DDR to its first word.")]
 EngineOption = Annotated[Engine | None, typer.Option(help="Layers of one engine alone, for accelerators side by side.")]
+RowsAtOnceOption = Annotated[
+    int,
+    typer.Option(
+        help="Rows that the streamed FC engine hands over, adds up and requantises in a clock: 1, 2, 4 or 8. "
+        "Fewer take fewer LUTs and DSP slices, and more clocks a layer."
+    ),
+]
+SumsOption = Annotated[
+    Literal["bram", "uram"], typer.Option(help="Where the streamed FC engine's sums lie: block RAM or UltraRAM.")
+]
 WeightDepthOption = Annotated[
     int | None,
     typer.Option(help="Weight words that wait in front of a PE at most; 128 by default. Fewer take fewer LUTs."),
