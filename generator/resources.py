@@ -160,11 +160,12 @@ def _streamed_fc(a: Architecture) -> tuple[int, int, int]:
     lookup = 1190 if a.pointer_words > _LUT_WORDS else 660
     choice = {4: 98, 5: 147, 8: 64}[a.fc_value_bits]  # of a weight by its number
     rows = a.fc_rows_at_once
-    slot = 230 if rows == layouts.BIASES_PER_WORD else 174  # choosing one of fewer rows takes a stage less
+    # Choosing one of fewer rows takes a stage less; fewer pixels are shifted into a feature word, not put in place.
+    slot, packing = (230, 28) if rows == layouts.BIASES_PER_WORD else (174, 15)
     luts = a.fc_slots * (201 + 43 * rows + choice + 3 * a.fc_gap_bits) + a.slot_groups * (22 + 224 * rows + 32 * rows)
     flip_flops = a.fc_slots * (slot + 16) + a.slot_groups * 31 + (0 if a.fc_value_bits == 8 else 256)
     # Scatter, scan and lookup; the last process, which requantises a word of sums a clock.
-    luts += 672 + 102 + 17 * a.lanes + lookup + 1370 + 285 * rows + 28 * a.lanes
+    luts += 672 + 102 + 17 * a.lanes + lookup + 1370 + 285 * rows + packing * a.lanes
     flip_flops += 395 + 16 * a.lanes + 215 + 186 + 278 + 105 * rows + 8 * a.lanes
     return luts, flip_flops, a.fc_slots + 2 * rows
 

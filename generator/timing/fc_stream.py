@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from generator import layouts
 from generator.architecture import GROUP_SLOTS, Architecture
 from generator.dataflow import Trace
 from generator.schedule import FcStreamSchedule
@@ -212,6 +213,8 @@ def _add_groups(traces: Traces, bias_words: int, sum_words: int, slots: Slots, o
     trace, sums = traces.of("fc_add_groups"), [f"group_sums_{group}" for group in slots]
     trace.step(["gather_layer"])
     trace.step(["biases"], times=bias_words)
-    full = traces.architecture.lanes // traces.architecture.fc_rows_at_once
-    for word in range(1, sum_words + 1):
-        trace.step(sums, [outputs] if word % full == 0 or word == sum_words else [])
+    rows = traces.architecture.fc_rows_at_once
+    full = traces.architecture.lanes // rows
+    steps = sum_words if rows == layouts.BIASES_PER_WORD else -(-sum_words // full) * full
+    for word in range(1, steps + 1):
+        trace.step(sums if word <= sum_words else [], [outputs] if word % full == 0 or word == steps else [])

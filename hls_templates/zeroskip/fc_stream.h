@@ -297,7 +297,8 @@ void fc_add_group(hls::stream<RowCount>& rows, hls::stream<SumWord<Rows>, SumDep
 
 // Adds up the groups' sums and the biases, requantises `Rows` rows a cycle, and packs them into feature words.
 //
-// Cycles: one per bias word, one per word of sums.
+// Cycles: one per bias word, one per word of sums; with fewer rows than biases a word as many as fill whole feature
+// words.
 //
 // \tparam Lanes     pixels in a feature word, a multiple of Rows.
 // \tparam Groups    of slots.
@@ -324,21 +325,34 @@ void fc_add_groups(hls::stream<Descriptor>& layers, hls::stream<WeightWord>& bia
 #pragma HLS PIPELINE II = 1
     biases[word] = bias_words.read();
   }
+  // Where pixels are few, shifting them in from above takes fewer LUTs than putting each in its place. The last feature
+  // word is then shifted on until its first pixel is lowest.
+  constexpr bool kShifted = Rows < kBiasesPerWord;
+  constexpr int kFull = Lanes / Rows;
+  using Step = ap_uint<slot_word::row::bits + (kShifted ? 1 : 0)>;
+  const Step steps = kShifted ? Step((words + kFull - 1) / kFull * kFull) : Step(words);
   FeatureWord<Lanes> packed = 0;
   ap_uint<8> filled = 0;
-  for (RowCount word = 0; word < words; ++word) {
+  for (Step word = 0; word < steps; ++word) {
 #pragma HLS PIPELINE II = 1
-    const SumWord<Rows> sums = added_up<Rows>(group_sums);
-    const SumWord<Rows> bias = SumWord<Rows>(biases[word / kParts] >> (ap_uint<8>(word % kParts) * (32 * Rows)));
     ap_uint<8 * Rows> group = 0;
-    for (int lane = 0; lane < Rows; ++lane) {
+    if (!kShifted || word < words) {
+      const SumWord<Rows> sums = added_up<Rows>(group_sums);
+      const SumWord<Rows> bias = SumWord<Rows>(biases[word / kParts] >> (ap_uint<8>(word % kParts) * (32 * Rows)));
+      for (int lane = 0; lane < Rows; ++lane) {
 #pragma HLS UNROLL
-      const Accumulator sum = Accumulator(Accumulator(lane_of<32>(sums, lane)) + Accumulator(lane_of<32>(bias, lane)));
-      group.range(8 * lane + 7, 8 * lane) = requantise(sum, multiplier, shift, minimum, maximum);
+        const Accumulator sum =
+            Accumulator(Accumulator(lane_of<32>(sums, lane)) + Accumulator(lane_of<32>(bias, lane)));
+        group.range(8 * lane + 7, 8 * lane) = requantise(sum, multiplier, shift, minimum, maximum);
+      }
     }
-    packed |= FeatureWord<Lanes>(group) << (filled * 8);
+    if (kShifted) {
+      packed = FeatureWord<Lanes>(packed >> (8 * Rows)) | (FeatureWord<Lanes>(group) << (8 * (Lanes - Rows)));
+    } else {
+      packed |= FeatureWord<Lanes>(group) << (filled * 8);
+    }
     filled += Rows;
-    if (filled == Lanes || word + 1 == words) {
+    if (filled == Lanes || word + 1 == steps) {
       outputs.write(packed);
       packed = 0;
       filled = 0;
