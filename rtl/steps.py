@@ -238,11 +238,24 @@ class _Builder:
         for value, condition in options:
             known = merged.get(value.serial)
             merged[value.serial] = (value, self._graph.bitwise("or", known[1], condition) if known else condition)
-        values = list(merged.values())
-        result = values[-1][0]
-        for value, condition in values[-2::-1]:
-            result = self._graph.select(condition, value, result)
-        return result
+        return self._chosen([(value, _literals(condition)) for value, condition in merged.values()])
+
+    def _chosen(self, options: Sequence[tuple[Node, Sequence[Node]]]) -> Node:
+        """The value whose literals are all true, chosen by a tree where literals tell all values apart.
+
+        Branches within branches that lead to one place are one list of values; as a chain it would be a multiplexer
+        for each of them, and as deep as it is long.
+        """
+        value, literals = options[0]
+        if len(options) == 1:
+            return value
+        for literal in literals:
+            opposite = self._graph.inverted(literal)
+            yes = [(other, _without(literal, known)) for other, known in options if literal in known]
+            no = [(other, _without(opposite, known)) for other, known in options if opposite in known]
+            if len(yes) + len(no) == len(options):
+                return self._graph.select(literal, self._chosen(yes), self._chosen(no)) if no else self._chosen(yes)
+        return self._graph.select(self._graph.conjunction(literals), value, self._chosen(options[1:]))
 
     def _leave(self, block: Block) -> None:
         graph, region, branch = self._graph, self._state.region, block.branch
@@ -394,6 +407,17 @@ class _Builder:
                     condition = state.region.condition(block)
                     if condition.op != "const" or condition.number:
                         state.step.updates.append(Update(register, condition, state.values[id(instruction)]))
+
+
+def _literals(condition: Node) -> list[Node]:
+    """Of a conjunction: what must be true each."""
+    if condition.op != "and":
+        return [condition]
+    return [literal for part in condition.args for literal in _literals(part)]
+
+
+def _without(literal: Node, literals: Sequence[Node]) -> list[Node]:
+    return [other for other in literals if other is not literal]
 
 
 def _unextended(graph: Graph, value: Node) -> Node:

@@ -72,9 +72,6 @@ void broadcast(hls::stream<Descriptor>& layers, hls::stream<FeatureWord<Lanes>>&
   }
 }
 
-// The largest power of two that is no greater.
-constexpr int floor_power_of_two(int number) { return number < 2 ? 1 : 2 * floor_power_of_two(number / 2); }
-
 // Bits that tell so many numbers from each other, 1 at least.
 constexpr int bits_below(int count, int bits = 1) { return count <= 1 << bits ? bits : bits_below(count, bits + 1); }
 

@@ -227,6 +227,21 @@ void convolver_post(hls::stream<Descriptor>& layers, hls::stream<ScaleWord>& sca
                                                                        []() { return FeatureWord<Lanes>(0); });
 }
 
+// A word from stream `source`, one of the `Count` from `First` on.
+//
+// Each bit of `source` halves what is left to choose from: comparing it with each place would take more LUTs.
+template <int First, int Count, int Bits, int Depth, int Streams>
+ap_uint<Bits> read_from(hls::stream<ap_uint<Bits>, Depth> (&streams)[Streams], ap_uint<8> source) {
+#pragma HLS INLINE
+  if constexpr (Count == 1) {
+    return streams[First].read();
+  } else {
+    constexpr int kHalf = floor_power_of_two(Count - 1);
+    return (source & kHalf) != 0 ? read_from<First + kHalf, Count - kHalf, Bits, Depth, Streams>(streams, source)
+                                 : read_from<First, kHalf, Bits, Depth, Streams>(streams, source);
+  }
+}
+
 // Gathers the output channels of a layer, in the order of the schedule: channel c from the post-processing number
 // c mod Posts. One feature word per cycle.
 //
@@ -243,12 +258,7 @@ void collect(hls::stream<Descriptor>& layers, hls::stream<FeatureWord<Lanes>, Ou
   ap_uint<8> source = 0;
   for (ap_uint<32> word = 0; word < words; ++word) {
 #pragma HLS PIPELINE II = 1
-    FeatureWord<Lanes> value = 0;
-    for (int post = 0; post < Posts; ++post) {
-#pragma HLS UNROLL
-      if (source == post) value = pe_outputs[post].read();
-    }
-    outputs.write(value);
+    outputs.write(read_from<0, Posts, 8 * Lanes, OutputDepth, Posts>(pe_outputs, source));
     if (channel_word + 1 == channel_words) {
       channel_word = 0;
       source = source + 1 == Posts ? ap_uint<8>(0) : ap_uint<8>(source + 1);

@@ -35,6 +35,9 @@ using Accumulator = ap_int<32>;
 // A pixel with its sign made explicit: 0..255 and -128..127 both fit.
 using Pixel = ap_int<9>;
 
+// The largest power of two that is no greater.
+constexpr int floor_power_of_two(int number) { return number < 2 ? 1 : 2 * floor_power_of_two(number / 2); }
+
 // Field `F` (see layouts.h) of a packed word.
 template <typename F, int Bits>
 ap_uint<F::bits> get(const ap_uint<Bits>& word) {

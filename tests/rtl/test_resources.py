@@ -70,3 +70,28 @@ def test_the_estimate_is_near_what_yosys_finds(source: Path, tmp_path: Path) -> 
         assert estimate.lut == pytest.approx(found.lut, rel=0.3, abs=8), name
         assert estimate.ff == pytest.approx(found.ff, rel=0.3, abs=3), name
         assert estimate.dsp == found.dsp, name
+
+
+def test_branches_within_branches_become_a_tree_of_choices(tmp_path: Path) -> None:
+    """One of 16 streams by the bits of its number: 5 LUTs a bit at best, a chain of choices takes 14."""
+
+    def chosen(low: int, count: int) -> str:
+        half = count // 2
+        if not half:
+            return f"in{low}.read()"
+        return f"(place[{half.bit_length() - 1}] ? {chosen(low + half, half)} : {chosen(low, half)})"
+
+    names = ", ".join(f"in{number}" for number in range(16))
+    words = ", ".join(f"Words& in{number}" for number in range(16))
+    path = tmp_path / "top.cpp"
+    path.write_text(
+        '#include "ap_int.h"\n#include "hls_stream.h"\ntypedef hls::stream<ap_uint<64>> Words;\n'
+        f"void choose(hls::stream<ap_uint<4>>& places, {words}, Words& out) {{\n"
+        f"  const ap_uint<4> place = places.read();\n  out.write({chosen(0, 16)});\n}}\n"
+        f"void top(hls::stream<ap_uint<4>>& places, {words}, Words& out) {{\n"
+        f"#pragma HLS DATAFLOW\n  choose(places, {names}, out);\n}}\n"
+    )
+    design, report = compile_with_report(path, "top", [], tmp_path / "rtl", 200.0)
+    (row,) = (row for row in synthesise(design, report, find_yosys(), tmp_path / "modules").modules if row.function)
+    assert row.each.lut < 64 * 10
+    assert row.estimate.lut == pytest.approx(row.each.lut, rel=0.3)
