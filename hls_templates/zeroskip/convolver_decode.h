@@ -40,6 +40,16 @@ ap_uint<8 * Bytes> unit_of(const WeightWord& word, int index) {
   return unit;
 }
 
+// `down` * `pitch` as a sum of shifted pitches: less than a hundred LUTs, where a product takes a DSP slice.
+inline ap_int<15> rows_apart(ap_int<5> down, ap_uint<10> pitch) {
+#pragma HLS INLINE
+  const ap_uint<14> none = 0;
+  const ap_uint<14> one = pitch;
+  const ap_uint<12> low = (down[0] ? one : none) + (down[1] ? ap_uint<14>(one << 1) : none);
+  const ap_uint<14> high = (down[2] ? ap_uint<14>(one << 2) : none) + (down[3] ? ap_uint<14>(one << 3) : none);
+  return ap_int<15>(low + high - (down[4] ? ap_uint<14>(one << 4) : none));
+}
+
 // Hands the masks on, a word per cycle, then decodes `descriptor::channels` packets; one unit per cycle, one more cycle
 // for each packet's header words and for each word that only fills up.
 //
@@ -158,7 +168,7 @@ void decode_convolution(hls::stream<Descriptor>& layers, hls::stream<Descriptor>
             column = 0;
           }
           const ap_int<5> down = ap_int<5>(row - pad_top);
-          const ap_int<16> distance = ap_int<16>(down * ap_int<11>(pitch) + ap_int<5>(column - pad_left));
+          const ap_int<16> distance = ap_int<16>(rows_apart(down, pitch) + ap_int<5>(column - pad_left));
           const bool upper = full && kInBytes ? unit_index[0] : pointwise;
           put<entry_word::value>(entry, upper ? get<pointwise_unit::value>(unit) : get<entry_unit::value>(unit));
           if constexpr (!kInBytes) {
