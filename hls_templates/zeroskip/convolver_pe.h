@@ -133,18 +133,51 @@ void accumulate(const PeWork<Outputs>& work, const ap_uint<9 * Tile>& pixels, ap
   }
 }
 
+// Places that `hand_over_sums` chooses from by the number of their group of four.
+constexpr int groups_of(int tile) { return (tile + 3) / 4; }
+
+// Number `place` of the `Groups` groups of four from `First` on, or 0 where it is none of them: one of each four by the
+// place's low bits, which is one LUT a bit, and of these the one whose bit in `group` is set.
+//
+// \tparam Count, Bits  of the numbers.
+template <int First, int Groups, int Count, int Bits>
+ap_uint<Bits> number_at(const ap_uint<Bits> (&numbers)[Count], ap_uint<groups_of(Count)> group, ap_uint<8> place) {
+#pragma HLS INLINE
+  if constexpr (Groups > 1) {
+    constexpr int kHalf = Groups / 2;
+    return number_at<First, kHalf, Count, Bits>(numbers, group, place) |
+           number_at<First + kHalf, Groups - kHalf, Count, Bits>(numbers, group, place);
+  } else {
+    ap_uint<Bits> four[4];
+#pragma HLS ARRAY_PARTITION variable = four complete
+    for (int number = 0; number < 4; ++number) {
+#pragma HLS UNROLL
+      constexpr int kBegin = 4 * First;
+      four[number] = kBegin + number < Count ? lane_of<Bits>(numbers[kBegin + number], 0) : ap_uint<Bits>(0);
+    }
+    const ap_uint<Bits> low = place[0] ? ap_uint<Bits>(four[1]) : ap_uint<Bits>(four[0]);
+    const ap_uint<Bits> high = place[0] ? ap_uint<Bits>(four[3]) : ap_uint<Bits>(four[2]);
+    const ap_uint<Bits> one = place[1] ? high : low;
+    return group[First] ? one : ap_uint<Bits>(0);
+  }
+}
+
 // Hands over a sum of the tile before, one of each channel's; a tile that has ended takes its place, with the sums of
 // all channels at a position side by side.
 //
+// `group` has bit `work.hand_over` / 4 set.
+//
 // \tparam Tile, SumBits, Outputs, Depth  as of the PE.
 template <int Tile, int SumBits, int Outputs, int Depth>
-void hand_over_sums(const PeWork<Outputs>& work, const ap_uint<SumBits> (&sums)[Outputs][Tile],
-                    ap_uint<SumBits * Outputs> (&finished)[Tile],
+void hand_over_sums(const PeWork<Outputs>& work, ap_uint<groups_of(Tile)> group,
+                    const ap_uint<SumBits> (&sums)[Outputs][Tile], ap_uint<SumBits * Outputs> (&finished)[Tile],
                     hls::stream<ap_uint<SumBits>, Depth> (&tile_sums)[Outputs]) {
 #pragma HLS INLINE
+  const ap_uint<SumBits * Outputs> leaving =
+      number_at<0, groups_of(Tile), Tile, SumBits * Outputs>(finished, group, work.hand_over);
   for (int output = 0; output < Outputs; ++output) {
 #pragma HLS UNROLL
-    if (work.hands_over) tile_sums[output].write(lane_of<SumBits>(finished[work.hand_over], output));
+    if (work.hands_over) tile_sums[output].write(lane_of<SumBits>(leaving, output));
   }
   for (int place = 0; place < Tile; ++place) {
 #pragma HLS UNROLL
@@ -230,8 +263,12 @@ void convolver_pe(hls::stream<Descriptor>& layers, hls::stream<Descriptor, Layer
 #pragma HLS ARRAY_PARTITION variable = banks dim = 1 complete
   constexpr int kMaskBits = mask_bits(Tile);
   constexpr int kMasksPerWord = kWeightBits / kMaskBits;
-  WeightWord column_masks[MaskWords];  // of tile 0, column after column, then of tile 1, ..
-  WeightWord row_masks[MaskWords];
+  // LUT RAM holds 32 words or 64 in any case; where all are there, no index is outside.
+  constexpr int kMaskWords = MaskWords <= 32 ? 32 : MaskWords <= 64 ? 64 : MaskWords;
+  using MaskWord = ap_uint<bits_below(kMaskWords)>;
+  using Mask = ap_uint<bits_below(kMaskWords * kMasksPerWord)>;
+  WeightWord column_masks[kMaskWords];  // of tile 0, column after column, then of tile 1, ..
+  WeightWord row_masks[kMaskWords];
   ap_uint<SumBits> sums[Outputs][Tile];
   ap_uint<SumBits * Outputs> finished[Tile];  // of the tile before
   EntryWord<Outputs> list[MaxEntries];
@@ -241,8 +278,8 @@ void convolver_pe(hls::stream<Descriptor>& layers, hls::stream<Descriptor, Layer
   ChannelWord channel = 0;
   ap_uint<12> tile = 0;
   ap_uint<entry_word::address::bits> tile_start = 0;  // the tile's first position
-  ap_uint<17> tile_columns = 0;                       // the tile's first mask of columns
-  ap_uint<17> tile_rows = 0;
+  Mask tile_columns = 0;                              // the tile's first mask of columns
+  Mask tile_rows = 0;
   ap_uint<channel_word::entries::bits> index = 0;
   bool new_channel = true;
   ap_uint<32> loaded = 0;
@@ -256,21 +293,23 @@ void convolver_pe(hls::stream<Descriptor>& layers, hls::stream<Descriptor, Layer
   ap_uint<9 * Tile> pixels = 0;
   ap_uint<8> read_first = 0;
   ap_uint<8> turned_first = 0;
-  ap_uint<17> column_mask = 0;
-  ap_uint<17> row_mask = 0;
+  Mask column_mask = 0;
+  Mask row_mask = 0;
   ap_uint<kMaskBits> inside = 0;
   PeWork<Outputs> read_work = {0, false, false, false, 0};
   PeWork<Outputs> turned_work = read_work;
   PeWork<Outputs> work = read_work;
   PeWork<Outputs> summed_work = read_work;
+  ap_uint<groups_of(Tile)> summed_group = 0;
   while (mask_words_left != 0 || channels_left != 0 || loaded != map_words || leaving != 0 || read_work.hands_over ||
          turned_work.hands_over || work.hands_over || summed_work.hands_over) {
 #pragma HLS PIPELINE II = 1
 // Waiting entries keep a read `kChase` words behind the loading at least: longer than a write takes.
 #pragma HLS DEPENDENCE variable = banks inter false
-    hand_over_sums<Tile, SumBits, Outputs>(summed_work, sums, finished, tile_sums);
+    hand_over_sums<Tile, SumBits, Outputs>(summed_work, summed_group, sums, finished, tile_sums);
     accumulate<Tile, SumBits, Outputs>(work, pixels, sums);
     summed_work = work;
+    summed_group = ap_uint<groups_of(Tile)>(1) << (work.hand_over / 4);
 
     const FeatureWord<kRow> tile_pixels = turned<kRow, kTurnLast, 1>(turned_pixels, turned_first);
     for (int place = 0; place < Tile; ++place) {
@@ -282,17 +321,17 @@ void convolver_pe(hls::stream<Descriptor>& layers, hls::stream<Descriptor, Layer
 
     turned_pixels = turned<kRow, kTurn, kTurnLast>(read_pixels, read_first);
     turned_first = read_first;
-    inside = lane_of<kMaskBits>(column_masks[column_mask / kMasksPerWord], column_mask % kMasksPerWord) &
-             lane_of<kMaskBits>(row_masks[row_mask / kMasksPerWord], row_mask % kMasksPerWord);
+    inside = lane_of<kMaskBits>(column_masks[MaskWord(column_mask / kMasksPerWord)], column_mask % kMasksPerWord) &
+             lane_of<kMaskBits>(row_masks[MaskWord(row_mask / kMasksPerWord)], row_mask % kMasksPerWord);
     turned_work = read_work;
 
     const bool has_masks = mask_words_left == 0;
     if (!has_masks) {
       const WeightWord mask = masks.read();
       if (mask_words - mask_words_left < column_mask_words) {
-        column_masks[mask_words - mask_words_left] = mask;
+        column_masks[MaskWord(mask_words - mask_words_left)] = mask;
       } else {
-        row_masks[mask_words - mask_words_left - column_mask_words] = mask;
+        row_masks[MaskWord(mask_words - mask_words_left - column_mask_words)] = mask;
       }
       --mask_words_left;
     }
@@ -328,8 +367,8 @@ void convolver_pe(hls::stream<Descriptor>& layers, hls::stream<Descriptor, Layer
     }
     read_first = ap_uint<8>(first % kRow);
     read_pixels = turned<kRow, kRow, kTurn>(read, read_first);
-    column_mask = tile_columns + get<entry_word::column>(entry);
-    row_mask = tile_rows + get<entry_word::row>(entry);
+    column_mask = Mask(tile_columns + get<entry_word::column>(entry));
+    row_mask = Mask(tile_rows + get<entry_word::row>(entry));
     if (has_masks && loaded != map_words) {
       const FeatureWord<Lanes> value = maps.read();
       for (int bank = 0; bank < kBanks; ++bank) {
