@@ -157,11 +157,16 @@ void finish_channels(hls::stream<Descriptor>& layers, hls::stream<ScaleWord>& sc
                                              second_minimum, second_maximum);
         if (add || average) pixel = second;
       }
-      for (int lane = 1; lane < Lanes; ++lane) {
+      // Not cleared and set at once, so that all lanes have one reset.
+      if (filled == 0) {
+        packed[0] = pixel;
+        for (int lane = 1; lane < Lanes; ++lane) {
 #pragma HLS UNROLL
-        if (filled == 0) packed[lane] = 0;
+          packed[lane] = 0;
+        }
+      } else {
+        packed[filled] = pixel;
       }
-      packed[filled] = pixel;
       ++filled;
     }
     if (filled == Lanes || (last_position && filled != 0)) {

@@ -13,7 +13,7 @@ inline ap_uint<8> requantise(Accumulator accumulator, ap_uint<16> multiplier, ap
 #pragma HLS INLINE
   const ap_int<50> product = accumulator * ap_int<17>(multiplier);
   // One half less the last place, and that place too where the floor is odd: only then a half is rounded up.
-  const ap_uint<50> below_half = ((ap_uint<50>(1) << shift) >> 1) - ap_uint<1>(shift != 0);
+  const ap_uint<50> below_half = ap_uint<50>(~(ap_uint<50>(-1) << shift)) >> 1;
   const bool odd = shift != 0 && ap_uint<50>(product >> shift)[0];
   const ap_int<50> sum = ap_int<50>(sum_with_carry<50>(ap_uint<50>(product), below_half, odd));
   const ap_int<50> rounded = sum >> shift;
