@@ -127,14 +127,14 @@ def pe_takes(
     """
     lanes = word_pixels(tile) if lanes is None else lanes
     row = 2 * lanes if tile == lanes else lanes  # pixels that are read at once
-    luts = 1615 + 18.7 * tile + 0.24 * tile * sum_bits + 17.5 * row
+    luts = 955 + 20.4 * tile + 0.45 * tile * sum_bits + 17.8 * row
     flip_flops = 1330 + 30 * tile + 1.23 * tile * sum_bits + 4.5 * row
-    dsps = outputs * tile + 2 + (outputs > 1)
+    dsps = outputs * tile + 1 + (outputs > 1)
     if outputs > 1:  # further sums of the same pixels; units of more bytes
-        luts += (outputs - 1) * tile * (0.25 * sum_bits + 7.5) + 420
+        luts += (outputs - 1) * tile * (0.45 * sum_bits + 5.5) + 420
         flip_flops += (outputs - 1) * 1.25 * tile * sum_bits + 150
     # Behind the PE, for each output channel.
-    luts += outputs * (580 + 10 * sum_bits + 3 * lanes + (1020 if averages else 490 * additions))
+    luts += outputs * (710 + 2 * sum_bits + 3.3 * lanes + (990 if averages else 450 * additions))
     luts += outputs * 10.5 * lanes * additions
     flip_flops += outputs * (350 + 7 * sum_bits + 8 * lanes + (8 * lanes + 690) * additions + 220 * averages)
     dsps += outputs * ((1 if sum_bits <= 27 else 2) + (3 if additions else averages))
@@ -256,7 +256,7 @@ def used(a: Architecture) -> Resources:
         rows = a.map_words // a.row_words
         if rows & (rows - 1):  # a row that is not there is read as zero
             pe_luts += 7 * a.row_words * a.lanes
-        luts += a.pes * (pe_luts + 30) + a.posts * (9 * a.lanes // 2) + 700
+        luts += a.pes * (pe_luts + 30) + 3 * a.posts * a.lanes + 700
         flip_flops += a.pes * pe_flip_flops + 600
         dsps += a.pes * pe_dsps
     if a.fc_slots:

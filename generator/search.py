@@ -21,7 +21,7 @@ from generator.architecture import MOST_POSTS, Architecture
 from generator.boards import DDR_SHARE, Board, board_names, load_board
 from generator.layers import ConvolverLayer, EngineError, MapLayer, sum_bits, ungrouped
 from generator.plan import engine_layers, is_pointwise
-from generator.resources import Shortage, fitting_map_words, pe_takes, shortages, word_pixels
+from generator.resources import Number, Shortage, fitting_map_words, pe_takes, shortages, word_pixels
 from generator.schedule import (
     Buffers,
     ColumnFormat,
@@ -130,7 +130,7 @@ class FcWork:
     pixels: int
     streamed: tuple[Int, int]
 
-    def feature_words(self, pixels: Int) -> Int:
+    def feature_words(self, pixels: Number) -> Number:
         """Feature words of its input, of so many pixels each."""
         return -(-self.pixels // pixels) * (self.columns // self.pixels)
 
@@ -647,7 +647,9 @@ def sketch(work: Workload, each: Candidate) -> Architecture:
         sum_bits=max((max(18, layer.sum_bits) for layer in work.convolver), default=18),
         additions=work.additions,
         averages=work.averages,
-        pointer_words=max((-(-layer.columns // layouts.POINTERS_PER_WORD) for layer in work.fc), default=1),
+        pointer_words=max(
+            (-(-layer.feature_words(lanes) * lanes // layouts.POINTERS_PER_WORD) for layer in work.fc), default=1
+        ),
         entry_words=max((-(-entries // 16) for entries in share), default=1) or 1,
         fc_rows=-(-max(rows, default=1) // 8) * 8 if each.fc_slots else max(rows, default=1),
         **streamed_sizes(work.columns(each.fc_slots) if each.fc_slots else None, each.fc_rows_at_once, each.fc_sums),

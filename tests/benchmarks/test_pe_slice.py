@@ -58,7 +58,7 @@ def test_parts_add_up(kept: Figures) -> None:
 
 @pytest.mark.parametrize("part", PROCESSES, ids=lambda part: part.module)
 def test_the_estimate_of_a_process_is_near_what_yosys_finds(part: Part) -> None:
-    """LUTs within a quarter, or 60 % of the one `scatter`; registers within 15 %; DSP slices exactly."""
-    assert part.estimate.lut == pytest.approx(part.each.lut, rel=0.6 if part.module.startswith("scatter") else 0.25)
+    """LUTs within 28 %, or 60 % of the one `scatter`; registers within 15 %; DSP slices exactly."""
+    assert part.estimate.lut == pytest.approx(part.each.lut, rel=0.6 if part.module.startswith("scatter") else 0.28)
     assert part.estimate.ff == pytest.approx(part.each.ff, rel=0.15)
     assert part.estimate.dsp == part.each.dsp
