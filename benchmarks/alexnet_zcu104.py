@@ -46,8 +46,9 @@ EXPECTED = Path(__file__).parent / "alexnet_zcu104.json"
 ENGINES: tuple[Engine, ...] = ("convolver", "map", "fc")
 BOARD = "zcu104"
 SIZES = BuildOptions(
-    pes=16, lanes=128, tile=98, map_words=512, weight_depth=32, map_lanes=8, fc_slots=16, clock_mhz=200.0
-)
+    pes=19, lanes=128, tile=85, map_words=512, weight_depth=64, map_lanes=8, fc_slots=16, fc_rows_at_once=2,
+    fc_sums="uram", clock_mhz=200.0,
+)  # fmt: skip
 _KEPT_MODULES = Path("build") / "pe_slice"
 
 
@@ -90,8 +91,8 @@ def measure(network: golden.Network, sizes: BuildOptions = SIZES, kept: Path = _
     for engine in reversed(ENGINES):  # the convolver's maps get the memories that are left
         options = EstimateOptions(
             pes=sizes.pes, tile=sizes.tile, map_lanes=sizes.map_lanes, fc_slots=sizes.fc_slots, engine=engine,
-            map_words=sizes.map_words, weight_depth=sizes.weight_depth, clock_mhz=sizes.clock_mhz,
-            pipeliner=KeptStages(),
+            map_words=sizes.map_words, weight_depth=sizes.weight_depth, fc_rows_at_once=sizes.fc_rows_at_once,
+            fc_sums=sizes.fc_sums, clock_mhz=sizes.clock_mhz, pipeliner=KeptStages(),
         )  # fmt: skip
         found = estimate(network, BOARD, options)
         takes, by_compiler = _synthesised(found.architecture, sizes.clock_mhz, kept)
