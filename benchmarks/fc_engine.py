@@ -161,9 +161,9 @@ def image_of(layer: EieLayer) -> NDArray[np.generic]:
     return values.reshape(1, 1, 1, -1)
 
 
-def activations_of(layer: EieLayer) -> NDArray[np.int64]:
-    """Random activations as they come on the stream, filled up with zeros: int64 [words * LANES]."""
-    random = np.random.default_rng([LAYERS.index(layer), 1])
+def activations_of(layer: EieLayer, image: int = 0) -> NDArray[np.int64]:
+    """An image's random activations as they come on the stream, filled up with zeros: int64 [words * LANES]."""
+    random = np.random.default_rng([LAYERS.index(layer), 1, image] if image else [LAYERS.index(layer), 1])
     stream = np.zeros(-(-layer.inputs // LANES) * LANES, dtype=np.int64)
     active = random.choice(layer.inputs, round(layer.inputs * layer.activation_percent / 100), replace=False)
     stream[active] = random.integers(1, 128, active.size)

@@ -78,6 +78,9 @@ class Architecture(BaseModel):
     fc_sums: Literal["bram", "uram"] = Field(
         default="bram", description="block RAM or UltraRAM for the sums of the streamed FC engine's slots"
     )
+    fc_batch: int = Field(
+        default=1, ge=1, le=8, description="images that the streamed FC engine works on together; a column comes once"
+    )
     fetch_depth: int = Field(default=64, ge=1, description="requests for columns that wait for their words")
 
     @model_validator(mode="before")
@@ -110,6 +113,8 @@ class Architecture(BaseModel):
             raise ValueError(
                 f"the streamed FC engine (fc_slots) looks columns up in one PE: fc_pes must be 1, not {self.fc_pes}"
             )
+        if self.fc_batch > 1 and (not self.fc_slots or self.pes or self.map_columns):
+            raise ValueError(f"fc_batch ({self.fc_batch}) is for an accelerator of the streamed FC engine alone")
         if self.fc_slots and self.fc_rows % layouts.BIASES_PER_WORD:
             raise ValueError(
                 f"fc_rows must be a multiple of {layouts.BIASES_PER_WORD} with fc_slots, not {self.fc_rows}"
@@ -139,7 +144,7 @@ class Architecture(BaseModel):
     @property
     def fc_multipliers(self) -> int:
         """Multipliers that the FC engine can keep busy in one cycle."""
-        return self.fc_slots or self.fc_pes
+        return self.fc_slots * self.fc_batch or self.fc_pes
 
     @property
     def convolver_multipliers(self) -> int:
@@ -285,8 +290,8 @@ def _fc_engine(a: Architecture, weights: str, features: str, outputs: str) -> Pr
         Stream("mac_layers", "Descriptor", 2, n),
         Stream("lookup_weights", "WeightWord", 2, n),
         Stream("mac_weights", "WeightWord", 2, n),
-        Stream("tokens", "TokenWord", a.token_depth, n),
-        Stream("commands", "CommandWord", 4, n),
+        Stream("tokens", "TokenWord<1>", a.token_depth, n),
+        Stream("commands", "CommandWord<1>", 4, n),
         Stream("row_sums", "Accumulator", 2, n),
     )
     head = (
@@ -295,14 +300,14 @@ def _fc_engine(a: Architecture, weights: str, features: str, outputs: str) -> Pr
             "scatter<kEngineFc, kFcPes>",
             (weights, "scan_layer", "gather_layer", "lookup_layers", "lookup_weights"),
         ),
-        Process("fc_scan", "fc_scan<kLanes, kFcPes>", ("scan_layer", features, "tokens")),
+        Process("fc_scan", "fc_scan<kLanes, kFcPes, 1>", ("scan_layer", features, "tokens")),
     )
     body: tuple[Process, ...] = ()
     for i in range(n):
         lookup = ("lookup_layers", "mac_layers", "lookup_weights", "mac_weights", "tokens", "commands")
         mac = ("mac_layers", "mac_weights", "commands", "row_sums")
         body += (
-            Process(f"fc_lookup_{i}", "fc_lookup<kPointerWords>", tuple(f"{s}[{i}]" for s in lookup)),
+            Process(f"fc_lookup_{i}", "fc_lookup<kPointerWords, 1>", tuple(f"{s}[{i}]" for s in lookup)),
             Process(f"fc_mac_{i}", "fc_mac<kEntryWords, kFcRows>", tuple(f"{s}[{i}]" for s in mac)),
         )
     tail = (Process("fc_gather", "fc_gather<kLanes, kFcPes>", ("gather_layer", "row_sums", outputs)),)
@@ -330,10 +335,10 @@ def _fc_stream(a: Architecture, weights: str, features: str, outputs: str) -> Pr
         Stream("lookup_weights", "WeightWord", 2, 1),
         Stream("mac_weights", "WeightWord", 2, 1),
         Stream("biases", "WeightWord", 2),
-        Stream("tokens", "TokenWord", a.token_depth, 1),
-        Stream("commands", "CommandWord", 4, 1),
-        Stream("asked_for", "CommandWord", a.fetch_depth),
-        Stream("slot_entries", "SlotWord", 2, a.fc_slots),
+        Stream("tokens", "TokenWord<kFcBatch>", a.token_depth, 1),
+        Stream("commands", "CommandWord<kFcBatch>", 4, 1),
+        Stream("asked_for", "CommandWord<kFcBatch>", a.fetch_depth),
+        Stream("slot_entries", "SlotWord<kFcBatch>", 2, a.fc_slots),
         Stream("group_rows", "RowCount", 2, a.slot_groups),
         *(Stream(f"slot_sums_{group}", sums, 2, GROUP_SLOTS) for group in groups),
         Stream("group_sums", sums, 2, a.slot_groups),
@@ -345,14 +350,14 @@ def _fc_stream(a: Architecture, weights: str, features: str, outputs: str) -> Pr
     accumulate = "fc_accumulate" if a.fc_sums == "bram" else "fc_accumulate_ultra"
     processes = (
         Process("fc_scatter", "scatter<kEngineFc, 1>", scatter),
-        Process("fc_scan", "fc_scan<kLanes, 1>", ("scan_layer", features, "tokens")),
-        Process("fc_lookup_0", "fc_lookup<kPointerWords>", tuple(f"{s}[0]" for s in lookup)),
-        Process("fc_request", "fc_request", request),
-        Process("fc_unpack", "fc_unpack<kFcSlots, kFcValueBits, kFcGapBits>", unpack),
+        Process("fc_scan", "fc_scan<kLanes, 1, kFcBatch>", ("scan_layer", features, "tokens")),
+        Process("fc_lookup_0", "fc_lookup<kPointerWords, kFcBatch>", tuple(f"{s}[0]" for s in lookup)),
+        Process("fc_request", "fc_request<kFcBatch>", request),
+        Process("fc_unpack", "fc_unpack<kFcSlots, kFcValueBits, kFcGapBits, kFcBatch>", unpack),
         *(
             Process(
                 f"fc_accumulate_{slot}",
-                f"{accumulate}<kFcRows, kFcRowsAtOnce>",
+                f"{accumulate}<kFcRows, kFcRowsAtOnce, kFcBatch>",
                 (f"slot_entries[{slot}]", _slot_sum(slot)),
             )
             for slot in range(a.fc_slots)
@@ -360,14 +365,14 @@ def _fc_stream(a: Architecture, weights: str, features: str, outputs: str) -> Pr
         *(
             Process(
                 f"fc_add_group_{group}",
-                "fc_add_group<kFcRowsAtOnce>",
+                "fc_add_group<kFcRowsAtOnce, kFcBatch>",
                 (f"group_rows[{group}]", f"slot_sums_{group}", f"group_sums[{group}]"),
             )
             for group in groups
         ),
         Process(
             "fc_add_groups",
-            "fc_add_groups<kLanes, kFcSlots / kGroupSlots, kFcRows, kFcRowsAtOnce>",
+            "fc_add_groups<kLanes, kFcSlots / kGroupSlots, kFcRows, kFcRowsAtOnce, kFcBatch>",
             ("gather_layer", "biases", "group_sums", outputs),
         ),
     )

@@ -59,6 +59,7 @@ __all__ = [
     "BuildError",
     "BuildOptions",
     "buffers",
+    "check_batch",
     "check_streamed",
     "fit_architecture",
     "format_columns",
@@ -95,6 +96,8 @@ class BuildOptions:
         fc_rows_at_once: rows that the streamed FC engine hands over, adds up and requantises in a clock: 1, 2, 4 or 8.
             Fewer take fewer LUTs and DSP slices, and more clocks at the end of a layer and before the next.
         fc_sums: "bram" or "uram", where the streamed FC engine's sums lie.
+        fc_batch: images that the streamed FC engine works on together, so that a column comes once for all of them; for
+            `engine` "fc" alone, as the other engines take image after image.
         engine: layers of this engine alone, for accelerators side by side whose engines work on different images; None
             takes all. The sizes of the others say how maps lie in memory, and should be those of their builds.
         architecture: a given accelerator instead of one fitted to the network (then the sizes above do not count): one
@@ -123,6 +126,7 @@ class BuildOptions:
     fc_slots: int = 0
     fc_rows_at_once: int = layouts.BIASES_PER_WORD
     fc_sums: str = "bram"
+    fc_batch: int = 1
     engine: Engine | None = None
     architecture: Architecture | None = None
     clock_mhz: float | None = None
@@ -145,7 +149,7 @@ class _Build:
     images: npt.NDArray[np.generic]
     image_source: str
     ddr: Ddr
-    # Per layer the bytes on features_in and on features_out: uint8 [images, words * lanes] each.
+    # Per layer the bytes on features_in and on features_out: uint8 [images, or batches of them, words * lanes] each.
     features: list[tuple[Bytes, Bytes]] = field(default_factory=list)
 
 
@@ -193,7 +197,9 @@ def fit_architecture(schedules: Sequence[Schedule], options: BuildOptions) -> Ar
         pointer_words=max((packet.pointer_words for s in any_fc for packet in s.packets), default=1),
         entry_words=max((packet.entry_words for s in fc for packet in s.packets), default=1) or 1,
         fc_rows=max((s.rows_per_pe for s in any_fc), default=1),
-        **streamed_sizes(streamed[0].form if streamed else None, options.fc_rows_at_once, options.fc_sums),
+        **streamed_sizes(
+            streamed[0].form if streamed else None, options.fc_rows_at_once, options.fc_sums, options.fc_batch
+        ),
         # Weights wait while the channel, or the layer, before is computed; decoded ones bridge the starts of kernels.
         weight_depth=_power_of_two(
             max((max(s.waiting.weights, min(_longest_packet(s), most_waiting)) for s in convolver), default=1)
@@ -223,7 +229,7 @@ def _check_fit(needed: Architecture, given: Architecture) -> None:
 def _check_board(architecture: Architecture, board: Board) -> None:
     # One multiplier a lane, and one in each requantisation unit.
     dsps = architecture.convolver_multipliers + architecture.posts * 2
-    streamed = architecture.fc_slots + architecture.fc_rows_at_once
+    streamed = architecture.fc_slots * architecture.fc_batch + architecture.fc_rows_at_once
     dsps += streamed if architecture.fc_slots else architecture.fc_pes * 2
     if architecture.map_columns:
         dsps += architecture.map_lanes * (architecture.normalised_channels + 1) + 1
@@ -235,12 +241,25 @@ def _check_board(architecture: Architecture, board: Board) -> None:
     blocks = board.bram36 * 36 * 1024 + board.uram * 288 * 1024
     bits = architecture.pes * architecture.map_words * architecture.lanes * 8
     bits += architecture.fc_pes * (architecture.entry_words + architecture.pointer_words) * layouts.WEIGHT_BITS
-    bits += architecture.fc_slots * architecture.fc_rows * 32
+    bits += architecture.fc_slots * architecture.fc_rows * 32 * architecture.fc_batch
     bits += architecture.table_words * layouts.WEIGHT_BITS if architecture.map_columns else 0
     if bits > blocks:
         raise BuildError(
             f"board '{board.name}' is {(bits - blocks) // 1024} Kbit of block memory short for the feature maps and FC "
             "weights: use fewer PEs or smaller map_words"
+        )
+
+
+def check_batch(batch: int, alone: bool) -> None:
+    """Refuses batches where there is more than the streamed FC engine.
+
+    Raises:
+        BuildError: naming the field.
+    """
+    if batch > 1 and not alone:
+        raise BuildError(
+            f"architecture: field 'fc_batch': {batch} images go together through the streamed FC engine alone; give "
+            "fc_slots and engine fc, too"
         )
 
 
@@ -279,12 +298,14 @@ def _prepare(network: golden.Network, board_name: str, options: BuildOptions) ->
         options = replace(
             options, pes=max(given.pes, 1), lanes=given.lanes, tile=given.tile, fc_pes=max(given.fc_pes, 1),
             map_lanes=given.map_lanes, fc_slots=given.fc_slots, fc_rows_at_once=given.fc_rows_at_once,
-            fc_sums=given.fc_sums, pe_outputs=given.pe_outputs,
+            fc_sums=given.fc_sums, pe_outputs=given.pe_outputs, fc_batch=given.fc_batch,
+            engine="fc" if given.fc_batch > 1 else options.engine,
         )  # fmt: skip
-    for name in ("pes", "lanes", "tile", "pe_outputs", "fc_pes", "map_lanes", "map_words", "weight_depth"):
+    for name in ("pes", "lanes", "tile", "pe_outputs", "fc_pes", "map_lanes", "map_words", "weight_depth", "fc_batch"):
         if (value := getattr(options, name)) is not None and value < 1:
             raise BuildError(f"architecture: field '{name}': must be 1 or more, not {value}")
     check_streamed(options.fc_rows_at_once, options.fc_sums, options.fc_slots > 0)
+    check_batch(options.fc_batch, options.fc_slots > 0 and options.engine == "fc")
     try:
         columns = None
         if given and given.fc_slots:
@@ -304,6 +325,7 @@ def _prepare(network: golden.Network, board_name: str, options: BuildOptions) ->
             options.pe_outputs,
             _map_memory(options),
             options.engine,
+            options.fc_batch,
         )
         architecture = fit_architecture(schedules, options)
     except ValidationError as error:
@@ -335,23 +357,30 @@ def stimuli(network: golden.Network, options: BuildOptions) -> npt.NDArray[np.ge
     source = network.description.input
     if options.images is None:
         low, high = (-128, 128) if source.dtype == "int8" else (0, 256)
-        random = np.random.default_rng(0).integers(low, high, (options.random_images, *source.shape))
+        whole = -(-options.random_images // options.fc_batch) * options.fc_batch
+        random = np.random.default_rng(0).integers(low, high, (whole, *source.shape))
         return random.astype(source.dtype)
     if options.images.shape[1:] != source.shape or options.images.dtype != source.dtype or not len(options.images):
         raise BuildError(
             f"images: {options.image_source} holds {options.images.dtype} {list(options.images.shape)}, the network "
             f"'{network.description.name}' takes {source.dtype} [n, {', '.join(map(str, source.shape))}]"
         )
+    if len(options.images) % options.fc_batch:
+        raise BuildError(
+            f"images: {options.image_source} holds {len(options.images)}, which are no whole batches of "
+            f"{options.fc_batch}"
+        )
     return options.images
 
 
 def on_stream(values: npt.NDArray[np.generic], layout: FeatureLayout, lanes: int) -> Bytes:
-    """Maps [n, ...] as bytes in stream order, fillings zero: uint8 [n, words * lanes]."""
+    """Maps [n * batch, ...] as bytes in stream order, fillings zero: uint8 [n, words * lanes]."""
     positions = layout.positions(lanes)
     flat = values.reshape(len(values), -1).astype(np.int64).astype(np.uint8)
     stream = np.zeros((len(values), positions.size), dtype=np.uint8)
     stream[:, positions >= 0] = flat[:, positions[positions >= 0]]
-    return stream
+    places = stream.reshape(-1, layout.batch, positions.size // lanes, lanes)
+    return places.swapaxes(1, 2).reshape(len(places), -1)
 
 
 def _run_golden(build: _Build) -> None:
@@ -377,6 +406,7 @@ def _layer_line(schedule: Schedule, lanes: int) -> str:
         schedule.feature_words(lanes),
         output.words(lanes),
         _column_words(schedule),
+        output.batch,
         output.band[0] if output.band else 0,
         output.width,
         output.channel_words(lanes),
@@ -391,13 +421,13 @@ def _column_words(schedule: Schedule) -> int:
 
 
 def _requests(build: _Build) -> npt.NDArray[np.uint32]:
-    """Per image and layer the number of requests for columns, then the requests."""
+    """Per image, or batch, and layer the number of requests for columns, then the requests."""
     parts = []
-    for image in range(len(build.images)):
+    for image in range(len(build.features[0][0])):
         for schedule, (features, _) in zip(build.schedules, build.features, strict=True):
             words = np.zeros(0, dtype=np.int64)
             if isinstance(schedule, FcStreamSchedule):
-                first, count = schedule.requests(features[image].astype(np.int64)).T
+                first, count = schedule.requests(features[image].astype(np.int64), build.architecture.lanes).T
                 words = layouts.REQUEST.pack_many(first=first, count=count)
             parts.append(np.r_[words.size, words])
     return np.concatenate(parts).astype("<u4")
@@ -419,7 +449,7 @@ def _predictions(build: _Build, count: int, stages: Mapping[str, tuple[int, int]
     results: list[Prediction] = []
     late: list[tuple[int, ...]] = []
     macs: list[tuple[int, ...]] = []
-    for image in range(min(count, len(build.images))):
+    for image in range(min(count, len(build.features[0][0]))):
         on_port = [features[image].astype(np.int64) for features, _ in build.features]
         activations = {s.layer.name: on_port[number] for number, s in enumerate(build.schedules)}
         results.append(predict(build.architecture, build.schedules, activations, stages))
@@ -443,7 +473,7 @@ def _behind_ddr(ddr: Ddr, layer_cycles: Sequence[tuple[int, ...]]) -> BehindDdr:
 
 
 def useful_macs(schedule: Schedule, on_port: npt.NDArray[np.int64], lanes: int) -> int:
-    """Multiplications of an image with weights that are not zero, on the FC engine with such activations.
+    """Multiplications of an image, or a batch, with weights that are not zero, on the FC engine with such activations.
 
     Args:
         on_port: the layer's input as it comes on the stream: int [words * lanes].
@@ -452,8 +482,9 @@ def useful_macs(schedule: Schedule, on_port: npt.NDArray[np.int64], lanes: int) 
         return schedule.layer.macs
     if isinstance(schedule, MapSchedule):
         return 0
-    columns = schedule.layer.input.positions(lanes)[on_port != 0]
-    return int(np.count_nonzero(schedule.layer.weights[:, columns]))
+    positions = schedule.layer.input.positions(lanes)
+    images = on_port.reshape(positions.size // lanes, -1, lanes).swapaxes(0, 1).reshape(-1, positions.size)
+    return sum(int(np.count_nonzero(schedule.layer.weights[:, positions[image != 0]])) for image in images)
 
 
 def _layout_entry(tensor: str, layout: FeatureLayout, lanes: int) -> LayoutEntry:
@@ -470,6 +501,7 @@ def _layout_entry(tensor: str, layout: FeatureLayout, lanes: int) -> LayoutEntry
         map_channels=layout.map_channels,
         left=layout.left,
         right=layout.right,
+        batch=layout.batch,
     )
 
 
@@ -486,8 +518,8 @@ def _layer_entry(schedule: Schedule, architecture: Architecture) -> LayerEntry:
         column_words=_column_words(schedule),
         inputs=tuple(_layout_entry(name, layout, architecture.lanes) for name, layout in schedule.inputs),
         output=_layout_entry(layer.target, schedule.output, architecture.lanes),
-        macs=layer.macs,
-        dense_macs=layer.dense_macs,
+        macs=layer.macs * schedule.output.batch,
+        dense_macs=layer.dense_macs * schedule.output.batch,
         multipliers=multipliers[engine],
     )
 
@@ -542,7 +574,7 @@ def _manifest(
         stream_stages=None if stages is None else dict(stages),
         weight_stream=_weight_stream(),
         layers=tuple(_layer_entry(schedule, build.architecture) for schedule in build.schedules),
-        vectors=Vectors(images=len(build.images), source=build.image_source),
+        vectors=Vectors(images=len(build.features[0][0]), source=build.image_source),
         predictions=predictions,
         files={str(path.relative_to(folder)): _digest(path) for path in files},
     )

@@ -78,7 +78,7 @@ def _sizes(architecture: Architecture) -> list[_Size]:
             "averages",
         ]
     if architecture.fc_slots:
-        names += ["pointer_words", "fc_rows", "fc_slots", "fc_value_bits", "fc_gap_bits", "fc_rows_at_once"]
+        names += ["pointer_words", "fc_rows", "fc_slots", "fc_value_bits", "fc_gap_bits", "fc_rows_at_once", "fc_batch"]
     elif architecture.fc_pes:
         names += ["fc_pes", "pointer_words", "entry_words", "fc_rows"]
     if architecture.map_columns:

@@ -20,6 +20,7 @@ from generator.build import (
     BuildError,
     BuildOptions,
     buffers,
+    check_batch,
     check_streamed,
     fit_architecture,
     on_stream,
@@ -102,7 +103,7 @@ class Estimate(_Frozen):
     resources: Resources = Field(description="estimated from sizes (generator/resources.py)")
     available: Resources
     layers: tuple[LayerEstimate, ...]
-    cycles: int
+    cycles: int = Field(description="of an image, or a batch of architecture.fc_batch")
     ddr_clocks: int = Field(default=0, description="that the DDR adds where columns are fetched")
     ddr_latency: int = Field(default=0, description="clocks from a request for columns to its first word")
     fps: float
@@ -123,7 +124,8 @@ class EstimateOptions:
         ddr_latency: clocks from a request for columns to its first word.
         map_words: feature words of maps that a PE of the convolver has room for at most; None: what the board has room
             for.
-        weight_depth, fc_rows_at_once, fc_sums: as :class:`generator.BuildOptions` has them; they are not searched for.
+        weight_depth, fc_rows_at_once, fc_sums, fc_batch: as :class:`generator.BuildOptions` has them; they are not
+            searched for.
         whole_maps: no map may come in strips, as where the host moves whole feature words only.
         engine: layers of this engine alone, as :class:`generator.BuildOptions` has it.
         clock_mhz: None takes the board's.
@@ -149,6 +151,7 @@ class EstimateOptions:
     weight_depth: int | None = None
     fc_rows_at_once: int = layouts.BIASES_PER_WORD
     fc_sums: str = "bram"
+    fc_batch: int = 1
 
 
 def estimate(network: golden.Network, board_name: str, options: EstimateOptions | None = None) -> Estimate:
@@ -170,8 +173,10 @@ def estimate(network: golden.Network, board_name: str, options: EstimateOptions 
     sizes = Sizes(
         options.pes, options.tile, options.fc_pes, options.map_lanes, options.fc_slots, options.pe_outputs,
         options.map_words, options.whole_maps, options.weight_depth, options.fc_rows_at_once, options.fc_sums,
+        options.fc_batch,
     )  # fmt: skip
     check_sizes(sizes)
+    check_batch(options.fc_batch, bool(options.fc_slots) and options.engine == "fc")
     work = workload(network, options.pe_outputs).of_engine(options.engine)
     ranked = candidates(work, board, clock, sizes)
     schedules, architecture = _schedule(network, work, ranked, board, options)
@@ -215,7 +220,7 @@ def check_sizes(sizes: Sizes) -> None:
     Raises:
         BuildError: naming the field.
     """
-    for name in ("pes", "tile", "fc_pes", "map_lanes", "map_words", "weight_depth"):
+    for name in ("pes", "tile", "fc_pes", "map_lanes", "map_words", "weight_depth", "fc_batch"):
         value = getattr(sizes, name)
         if value is not None and value < 1:
             raise BuildError(f"architecture: field '{name}': must be 1 or more, not {value}")
@@ -252,13 +257,13 @@ def _schedule(
             sizes = BuildOptions(
                 pes=each.pes, lanes=word_pixels(each.tile), tile=each.tile, fc_pes=each.fc_pes, fc_slots=each.fc_slots,
                 map_lanes=each.map_lanes, pe_outputs=each.pe_outputs, weight_depth=options.weight_depth,
-                fc_rows_at_once=options.fc_rows_at_once, fc_sums=options.fc_sums,
+                fc_rows_at_once=options.fc_rows_at_once, fc_sums=options.fc_sums, fc_batch=options.fc_batch,
             )  # fmt: skip
             schedules = plan_network(
                 network, each.pes or options.pes or 1, sizes.lanes, max(each.fc_pes, 1), tile=each.tile,
                 buffers=buffers(options.weight_depth), map_lanes=(each.map_lanes, None),
                 columns=work.columns(each.fc_slots) if each.fc_slots else None, pe_outputs=each.pe_outputs,
-                memory=MapMemory(each.map_words), engine=options.engine,
+                memory=MapMemory(each.map_words), engine=options.engine, fc_batch=options.fc_batch,
             )  # fmt: skip
             architecture = fit_architecture(schedules, sizes)
         except (EngineError, ValidationError) as error:
@@ -285,8 +290,10 @@ def _activations(
     activations: dict[str, npt.NDArray[np.int64]] = {}
     fc = [each for each in schedules if isinstance(each, FcSchedule | FcStreamSchedule)]
     if fc:
-        build_options = BuildOptions(images=options.images, image_source=options.image_source, random_images=1)
-        images = stimuli(network, build_options)[:1]
+        build_options = BuildOptions(
+            images=options.images, image_source=options.image_source, random_images=1, fc_batch=options.fc_batch
+        )
+        images = stimuli(network, build_options)[: options.fc_batch]
         tensors = {INPUT_NAME: images} | dict(golden.run(network, images, keep="all"))
         for each in fc:
             [(name, layout)] = each.inputs
@@ -335,7 +342,7 @@ def _assemble(
         cycles=total,
         ddr_clocks=sum(layer.ddr_clocks for layer in layers),
         ddr_latency=options.ddr_latency if architecture.fc_slots else 0,
-        fps=1 / seconds,
+        fps=options.fc_batch / seconds,
         utilisation=sum(layer.macs for layer in layers) / max(offered, 1),
         bytes_moved=moved,
         dense_cycles=sum(layer.dense_cycles for layer in layers),
@@ -354,7 +361,7 @@ def _dense_cycles(work: Work, schedule: Schedule, a: Architecture) -> int:
     tiles = np.array([a.tile])
     if isinstance(schedule, FcStreamSchedule):
         assert isinstance(work, FcWork)
-        return int(stream_bound(work, schedule.form, a.fc_rows_at_once, tiles)[0][0])
+        return schedule.batch * int(stream_bound(work, schedule.form, a.fc_rows_at_once, tiles, schedule.batch)[0][0])
     return int(bound(work, max(a.pes, 1), tiles, max(a.fc_pes, 1))[0][0])
 
 
@@ -393,10 +400,10 @@ def _layer(
         cycles=counts.cycles,
         ddr_clocks=counts.behind_ddr - counts.cycles,
         seconds=seconds,
-        fps=1 / seconds,
+        fps=schedule.output.batch / seconds,
         ddr_bound=moving > counts.cycles / (clock * 1e6),
         macs=counts.macs,
-        dense_macs=sum(each.layer.dense_macs for each in strips),
+        dense_macs=schedule.output.batch * sum(each.layer.dense_macs for each in strips),
         utilisation=counts.macs / (max(_multipliers(schedule, architecture), 1) * counts.cycles),
         weight_bytes=weight_bytes,
         input_bytes=input_bytes,

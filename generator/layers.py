@@ -34,6 +34,7 @@ class FeatureLayout:
         left, right: how many of the columns, at either side, are zeros around the map.
         whole: of a map in phases the stride, and its own height and width.
         band: of a strip of a map, the map's rows above it and all of the map's rows (in phases: rows of a phase).
+        batch: images whose feature words come in turn: of each place the first image's, then the others'.
         part: of some of a map's channels, those in front of them and all of the map's channels; not of a map in phases.
     """
 
@@ -46,6 +47,7 @@ class FeatureLayout:
     whole: tuple[int, int, int] | None = None
     band: tuple[int, int] | None = None
     part: tuple[int, int] | None = None
+    batch: int = 1
 
     @staticmethod
     def whole_map(pieces: Iterable[FeatureLayout]) -> FeatureLayout:
@@ -53,7 +55,7 @@ class FeatureLayout:
         parts = {piece.part: piece for piece in pieces}
         order = tuple(channel for piece in parts.values() for channel in piece.channel_numbers)
         first = next(iter(parts.values()))
-        return replace(first, order=order, height=first.map_height, band=None, part=None)
+        return replace(first, order=order, height=first.map_height, band=None, part=None, batch=1)
 
     def rows(self, first: int, end: int) -> FeatureLayout:
         """The strip of the map's rows `first` to `end` - 1; itself where that is all of them."""
@@ -96,11 +98,11 @@ class FeatureLayout:
         return -(-self.height * self.width // lanes)
 
     def words(self, lanes: int) -> int:
-        """Feature words of the whole map."""
-        return self.channels * self.channel_words(lanes)
+        """Feature words of the whole map, of all images of a batch."""
+        return self.batch * self.channels * self.channel_words(lanes)
 
     def positions(self, lanes: int) -> npt.NDArray[np.int64]:
-        """Number of each lane's pixel in (channel, row, column) order, -1 for zeros: int64 [words * lanes]."""
+        """Number of each lane's pixel in (channel, row, column) order, -1 for zeros: int64 [words of an image * lanes]."""
         columns = self.width - self.left - self.right
         above, rows = self.band or (0, self.height)
         pixels = above * columns + np.arange(self.height * columns, dtype=np.int64).reshape(self.height, columns)

@@ -58,6 +58,7 @@ class LayoutEntry(_Strict):
     channel_words: int = Field(description="feature words of a channel")
     left: int = 0
     right: int = 0
+    batch: int = Field(default=1, description="images: of each place the first one's word comes, then the others'")
     phases: int = Field(
         default=1,
         description="s: channel (c * s + row) * s + column holds every s-th pixel from there on of the map's c",
@@ -139,7 +140,7 @@ class Vectors(_Strict):
     each image and layer the number of requests (uint32), then the words that requests_out shall carry.
     """
 
-    images: int
+    images: int = Field(description="times that the accelerator runs: images, or batches of architecture.fc_batch")
     source: str = Field(description="the file they came from, or the seed of random ones")
 
 

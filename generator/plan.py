@@ -74,6 +74,7 @@ def plan_network(
     pe_outputs: int = 1,
     memory: MapMemory | None = None,
     engine: Engine | None = None,
+    fc_batch: int = 1,
 ) -> list[Schedule]:
     """Schedules every layer of `network` on convolver (`pes` x `tile`), FC engine (`fc_pes`) or map engine.
 
@@ -96,12 +97,13 @@ def plan_network(
         memory: of a PE of the convolver.
         engine: layers of this engine alone. The sizes of the others count all the same, as long as these say in which
             order channels leave.
+        fc_batch: images that the streamed FC engine works on together.
 
     Raises:
         EngineError: a layer that no engine can run; names layer and field. No layer for `engine`.
     """
     convolver = (pes, lanes, tile or lanes, pe_outputs)
-    planner = _Planner(network, convolver, buffers, fc_pes, fc_rows, map_lanes, columns)
+    planner = _Planner(network, convolver, buffers, fc_pes, fc_rows, map_lanes, columns, fc_batch)
     found = [each for each in planner.run(memory or MapMemory(), engine) if engine in (None, engine_of(each))]
     if not found:
         raise EngineError(f"engine '{engine}': no layer of the network runs on it")
@@ -147,8 +149,9 @@ class _Planner:
         fc_rows: int | None,
         map_lanes: tuple[int, int | None],
         columns: ColumnFormat | None = None,
+        fc_batch: int = 1,
     ) -> None:
-        self.network, self.columns = network, columns
+        self.network, self.columns, self.fc_batch = network, columns, fc_batch
         self.fc_rows, self.map_lanes = fc_rows, map_lanes
         self.convolver, self.buffers, self.fc_pes = convolver, buffers, fc_pes
         channels, height, width = network.description.input.shape
@@ -174,7 +177,7 @@ class _Planner:
                 self._leaves(layer, _output_layout(layer))
                 continue
             elif isinstance(layer, FcLayer) and self.columns:
-                schedules.append(schedule_fc_stream(layer, self.columns, lanes))
+                schedules.append(schedule_fc_stream(layer, self.columns, lanes, self.fc_batch))
             elif isinstance(layer, FcLayer):
                 schedules.append(schedule_fc(layer, self.fc_pes, lanes, self.fc_rows))
             else:

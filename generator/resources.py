@@ -193,7 +193,8 @@ def _arrays(a: Architecture) -> Iterator[tuple[Memory, bool]]:
         yield Memory("column pointers", a.pointer_words, layouts.WEIGHT_BITS, a.fc_pes), False
     if a.fc_slots:
         rows = a.fc_rows // a.fc_rows_at_once
-        yield Memory("sums of the slots", rows, 32, a.fc_rows_at_once * a.fc_slots, bound=a.fc_sums), True
+        copies = a.fc_rows_at_once * a.fc_slots
+        yield Memory("sums of the slots", rows, 32 * a.fc_batch, copies, bound=a.fc_sums), True
         yield Memory("biases", a.fc_rows // layouts.BIASES_PER_WORD, layouts.WEIGHT_BITS, 1), False
     elif a.fc_pes:
         yield Memory("FC entries", a.entry_words, layouts.WEIGHT_BITS, a.fc_pes), False
@@ -222,10 +223,9 @@ _ELEMENT_BITS = {
     "Descriptor": layouts.DESCRIPTOR.bits,
     "ChannelWord": 16,
     "ScaleWord": 54,
-    "TokenWord": 34,
-    "CommandWord": 65,
+    "TokenWord<1>": 34,
+    "CommandWord<1>": 65,
     "Accumulator": 32,
-    "SlotWord": 34,
     "RowCount": 16,
 }
 
@@ -235,6 +235,9 @@ def _fifos(a: Architecture) -> tuple[int, int]:
     luts, flip_flops = 0, 0
     for stream in process_network(a).streams:
         wide = {"FeatureWord<kLanes>": 8 * a.lanes, "ap_uint<kSumBits>": a.sum_bits}
+        further = a.fc_batch - 1  # images: two activations of a pair, one of an entry
+        wide |= {"TokenWord<kFcBatch>": 34 + 18 * further, "CommandWord<kFcBatch>": 65 + 18 * further}
+        wide["SlotWord<kFcBatch>"] = 34 + 9 * further
         wide["SumWord<kFcRowsAtOnce>"] = 32 * a.fc_rows_at_once
         wide["EntryWord<kPeOutputs>"] = 40 + 8 * (a.pe_outputs - 1)
         bits = wide.get(stream.element) or _ELEMENT_BITS[stream.element]

@@ -231,7 +231,7 @@ class Sizes:
         map_words: at most, of maps in a PE.
         whole_maps: no map may come in strips.
         weight_depth: as given, and not searched for: weight words that wait in front of a PE at most.
-        fc_rows_at_once, fc_sums: of the streamed FC engine, as given and not searched for.
+        fc_rows_at_once, fc_sums, fc_batch: of the streamed FC engine, as given and not searched for.
     """
 
     pes: int | None = None
@@ -245,6 +245,7 @@ class Sizes:
     weight_depth: int | None = None
     fc_rows_at_once: int = layouts.BIASES_PER_WORD
     fc_sums: str = "bram"
+    fc_batch: int = 1
 
     def fc_engines(self) -> list[tuple[int, int]]:
         """PEs and slots of the FC engines that may be chosen; with slots it is the streamed one."""
@@ -269,6 +270,7 @@ class Candidate:
     weight_depth: int = Buffers.weights
     fc_rows_at_once: int = layouts.BIASES_PER_WORD
     fc_sums: str = "bram"
+    fc_batch: int = 1
 
 
 def workload(network: Network, pe_outputs: int = 1) -> Workload:
@@ -452,14 +454,15 @@ def _packets_bound(
     return np.maximum(busy, max(weights, int(units.sum(axis=0).max()))), np.full_like(busy, weights)
 
 
-def stream_bound(work: FcWork, form: ColumnFormat, rows_at_once: int, tiles: Int) -> tuple[Int, Int]:
-    """The same of a layer whose columns are fetched from DDR."""
+def stream_bound(work: FcWork, form: ColumnFormat, rows_at_once: int, tiles: Int, batch: int = 1) -> tuple[Int, Int]:
+    """The same of a layer whose columns are fetched from DDR, for each image of a batch."""
     pixels = word_pixels(tiles)
     words, biases = work.feature_words(pixels), -(-work.rows // layouts.BIASES_PER_WORD)
     packet = 2 + -(-words * pixels // layouts.POINTERS_PER_WORD) + biases
-    fetched = int(ACTIVE_SHARE * work.column_words(form))
-    cycles = packet + np.maximum(fetched, words * pixels // 4) + -(-work.rows // rows_at_once)
-    return cycles, 32 * packet + form.word_bits // 8 * fetched + pixels * (words + -(-work.rows // pixels))
+    fetched = int((1 - (1 - ACTIVE_SHARE) ** batch) * work.column_words(form))
+    cycles = packet + np.maximum(fetched, words * pixels // 4) + batch * -(-work.rows // rows_at_once)
+    moved = 32 * packet + form.word_bits // 8 * fetched + batch * pixels * (words + -(-work.rows // pixels))
+    return cycles // batch, moved // batch
 
 
 def _strips(layer: MapLayer, map_lanes: int) -> Strips | None:
@@ -559,7 +562,7 @@ def _combinations(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) 
         if not slots:
             return least(bound(each, 1, tiles, pes) for each in work.fc)
         form = work.columns(slots)
-        return least(stream_bound(each, form, sizes.fc_rows_at_once, tiles) for each in work.fc)
+        return least(stream_bound(each, form, sizes.fc_rows_at_once, tiles, sizes.fc_batch) for each in work.fc)
 
     def of_maps(pixels: int, map_lanes: int) -> float:
         bounds = [_map_bound(each, pixels, map_lanes) for each in work.maps]
@@ -581,6 +584,7 @@ def _combinations(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) 
                             yield Candidate(
                                 pes, tile, fc_pes, total, lanes, slots, sizes.pe_outputs, map_words,
                                 sizes.weight_depth or Buffers.weights, sizes.fc_rows_at_once, sizes.fc_sums,
+                                sizes.fc_batch,
                             )  # fmt: skip
 
 
@@ -652,7 +656,9 @@ def sketch(work: Workload, each: Candidate) -> Architecture:
         ),
         entry_words=max((-(-entries // 16) for entries in share), default=1) or 1,
         fc_rows=-(-max(rows, default=1) // 8) * 8 if each.fc_slots else max(rows, default=1),
-        **streamed_sizes(work.columns(each.fc_slots) if each.fc_slots else None, each.fc_rows_at_once, each.fc_sums),
+        **streamed_sizes(
+            work.columns(each.fc_slots) if each.fc_slots else None, each.fc_rows_at_once, each.fc_sums, each.fc_batch
+        ),
         **map_sizes([(layer, _strips(layer, each.map_lanes)) for layer in work.maps], each.map_lanes),
     )
 

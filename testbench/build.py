@@ -36,7 +36,8 @@ class StreamLayout(_Part):
     columns the first `left` and the last `right` are zeros around the tensor. With `phases` of s > 1 channel (c * s +
     row) * s + column holds every s-th pixel of every s-th row of the map's channel c, from that row and column on;
     height and width are those of such a channel. `height` rows come, of the map's `map_height`, from `first_row` on;
-    `channel_order` may name some of the map's `map_channels` alone.
+    `channel_order` may name some of the map's `map_channels` alone. Of a `batch` of images each place's words come in
+    turn.
     """
 
     tensor: str
@@ -51,14 +52,20 @@ class StreamLayout(_Part):
     left: int = 0
     right: int = 0
     phases: int = 1
+    batch: int = 1
 
     @property
     def words(self) -> int:
-        """Words of all that comes of the map."""
-        return len(self.channel_order) * self.channel_words
+        """Words of all that comes of the map, of all images of a batch."""
+        return self.batch * len(self.channel_order) * self.channel_words
+
+    def pack_batch(self, tensors: NDArray[np.generic], lanes: int) -> NDArray[np.uint8]:
+        """The tensors of a batch's images (`batch`, ...) as stream words: uint8 [words, lanes]; errors of `pack`."""
+        images = [self.pack(tensor, lanes) for tensor in tensors]
+        return np.stack(images, axis=1).reshape(-1, lanes)
 
     def pack(self, tensor: NDArray[np.generic], lanes: int) -> NDArray[np.uint8]:
-        """A tensor (C, H, W) or (F,) as stream words: uint8 [words, lanes].
+        """A tensor (C, H, W) or (F,) as stream words: uint8 [words of an image, lanes].
 
         A vector (F,) is one channel of one row.
 
@@ -102,7 +109,7 @@ class StreamLayout(_Part):
 
     def place(self, word: int, lane: int, lanes: int) -> tuple[int, int, int]:
         """(channel, row, column) of a lane of a word; rows beyond the map are filling, columns beyond it zeros."""
-        channel, rest = divmod(word, self.channel_words)
+        channel, rest = divmod(word // self.batch, self.channel_words)
         row, column = divmod(rest * lanes + lane, self.width)
         return self.channel_order[channel], self.first_row + row, column - self.left
 
@@ -166,6 +173,7 @@ class _Architecture(_Part):
     fc_slots: int = 0
     fc_value_bits: int = 8
     fc_gap_bits: int = 8
+    fc_batch: int = 1
 
 
 class _WeightStream(_Part):
@@ -227,6 +235,11 @@ class Build:
     def streamed(self) -> bool:
         """Whether the FC engine's weights come from DDR, by columns."""
         return self.manifest.architecture.fc_slots > 0
+
+    @property
+    def batch(self) -> int:
+        """Images of a run: as many as the FC engine works on together."""
+        return self.manifest.architecture.fc_batch
 
     @property
     def column_bytes(self) -> int:

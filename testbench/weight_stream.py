@@ -361,7 +361,7 @@ class WeightStreamReader:
     def _ranges(self, part: LayerStream, packet: Packet) -> Iterator[tuple[int, int]]:
         """Of each column the number of the packet's first entry and of the one behind its last."""
         base_bit = self.pointer_bits * (self._format.pointers_per_word + 1)
-        for column in range(part.layer.input_words * self._build.lanes):
+        for column in range(part.layer.input_words // self._build.batch * self._build.lanes):
             end = self.column_end(packet, column)
             start = Place(end.word, end.low - self.pointer_bits, self.pointer_bits)
             base = self.read(Place(end.word, base_bit, self.word_bits - base_bit))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numba
@@ -82,12 +82,12 @@ def column_format(slots: int, layers: Sequence[tuple[Int, int]]) -> ColumnFormat
     return min(zip(forms, words, strict=True), key=lambda pair: (pair[0].word_bits * pair[1], pair[1]))[0]
 
 
-def streamed_sizes(form: ColumnFormat | None, rows_at_once: int, sums: str) -> dict[str, Any]:
+def streamed_sizes(form: ColumnFormat | None, rows_at_once: int, sums: str, batch: int) -> dict[str, Any]:
     """Fields of an :class:`generator.architecture.Architecture` for columns in this format; None: not streamed."""
     if form is None:
         return {}
     sizes = {"fc_slots": form.slots, "fc_value_bits": form.value_bits, "fc_gap_bits": form.gap_bits}
-    return sizes | {"fc_rows_at_once": rows_at_once, "fc_sums": sums}
+    return sizes | {"fc_rows_at_once": rows_at_once, "fc_sums": sums, "fc_batch": batch}
 
 
 @dataclass(frozen=True)
@@ -128,20 +128,30 @@ class FcStreamSchedule:
     @property
     def inputs(self) -> tuple[tuple[str, FeatureLayout], ...]:
         """Maps on features_in: golden's name and the order of the pixels."""
-        return ((self.layer.source, self.layer.input),)
+        return ((self.layer.source, replace(self.layer.input, batch=self.batch)),)
+
+    @property
+    def batch(self) -> int:
+        """Images that go through the layer together."""
+        return self.output.batch
 
     def feature_words(self, lanes: int) -> int:
         """Words on features_in."""
-        return self.layer.input.words(lanes)
+        return self.batch * self.layer.input.words(lanes)
 
-    def requests(self, activations: npt.NDArray[np.int64]) -> Int:
-        """First word and words of each request: int64 [requests, 2].
+    def active(self, activations: npt.NDArray[np.int64], lanes: int) -> npt.NDArray[np.bool_]:
+        """Which columns come: where an image of the batch has an activation that is not zero; bool [columns].
 
         Args:
-            activations: as they come on the stream, filling included: int [columns].
+            activations: as they come on the stream, filling included: int [words * lanes].
         """
+        found: npt.NDArray[np.bool_] = (activations.reshape(-1, self.batch, lanes) != 0).any(axis=1).reshape(-1)
+        return found
+
+    def requests(self, activations: npt.NDArray[np.int64], lanes: int) -> Int:
+        """First word and words of each request: int64 [requests, 2]; arguments as of :meth:`active`."""
         starts = np.concatenate([[0], np.cumsum(self.packet.counts)])
-        even, odd = (activations.reshape(-1, 2) != 0).T
+        even, odd = self.active(activations, lanes).reshape(-1, 2).T
         first = np.where(even, starts[:-1:2], starts[1::2])
         past = np.where(odd, starts[2::2], starts[1::2])
         found: Int = np.stack([first, past - first], axis=1)[past > first]
@@ -199,19 +209,19 @@ def _placed(entries: Int, place: Int, bits: int, size: int) -> npt.NDArray[np.ui
     return packed
 
 
-def schedule_fc_stream(layer: FcLayer, form: ColumnFormat, lanes: int) -> FcStreamSchedule:
-    """Packs `layer` for the streamed engine behind feature words of `lanes` lanes.
+def schedule_fc_stream(layer: FcLayer, form: ColumnFormat, lanes: int, batch: int = 1) -> FcStreamSchedule:
+    """Packs `layer` for the streamed engine behind feature words of `lanes` lanes, for `batch` images together.
 
     Raises:
         EngineError: a number exceeds its field, or the weights are too many for the codebook; names the layer.
     """
     try:
-        return _schedule(layer, form, lanes)
+        return _schedule(layer, form, lanes, batch)
     except layouts.LayoutError as error:
         raise EngineError(f"layer '{layer.name}': the streamed FC engine cannot run it, {error}") from error
 
 
-def _schedule(layer: FcLayer, form: ColumnFormat, lanes: int) -> FcStreamSchedule:
+def _schedule(layer: FcLayer, form: ColumnFormat, lanes: int, batch: int) -> FcStreamSchedule:
     nonzeros = fc_nonzeros(layer, lanes)
     book = _codebook(layer, form.value_bits)
     number_of = np.zeros(256, dtype=np.int64)
@@ -230,12 +240,12 @@ def _schedule(layer: FcLayer, form: ColumnFormat, lanes: int) -> FcStreamSchedul
     packet = FcPacket(0, counts, none, len(pointers), len(book_words), len(bias_words), content, header)
     rounds = deal([packet], 1)
     outputs = layer.weights.shape[0]
-    output = FeatureLayout((0,), 1, outputs, layer.output_signed)
+    output = FeatureLayout((0,), 1, outputs, layer.output_signed, batch=batch)
     descriptor = layouts.DESCRIPTOR.pack(
         engine=1,
         words=len(rounds.words),
         rounds=1,
-        feature_words=layer.input.words(lanes),
+        feature_words=batch * layer.input.words(lanes),
         output_words=output.words(lanes),
         input_signed=int(layer.input.signed),
         minimum=layer.minimum,

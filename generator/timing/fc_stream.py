@@ -137,12 +137,12 @@ def fc_stream(
     """
     a, packet = traces.architecture, schedule.packet
     weights, features, outputs = traces.wiring("fc")
-    counts = schedule.requests(activations)[:, 1]
+    counts = schedule.requests(activations, a.lanes)[:, 1]
     layers = ["scan_layer", "gather_layer", "lookup_layers_0"]
     scatter(traces.of("fc_scatter"), weights, layers, ["lookup_weights_0"], schedule.rounds)
-    active = activations.reshape(-1, a.lanes // 2, 2) != 0
-    _scan(traces.of("fc_scan"), features, np.count_nonzero(active.any(axis=2), axis=1))
-    pairs = active.reshape(-1, 2)
+    pairs = schedule.active(activations, a.lanes).reshape(-1, 2)
+    waiting = np.count_nonzero(pairs.any(axis=1).reshape(-1, a.lanes // 2), axis=1)
+    _scan(traces.of("fc_scan"), features, waiting, schedule.batch)
     words = (packet.counts.reshape(-1, 2) * pairs).sum(axis=1)[pairs.any(axis=1)]
     lookup = traces.of("fc_lookup_0")
     lookup.step(["lookup_layers_0", "lookup_weights_0"], ["mac_layers_0", "mac_weights_0"])
@@ -156,7 +156,7 @@ def fc_stream(
     request.step(["commands_0"], ["asked_for", "requests_out"], counts.size)
     request.step(["commands_0"], ["asked_for"])
     _unpack(traces, packet.bias_words, counts, slots)
-    sum_words = -(-schedule.rows // a.fc_rows_at_once)
+    sum_words = -(-schedule.rows // a.fc_rows_at_once) * schedule.batch
     for slot in (slot for members in slots.values() for slot in members):
         _accumulate(traces, slot, int(counts.sum()), sum_words, clocks_to_write)
     _add_groups(traces, packet.bias_words, sum_words, slots, outputs)
@@ -172,12 +172,12 @@ def _entries(slots: Slots) -> tuple[str, ...]:
     return tuple(f"slot_entries_{slot}" for members in slots.values() for slot in members)
 
 
-def _scan(trace: Trace, features: str, counts: npt.NDArray[np.int64]) -> None:
-    """`counts` are pairs to be sent of each feature word: int64 [words]."""
+def _scan(trace: Trace, features: str, counts: npt.NDArray[np.int64], batch: int) -> None:
+    """`counts` are pairs to be sent of each place's feature words, one of each image: int64 [places]."""
     trace.step(["scan_layer"])
     read, send = (features,), ("tokens_0",)
-    which = np.stack([np.where(counts > 0, 1, 0), np.full(counts.size, 2)], axis=1)
-    lengths = np.stack([np.ones_like(counts), np.maximum(counts - 1, 0)], axis=1)
+    which = np.stack([np.zeros_like(counts), np.where(counts > 0, 1, 0), np.full(counts.size, 2)], axis=1)
+    lengths = np.stack([np.full(counts.size, batch - 1), np.ones_like(counts), np.maximum(counts - 1, 0)], axis=1)
     trace.choose([(read, ()), (read, send), ((), send)], which.reshape(-1), lengths.reshape(-1))
     trace.step(writes=send)
 
@@ -194,7 +194,7 @@ def _unpack(traces: Traces, bias_words: int, counts: npt.NDArray[np.int64], slot
 
 
 def _accumulate(traces: Traces, slot: int, entries: int, sum_words: int, clocks_to_write: int) -> None:
-    """A slot's accumulator in a layer of so many entries; without `sum_words` another engine's layer."""
+    """A slot's accumulator in a layer of so many entries; without `sum_words`, all images', another engine's layer."""
     a, trace = traces.architecture, traces.of(f"fc_accumulate_{slot}")
     # Setting sums to zero waits for no word: it begins behind the reset, a clock before the first word is taken.
     behind_reset = trace.steps == 0
@@ -213,8 +213,9 @@ def _add_groups(traces: Traces, bias_words: int, sum_words: int, slots: Slots, o
     trace, sums = traces.of("fc_add_groups"), [f"group_sums_{group}" for group in slots]
     trace.step(["gather_layer"])
     trace.step(["biases"], times=bias_words)
-    rows = traces.architecture.fc_rows_at_once
-    full = traces.architecture.lanes // rows
-    steps = sum_words if rows == layouts.BIASES_PER_WORD else -(-sum_words // full) * full
+    rows, batch = traces.architecture.fc_rows_at_once, traces.architecture.fc_batch
+    full, words = traces.architecture.lanes // rows, sum_words // batch
+    steps = words if rows == layouts.BIASES_PER_WORD else -(-words // full) * full
     for word in range(1, steps + 1):
-        trace.step(sums if word <= sum_words else [], [outputs] if word % full == 0 or word == steps else [])
+        leaves = word % full == 0 or word == steps
+        trace.step(sums if word <= words else [], [outputs] if leaves else [], batch)

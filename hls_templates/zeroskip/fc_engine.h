@@ -23,52 +23,88 @@ namespace zeroskip {
 
 // Sends pairs of neighbouring activations that are not both zero to every PE, then a token that ends the vector.
 //
-// One token per cycle; a feature word without any takes one cycle, and so does the end token.
+// Of a batch's images the words of a place come one after another, and a pair is sent where one image's are not both
+// zero.
+//
+// One token per cycle; a feature word without any takes one cycle, and so do the end token, and all images' words of a
+// place but the last.
 //
 // \tparam Lanes       pixels in a feature word, even.
+// \tparam Images      of a batch.
 // \tparam TokenDepth  depth of the streams, deduced.
-template <int Lanes, int Pes, int TokenDepth>
+template <int Lanes, int Pes, int Images, int TokenDepth>
 void fc_scan(hls::stream<Descriptor>& layers, hls::stream<FeatureWord<Lanes>>& features,
-             hls::stream<TokenWord, TokenDepth> (&tokens)[Pes]) {
+             hls::stream<TokenWord<Images>, TokenDepth> (&tokens)[Pes]) {
 #pragma HLS INLINE off
   constexpr int kPairs = Lanes / 2;
   const Descriptor layer = layers.read();
   const ap_uint<32> words = get<descriptor::feature_words>(layer);
   const bool input_signed = get<descriptor::input_signed>(layer) != 0;
   ap_uint<32> words_read = 0;
-  FeatureWord<Lanes> word = 0;
-  ap_uint<kPairs> waiting = 0;  // pairs of the present word that are still to be sent
+  ap_uint<15> place = 0;  // of the words held, behind the first one
+  FeatureWord<Lanes> held[Images];
+#pragma HLS ARRAY_PARTITION variable = held complete
+  ap_uint<4> images_held = 0;
+  ap_uint<kPairs> waiting = 0;  // pairs of the present words that are still to be sent
   bool any_waiting = false;
   bool end = words == 0;
   while (!end) {
 #pragma HLS PIPELINE II = 1
     end = !any_waiting && words_read == words;
     if (!any_waiting && !end) {
-      word = features.read();
+      if (images_held == Images) {
+        images_held = 0;
+        ++place;
+      }
+      for (int image = 0; image + 1 < Images; ++image) {
+#pragma HLS UNROLL
+        held[image] = held[image + 1];
+      }
+      held[Images - 1] = features.read();
       ++words_read;
+      ++images_held;
       for (int pair = 0; pair < kPairs; ++pair) {
 #pragma HLS UNROLL
-        waiting[pair] = lane_of<16>(word, pair) != 0;
+        ap_uint<16> any = 0;
+        for (int image = 0; image < Images; ++image) {
+#pragma HLS UNROLL
+          any |= lane_of<16>(held[image], pair);
+        }
+        waiting[pair] = images_held == Images && any != 0;
       }
     }
     // The lowest pair that waits, by arithmetic: a search pair by pair would be too long a chain for a fast clock.
     const ap_uint<kPairs> others = waiting & ap_uint<kPairs>(waiting - 1);
     const ap_uint<kPairs> lowest = waiting ^ others;
     const bool found = waiting != 0;
-    ap_uint<16> values = 0;
     ap_uint<8> number = 0;
     for (int pair = 0; pair < kPairs; ++pair) {
 #pragma HLS UNROLL
-      values |= lowest[pair] ? lane_of<16>(word, pair) : ap_uint<16>(0);
       number |= lowest[pair] ? ap_uint<8>(pair) : ap_uint<8>(0);
     }
     waiting = others;
     any_waiting = others != 0;
-    TokenWord token = 0;
+    TokenWord<Images> token = 0;
+    for (int image = 0; image < Images; ++image) {
+#pragma HLS UNROLL
+      ap_uint<16> values = 0;
+      for (int pair = 0; pair < kPairs; ++pair) {
+#pragma HLS UNROLL
+        values |= lowest[pair] ? lane_of<16>(held[image], pair) : ap_uint<16>(0);
+      }
+      const ap_uint<9> even = ap_uint<9>(to_pixel(lane_of<8>(values, 0), input_signed));
+      const ap_uint<9> odd = ap_uint<9>(to_pixel(lane_of<8>(values, 1), input_signed));
+      if (image == 0) {
+        put<token_word::even>(token, even);
+        put<token_word::odd>(token, odd);
+      } else {
+        constexpr int kFirst = token_word::kBits - 18;
+        token.range(kFirst + 18 * image + 8, kFirst + 18 * image) = even;
+        token.range(kFirst + 18 * image + 17, kFirst + 18 * image + 9) = odd;
+      }
+    }
     put<token_word::end>(token, end);
-    put<token_word::even>(token, ap_uint<9>(to_pixel(lane_of<8>(values, 0), input_signed)));
-    put<token_word::odd>(token, ap_uint<9>(to_pixel(lane_of<8>(values, 1), input_signed)));
-    put<token_word::pair>(token, found ? ap_uint<15>((words_read - 1) * kPairs + number) : ap_uint<15>(0));
+    put<token_word::pair>(token, found ? ap_uint<15>(place * kPairs + number) : ap_uint<15>(0));
     if (found || end) {
       for (int pe = 0; pe < Pes; ++pe) {
 #pragma HLS UNROLL
@@ -84,10 +120,11 @@ void fc_scan(hls::stream<Descriptor>& layers, hls::stream<FeatureWord<Lanes>>& f
 // Cycles: one per word of the packet, then one per token.
 //
 // \tparam PointerWords  pointer words of the widest layer.
-template <int PointerWords>
+// \tparam Images        of a batch; a column counts where one of them has an activation that is not zero.
+template <int PointerWords, int Images>
 void fc_lookup(hls::stream<Descriptor>& layers, hls::stream<Descriptor>& next_layers, hls::stream<WeightWord>& weights,
-               hls::stream<WeightWord>& mac_weights, hls::stream<TokenWord>& tokens,
-               hls::stream<CommandWord>& commands) {
+               hls::stream<WeightWord>& mac_weights, hls::stream<TokenWord<Images>>& tokens,
+               hls::stream<CommandWord<Images>>& commands) {
 #pragma HLS INLINE off
   constexpr int kPairsPerWord = kPointersPerWord / 2;
   const Descriptor layer = layers.read();
@@ -111,18 +148,29 @@ void fc_lookup(hls::stream<Descriptor>& layers, hls::stream<Descriptor>& next_la
   bool end = false;
   while (!end) {
 #pragma HLS PIPELINE II = 1
-    const TokenWord token = tokens.read();
+    const TokenWord<Images> token = tokens.read();
     end = get<token_word::end>(token) != 0;
     const ap_uint<9> even = get<token_word::even>(token);
     const ap_uint<9> odd = get<token_word::odd>(token);
+    ap_uint<9> any_even = even;
+    ap_uint<9> any_odd = odd;
+    CommandWord<Images> command = 0;
+    if constexpr (Images > 1) {
+      const ap_uint<18 * (Images - 1)> further = token.range(TokenWord<Images>::width - 1, token_word::kBits);
+      command.range(CommandWord<Images>::width - 1, command_word::kBits) = further;
+      for (int image = 0; image + 1 < Images; ++image) {
+#pragma HLS UNROLL
+        any_even |= lane_of<9>(further, 2 * image);
+        any_odd |= lane_of<9>(further, 2 * image + 1);
+      }
+    }
     const ap_uint<15> pair = get<token_word::pair>(token);
     const WeightWord group = pointers[end ? ap_uint<15>(0) : ap_uint<15>(pair / kPairsPerWord)];
     const ap_uint<kBaseBits> base = group.range(kWeightBits - 1, kWeightBits - kBaseBits);
     const WeightWord from_pair = group >> (ap_uint<8>(pair % kPairsPerWord) * (2 * kPointerBits));
     const ap_uint<kPointerBits> middle = lane_of<kPointerBits>(from_pair, 1);
-    const ap_uint<kPointerBits> first = even != 0 ? lane_of<kPointerBits>(from_pair, 0) : middle;
-    const ap_uint<kPointerBits> past = odd != 0 ? lane_of<kPointerBits>(from_pair, 2) : middle;
-    CommandWord command = 0;
+    const ap_uint<kPointerBits> first = any_even != 0 ? lane_of<kPointerBits>(from_pair, 0) : middle;
+    const ap_uint<kPointerBits> past = any_odd != 0 ? lane_of<kPointerBits>(from_pair, 2) : middle;
     put<command_word::end>(command, end);
     put<command_word::even>(command, even);
     put<command_word::odd>(command, odd);
@@ -141,7 +189,7 @@ void fc_lookup(hls::stream<Descriptor>& layers, hls::stream<Descriptor>& next_la
 // \tparam EntryWords  entry words of the largest layer.
 // \tparam MaxRows     rows of a PE in the largest layer.
 template <int EntryWords, int MaxRows>
-void fc_mac(hls::stream<Descriptor>& layers, hls::stream<WeightWord>& weights, hls::stream<CommandWord>& commands,
+void fc_mac(hls::stream<Descriptor>& layers, hls::stream<WeightWord>& weights, hls::stream<CommandWord<1>>& commands,
             hls::stream<Accumulator>& row_sums) {
 #pragma HLS INLINE off
   const Descriptor layer = layers.read();
@@ -163,7 +211,7 @@ void fc_mac(hls::stream<Descriptor>& layers, hls::stream<WeightWord>& weights, h
     entries[word] = weights.read();
   }
 
-  CommandWord command = 0;
+  CommandWord<1> command = 0;
   ap_uint<kBaseBits> address = 0;
   ap_uint<kPointerBits> left = 0;
   ap_int<17> row = 0;

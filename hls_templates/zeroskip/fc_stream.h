@@ -11,6 +11,10 @@
 // not entries. Packet of a layer: header word, pointer words, a codebook word (number i's weight in byte i), bias
 // words.
 //
+// A batch of images goes through a layer together: a column comes once for all of them, where one of their activations
+// is not zero, and every slot multiplies its weight with each image's. Their words come and leave in turn: of each
+// place the first image's, then the others'.
+//
 // For each pair of columns a request goes out on requests_out; its words must come on columns_in, in that order. A
 // mover that reads DDR does this: it knows addresses and latency, the engine does not.
 #pragma once
@@ -25,22 +29,26 @@ using RowCount = ap_uint<slot_word::row::bits>;
 // Sums of neighbouring rows, that of the first lowest.
 template <int Rows>
 using SumWord = ap_uint<32 * Rows>;
+// A row's sums, of the first image lowest.
+template <int Images>
+using Sums = ap_uint<32 * Images>;
 // Slots that one process adds up.
 constexpr int kGroupSlots = 8;
 
 // Asks for the words of each command's columns, ahead of their use.
 //
 // One command per cycle; the last one, which ends the vector, asks for nothing.
-inline void fc_request(hls::stream<Descriptor>& layers, hls::stream<Descriptor>& next_layers,
-                       hls::stream<CommandWord>& commands, hls::stream<CommandWord>& asked_for,
-                       hls::stream<RequestWord>& requests) {
+template <int Images>
+void fc_request(hls::stream<Descriptor>& layers, hls::stream<Descriptor>& next_layers,
+                hls::stream<CommandWord<Images>>& commands, hls::stream<CommandWord<Images>>& asked_for,
+                hls::stream<RequestWord>& requests) {
 #pragma HLS INLINE off
   const Descriptor layer = layers.read();
   next_layers.write(layer);
   bool end = get<descriptor::rows>(layer) == 0;
   while (!end) {
 #pragma HLS PIPELINE II = 1
-    const CommandWord command = commands.read();
+    const CommandWord<Images> command = commands.read();
     end = get<command_word::end>(command) != 0;
     RequestWord request = 0;
     put<request_word::first>(request, get<command_word::first>(command));
@@ -59,11 +67,12 @@ inline void fc_request(hls::stream<Descriptor>& layers, hls::stream<Descriptor>&
 // \tparam Slots       entries of a column word.
 // \tparam ValueBits   of an entry: 4 or 5, numbers of a codebook, or 8.
 // \tparam GapBits     of an entry, 1..8.
+// \tparam Images      of a batch.
 // \tparam EntryDepth, RowDepth  depths of the streams, deduced.
-template <int Slots, int ValueBits, int GapBits, int EntryDepth, int RowDepth>
+template <int Slots, int ValueBits, int GapBits, int Images, int EntryDepth, int RowDepth>
 void fc_unpack(hls::stream<Descriptor>& layers, hls::stream<WeightWord>& weights, hls::stream<WeightWord>& biases,
-               hls::stream<CommandWord>& asked_for, hls::stream<ColumnWord<Slots, ValueBits, GapBits>>& columns,
-               hls::stream<SlotWord, EntryDepth> (&entries)[Slots],
+               hls::stream<CommandWord<Images>>& asked_for, hls::stream<ColumnWord<Slots, ValueBits, GapBits>>& columns,
+               hls::stream<SlotWord<Images>, EntryDepth> (&entries)[Slots],
                hls::stream<RowCount, RowDepth> (&group_rows)[Slots / kGroupSlots]) {
 #pragma HLS INLINE off
   static_assert(ValueBits == 4 || ValueBits == 5 || ValueBits == 8, "a codebook of 16 or 32 weights, or plain weights");
@@ -90,7 +99,7 @@ void fc_unpack(hls::stream<Descriptor>& layers, hls::stream<WeightWord>& weights
     }
   }
 
-  CommandWord command = 0;
+  CommandWord<Images> command = 0;
   ap_uint<kPointerBits> left = 0;
   Row rows_before = 0;  // the column's, up to the last entry of the word before
   bool end = false;
@@ -131,63 +140,76 @@ void fc_unpack(hls::stream<Descriptor>& layers, hls::stream<WeightWord>& weights
 #pragma HLS UNROLL
       const ap_uint<ValueBits> number = ap_uint<ValueBits>(lane_of<kBits>(word, slot));
       const ap_uint<8> weight = ValueBits == 8 ? ap_uint<8>(number) : ap_uint<8>(codebook >> (ap_uint<8>(number) * 8));
-      SlotWord entry = 0;
+      SlotWord<Images> entry = 0;
       put<slot_word::end>(entry, end);
       put<slot_word::row>(entry, end ? rows : Row(base + sums[slot] - 1));
       put<slot_word::weight>(entry, number == 0 ? ap_uint<8>(0) : weight);
       put<slot_word::activation>(entry, activation);
+      if constexpr (Images > 1) {
+        const ap_uint<18 * (Images - 1)> further = command.range(CommandWord<Images>::width - 1, command_word::kBits);
+        for (int image = 0; image + 1 < Images; ++image) {
+#pragma HLS UNROLL
+          const int place = slot_word::kBits + 9 * image;
+          entry.range(place + 8, place) = lane_of<9>(further, odd ? 2 * image + 1 : 2 * image);
+        }
+      }
       entries[slot].write(entry);
     }
   }
 }
 
-// What fc_accumulate does, the sums of rows Rows * i to Rows * i + Rows - 1 in word i of the banks `sums`.
+// What fc_accumulate does, the sums of rows Rows * i to Rows * i + Rows - 1 in word i of the banks `sums`, a row's sums
+// of all images side by side. Words are handed over image after image.
 //
 // Cycles: one per word of sums that there is room for (set to zero) and two more, one per entry and two for the end,
-// one per word of the layer's sums. Without a layer nothing is handed over, and the end takes one.
+// one per word of the layer's sums and image. Without a layer nothing is handed over, and the end takes one.
 //
 // One loop does it all, so that the promise below holds for all of it: an iteration reads no sum that one of the two
 // before it wrote. Entries of one row (in two columns) that come so close pass the sum on in registers; behind the last
 // word that is set to zero, and before the first word handed over, two iterations leave the memory alone.
 //
-// \tparam Words  of a bank.
-// \tparam Rows   that are handed over a cycle, a power of two.
-template <int Words, int Rows>
-void fc_accumulate_in(Accumulator (&sums)[Rows][Words], hls::stream<SlotWord>& entries,
+// \tparam Words   of a bank.
+// \tparam Rows    that are handed over a cycle, a power of two.
+// \tparam Images  of a batch.
+template <int Words, int Rows, int Images>
+void fc_accumulate_in(Sums<Images> (&sums)[Rows][Words], hls::stream<SlotWord<Images>>& entries,
                       hls::stream<SumWord<Rows>>& slot_sums) {
 #pragma HLS INLINE
   using Row = RowCount;
   Row word = 0;
   Row words = 0;
+  ap_uint<4> image = 0;
   bool clearing = true;
   bool waiting = false;
   bool handing = false;
   bool done = false;
   Row last_rows[2] = {0, 0};
-  Accumulator last_sums[2] = {0, 0};
+  Sums<Images> last_sums[2] = {0, 0};
   bool is_last[2] = {false, false};
+#pragma HLS ARRAY_PARTITION variable = last_rows complete
+#pragma HLS ARRAY_PARTITION variable = last_sums complete
+#pragma HLS ARRAY_PARTITION variable = is_last complete
   while (!done) {
 #pragma HLS PIPELINE II = 1
 #pragma HLS DEPENDENCE class = array inter distance = 3 true
-    SlotWord entry = 0;
+    SlotWord<Images> entry = 0;
     if (!clearing && !waiting && !handing) entry = entries.read();
     const bool end = get<slot_word::end>(entry) != 0;
     const Row row = get<slot_word::row>(entry);
     const ap_int<8> weight = get_signed<slot_word::weight>(entry);
-    const Pixel activation = get_signed<slot_word::activation>(entry);
     const bool is_weight = weight != 0;
     const bool is_newest = is_last[0] && row == last_rows[0];
     const bool is_second = is_last[1] && row == last_rows[1];
     const Row address = clearing || handing ? word : Row(row / Rows);
     SumWord<Rows> handed = 0;
-    Accumulator held[Rows];
+    Sums<Images> held[Rows];
     for (int lane = 0; lane < Rows; ++lane) {
 #pragma HLS UNROLL
       held[lane] = 0;
       if (handing || (is_weight && !is_newest && !is_second && row % Rows == lane)) {
         held[lane] = sums[lane][address];
       }
-      handed.range(32 * lane + 31, 32 * lane) = ap_uint<32>(held[lane]);
+      handed.range(32 * lane + 31, 32 * lane) = lane_of<32>(held[lane], image);
     }
     // One of them alone is not 0; a tree is shorter than a row of choices.
     for (int distance = 1; distance < Rows; distance *= 2) {
@@ -197,24 +219,33 @@ void fc_accumulate_in(Accumulator (&sums)[Rows][Words], hls::stream<SlotWord>& e
         held[lane] |= held[lane + distance];
       }
     }
-    const Accumulator before = is_newest ? last_sums[0] : is_second ? last_sums[1] : held[0];
-    const Accumulator sum = Accumulator(before + weight * activation);
+    const Sums<Images> before = is_newest ? last_sums[0] : is_second ? last_sums[1] : held[0];
+    Sums<Images> after = 0;
+    for (int number = 0; number < Images; ++number) {
+#pragma HLS UNROLL
+      const int place = number == 0 ? slot_word::activation::low : slot_word::kBits + 9 * (number - 1);
+      const Pixel activation = Pixel(ap_uint<9>(entry.range(place + 8, place)));
+      const Accumulator sum = Accumulator(Accumulator(lane_of<32>(before, number)) + weight * activation);
+      after.range(32 * number + 31, 32 * number) = ap_uint<32>(sum);
+    }
     for (int lane = 0; lane < Rows; ++lane) {
 #pragma HLS UNROLL
       if ((clearing && word < Words) || (is_weight && row % Rows == lane)) {
-        sums[lane][address] = clearing ? Accumulator(0) : sum;
+        sums[lane][address] = clearing ? Sums<Images>(0) : after;
       }
     }
     last_rows[1] = last_rows[0];
     last_sums[1] = last_sums[0];
     is_last[1] = is_last[0];
     last_rows[0] = row;
-    last_sums[0] = sum;
+    last_sums[0] = after;
     is_last[0] = is_weight;
     if (handing) slot_sums.write(handed);
-    ++word;
+    const bool next_word = !handing || image + 1 == Images;
+    image = next_word ? ap_uint<4>(0) : ap_uint<4>(image + 1);
+    if (next_word) ++word;
     if (end) words = Row((row + Rows - 1) / Rows);
-    done = (end && words == 0) || (handing && word == words);
+    done = (end && words == 0) || (handing && next_word && word == words);
     if (clearing && word == Words + 2) clearing = false;
     handing = handing || waiting;
     if (waiting) word = 0;
@@ -226,25 +257,26 @@ void fc_accumulate_in(Accumulator (&sums)[Rows][Words], hls::stream<SlotWord>& e
 //
 // \tparam MaxRows  rows of the largest layer, a multiple of Rows.
 // \tparam Rows     that are handed over a cycle, a power of two.
-template <int MaxRows, int Rows>
-void fc_accumulate(hls::stream<SlotWord>& entries, hls::stream<SumWord<Rows>>& slot_sums) {
+// \tparam Images   of a batch.
+template <int MaxRows, int Rows, int Images>
+void fc_accumulate(hls::stream<SlotWord<Images>>& entries, hls::stream<SumWord<Rows>>& slot_sums) {
 #pragma HLS INLINE off
   static_assert(MaxRows % Rows == 0, "sums are handed over in whole words");
-  Accumulator block_sums[Rows][MaxRows / Rows];
+  Sums<Images> block_sums[Rows][MaxRows / Rows];
 #pragma HLS ARRAY_PARTITION variable = block_sums dim = 1 complete
 #pragma HLS BIND_STORAGE variable = block_sums type = ram_2p impl = bram
-  fc_accumulate_in(block_sums, entries, slot_sums);
+  fc_accumulate_in<MaxRows / Rows, Rows, Images>(block_sums, entries, slot_sums);
 }
 
 // The same in UltraRAM.
-template <int MaxRows, int Rows>
-void fc_accumulate_ultra(hls::stream<SlotWord>& entries, hls::stream<SumWord<Rows>>& slot_sums) {
+template <int MaxRows, int Rows, int Images>
+void fc_accumulate_ultra(hls::stream<SlotWord<Images>>& entries, hls::stream<SumWord<Rows>>& slot_sums) {
 #pragma HLS INLINE off
   static_assert(MaxRows % Rows == 0, "sums are handed over in whole words");
-  Accumulator ultra_sums[Rows][MaxRows / Rows];
+  Sums<Images> ultra_sums[Rows][MaxRows / Rows];
 #pragma HLS ARRAY_PARTITION variable = ultra_sums dim = 1 complete
 #pragma HLS BIND_STORAGE variable = ultra_sums type = ram_2p impl = uram
-  fc_accumulate_in(ultra_sums, entries, slot_sums);
+  fc_accumulate_in<MaxRows / Rows, Rows, Images>(ultra_sums, entries, slot_sums);
 }
 
 // A word of each stream, added up lane by lane.
@@ -283,29 +315,32 @@ SumWord<Rows> added_up(hls::stream<SumWord<Rows>, SumDepth> (&streams)[Count]) {
 
 // Adds up the sums of a group of slots, `Rows` rows a word. One word per cycle.
 //
+// \tparam Images    of a batch.
 // \tparam SumDepth  depth of the streams, deduced.
-template <int Rows, int SumDepth>
+template <int Rows, int Images, int SumDepth>
 void fc_add_group(hls::stream<RowCount>& rows, hls::stream<SumWord<Rows>, SumDepth> (&slot_sums)[kGroupSlots],
                   hls::stream<SumWord<Rows>>& group_sums) {
 #pragma HLS INLINE off
-  const RowCount words = RowCount((rows.read() + Rows - 1) / Rows);
-  for (RowCount word = 0; word < words; ++word) {
+  const ap_uint<20> words = ap_uint<20>(Images * RowCount((rows.read() + Rows - 1) / Rows));
+  for (ap_uint<20> word = 0; word < words; ++word) {
 #pragma HLS PIPELINE II = 1
     group_sums.write(added_up<Rows>(slot_sums));
   }
 }
 
-// Adds up the groups' sums and the biases, requantises `Rows` rows a cycle, and packs them into feature words.
+// Adds up the groups' sums and the biases, requantises `Rows` rows a cycle, and packs them into feature words, of each
+// place the images' in turn.
 //
-// Cycles: one per bias word, one per word of sums; with fewer rows than biases a word as many as fill whole feature
-// words.
+// Cycles: one per bias word, one per word of sums and image; with fewer rows than biases a word as many as fill whole
+// feature words.
 //
 // \tparam Lanes     pixels in a feature word, a multiple of Rows.
 // \tparam Groups    of slots.
 // \tparam MaxRows   rows of the largest layer, a multiple of kBiasesPerWord.
 // \tparam Rows      of a word of sums, a divisor of kBiasesPerWord.
+// \tparam Images    of a batch.
 // \tparam SumDepth  depth of the streams, deduced.
-template <int Lanes, int Groups, int MaxRows, int Rows, int SumDepth>
+template <int Lanes, int Groups, int MaxRows, int Rows, int Images, int SumDepth>
 void fc_add_groups(hls::stream<Descriptor>& layers, hls::stream<WeightWord>& bias_words,
                    hls::stream<SumWord<Rows>, SumDepth> (&group_sums)[Groups],
                    hls::stream<FeatureWord<Lanes>>& outputs) {
@@ -331,9 +366,16 @@ void fc_add_groups(hls::stream<Descriptor>& layers, hls::stream<WeightWord>& bia
   constexpr int kFull = Lanes / Rows;
   using Step = ap_uint<slot_word::row::bits + (kShifted ? 1 : 0)>;
   const Step steps = kShifted ? Step((words + kFull - 1) / kFull * kFull) : Step(words);
-  FeatureWord<Lanes> packed = 0;
+  FeatureWord<Lanes> packed[Images];  // the first one is the next word's of sums
+#pragma HLS ARRAY_PARTITION variable = packed complete
+  for (int number = 0; number < Images; ++number) {
+#pragma HLS UNROLL
+    packed[number] = 0;
+  }
   ap_uint<8> filled = 0;
-  for (Step word = 0; word < steps; ++word) {
+  Step word = 0;
+  ap_uint<4> image = 0;
+  while (word != steps) {
 #pragma HLS PIPELINE II = 1
     ap_uint<8 * Rows> group = 0;
     if (!kShifted || word < words) {
@@ -346,16 +388,22 @@ void fc_add_groups(hls::stream<Descriptor>& layers, hls::stream<WeightWord>& bia
         group.range(8 * lane + 7, 8 * lane) = requantise(sum, multiplier, shift, minimum, maximum);
       }
     }
-    if (kShifted) {
-      packed = FeatureWord<Lanes>(packed >> (8 * Rows)) | (FeatureWord<Lanes>(group) << (8 * (Lanes - Rows)));
-    } else {
-      packed |= FeatureWord<Lanes>(group) << (filled * 8);
+    const FeatureWord<Lanes> newest =
+        kShifted ? FeatureWord<Lanes>(packed[0] >> (8 * Rows)) | (FeatureWord<Lanes>(group) << (8 * (Lanes - Rows)))
+                 : packed[0] | (FeatureWord<Lanes>(group) << (filled * 8));
+    const bool leaves = filled + Rows == Lanes || word + 1 == steps;
+    if (leaves) outputs.write(newest);
+    for (int number = 0; number + 1 < Images; ++number) {
+#pragma HLS UNROLL
+      packed[number] = packed[number + 1];
     }
-    filled += Rows;
-    if (filled == Lanes || word + 1 == steps) {
-      outputs.write(packed);
-      packed = 0;
-      filled = 0;
+    packed[Images - 1] = leaves ? FeatureWord<Lanes>(0) : newest;
+    if (image + 1 == Images) {
+      image = 0;
+      ++word;
+      filled = leaves ? ap_uint<8>(0) : ap_uint<8>(filled + Rows);
+    } else {
+      ++image;
     }
   }
 }

@@ -27,9 +27,13 @@ using WeightWord = ap_uint<kWeightBits>;
 using Descriptor = ap_uint<kDescriptorBits>;
 using ChannelWord = ap_uint<channel_word::kBits>;
 using ScaleWord = ap_uint<scale_word::kBits>;
-using TokenWord = ap_uint<token_word::kBits>;
-using CommandWord = ap_uint<command_word::kBits>;
-using SlotWord = ap_uint<slot_word::kBits>;
+// With the activations of the first image; those of further images of a batch, even and odd, lie above.
+template <int Images>
+using TokenWord = ap_uint<token_word::kBits + 18 * (Images - 1)>;
+template <int Images>
+using CommandWord = ap_uint<command_word::kBits + 18 * (Images - 1)>;
+template <int Images>
+using SlotWord = ap_uint<slot_word::kBits + 9 * (Images - 1)>;
 using RequestWord = ap_uint<request_word::kBits>;
 using Accumulator = ap_int<32>;
 // A pixel with its sign made explicit: 0..255 and -128..127 both fit.

@@ -15,7 +15,7 @@ class SequentialRung:
 
     def check(self, context: Context) -> Outcome:
         """All images."""
-        images = len(context.images)
+        images = context.runs
         result = context.csim.sequential(images)
         if not result.passed:
             return Outcome(False, result.explanation())
@@ -29,7 +29,7 @@ class InterleavedRung:
 
     def check(self, context: Context) -> Outcome:
         """All images in order, then one image in several random orders."""
-        images = len(context.images)
+        images = context.runs
         seeds = range(context.options.seed, context.options.seed + _SEEDS)
         runs: list[CsimResult] = []
         for count, seed in ((images, 0), *((1, seed) for seed in seeds)):

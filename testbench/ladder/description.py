@@ -144,14 +144,15 @@ class VectorsRung:
     def check(self, context: Context) -> Outcome:
         """Packs golden's tensors by the bench's own reading of the layout and compares all words."""
         build, lanes = context.build, context.build.lanes
-        images = len(context.images)
+        images, batch = context.runs, build.batch
         stored = np.fromfile(build.images_file, np.uint8).reshape(-1, build.image_words, lanes)
         if len(stored) != build.manifest.vectors.images:
             return Outcome(False, f"images.bin holds {len(stored)} images, not {build.manifest.vectors.images}")
         for image in range(images):
             start = 0
             for _, layout in build.maps():
-                words = layout.pack(context.tensors[layout.tensor][image], lanes)
+                tensors = context.tensors[layout.tensor][image * batch : (image + 1) * batch]
+                words = layout.pack_batch(tensors, lanes)
                 difference = _compare(layout, image, words, stored[image, start : start + layout.words])
                 if difference is not None:
                     return Outcome(False, str(difference))
@@ -168,4 +169,4 @@ def _compare(
     word, lane = (int(number) for number in wrong[0])
     place = layout.place(word, lane, expected.shape[1])
     values = layout.value(int(expected[word, lane])), layout.value(int(stored[word, lane]))
-    return Difference(layout.tensor, image, *place, *values)
+    return Difference(layout.tensor, image * layout.batch + word % layout.batch, *place, *values)

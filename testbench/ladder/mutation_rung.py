@@ -24,8 +24,8 @@ class MutationRung:
     def check(self, context: Context) -> Outcome:
         """Changed weight streams on the unchanged programs, then changed code."""
         code = code_mutants(context.build, context.options.seed)
-        images = min(_IMAGES, len(context.images))
-        tensors = {name: tensor[:images] for name, tensor in context.tensors.items()}
+        images = min(_IMAGES, context.runs)
+        tensors = {name: tensor[: images * context.build.batch] for name, tensor in context.tensors.items()}
         weights = weight_mutants(context.build, tensors, context.options.seed, _COUNT - len(code))
         # A change that makes a simulation endless is noticed too; the unchanged one says how long is too long.
         limit = 5 + 20 * context.csim.sequential(images).seconds

@@ -111,14 +111,19 @@ class Context:
 
     @cached_property
     def images(self) -> NDArray[np.generic]:
-        """The build's images: uint8 or int8 (N, C, H, W)."""
+        """The build's images: uint8 or int8 (N, C, H, W); where they go in batches, `options.images` counts these."""
         images = load_file(self.build.folder / "vectors" / "images.safetensors")["images"]
-        return images[: self.options.images]
+        return images[: self.options.images and self.options.images * self.build.batch]
+
+    @property
+    def runs(self) -> int:
+        """How often the accelerator runs: once for each of the images, or batch of them."""
+        return len(self.images) // self.build.batch
 
     @cached_property
     def rtl_images(self) -> int:
-        """How many images the RTL runs."""
-        default = min(2, len(self.images)) if self.options.images is None else len(self.images)
+        """How many images, or batches of them, the RTL runs."""
+        default = min(2, self.runs) if self.options.images is None else self.runs
         return self.options.rtl_images or default
 
     @cached_property

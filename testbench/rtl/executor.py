@@ -219,4 +219,5 @@ class RtlExecutor:
         lane = ((differing & -differing).bit_length() - 1) // 8
         channel, row, column = layer.output.place(wrong.index, lane, self._build.lanes)
         values = [layer.output.value((word >> (8 * lane)) & 255) for word in (expected, got)]
-        return Difference(layer.output.tensor, images[number], channel, row, column, *values)
+        image = images[number] * layer.output.batch + wrong.index % layer.output.batch
+        return Difference(layer.output.tensor, image, channel, row, column, *values)

@@ -33,10 +33,12 @@ class Accelerator:
         return self.stages
 
     def check(self, network: Network, seed: int, on_rtl: bool) -> None:
-        """golden == C-sim in Vitis' order == interleaved (== RTL, cycles as predicted, then under stalls)."""
+        """golden == C-sim in Vitis' order == interleaved (== RTL, cycles as predicted, then under stalls), two runs."""
         folder = self.work / "build"
         images = np.random.default_rng(seed).choice(
-            _pixels(network), (2, *network.description.input.shape), p=[0.2, 0.1, 0.1, 0.3, 0.3]
+            _pixels(network),
+            (2 * self.architecture.fc_batch, *network.description.input.shape),
+            p=[0.2, 0.1, 0.1, 0.3, 0.3],
         )
         options = BuildOptions(
             architecture=self.architecture,

@@ -4,10 +4,12 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 import generator.timing
 from generator import BuildError, BuildOptions, EngineError, generate
@@ -19,12 +21,12 @@ from golden import DescriptionBuilder, Network, Scale
 from testbench.build import Build, BuildFileError, load_build
 from testbench.ladder import Context, Options
 from testbench.ladder.csim import InterleavedRung, SequentialRung
-from testbench.ladder.description import WeightStreamRung
+from testbench.ladder.description import VectorsRung, WeightStreamRung
 from testbench.ladder.rtl import RtlRung
 from testbench.ladder.rung import Rung
 from tests.generator.networks import alexnet_like_network, pooled_fc_network, random_weights
 from tests.integration.accelerator import Accelerator
-from tests.integration.climbing import climbed
+from tests.integration.climbing import WITHOUT_MUTATIONS, climbed
 from zeroskip.pipeliner import Pipeliner
 
 LANES = 16
@@ -32,11 +34,13 @@ SHAPES = ((24, 48, 0.3, "int8"), (64, 100, 0.09, "uint8"), (8, 16, 1.0, "uint8")
 """Outputs, inputs, density of weights, type of activations."""
 
 
-def _architecture(value_bits: int = 4, gap_bits: int = 5, rows_at_once: int = 8, sums: str = "bram") -> Architecture:
+def _architecture(
+    value_bits: int = 4, gap_bits: int = 5, rows_at_once: int = 8, sums: str = "bram", batch: int = 1
+) -> Architecture:
     return Architecture(
         lanes=LANES, pes=0, fc_pes=1, map_words=2, max_entries=1, max_columns=1, pointer_words=16, entry_words=1,
         fc_rows=64, fc_slots=16, fc_value_bits=value_bits, fc_gap_bits=gap_bits,
-        fc_rows_at_once=rows_at_once, fc_sums=sums,
+        fc_rows_at_once=rows_at_once, fc_sums=sums, fc_batch=batch,
     )  # fmt: skip
 
 
@@ -62,11 +66,11 @@ def _network(number: int, value_bits: int) -> Network:
     return builder.build()
 
 
-_FORMS = [(4, 5, 8, "bram"), (5, 3, 2, "uram"), (8, 4, 1, "bram"), (4, 5, 4, "bram")]
-"""Bits of a value and of a gap, rows that are handed over at once, what sums lie in."""
+_FORMS = [(4, 5, 8, "bram", 1), (5, 3, 2, "uram", 4), (8, 4, 1, "bram", 1), (4, 5, 4, "bram", 3)]
+"""Bits of a value and of a gap, rows that are handed over at once, what sums lie in, images of a batch."""
 
 
-@pytest.fixture(scope="module", params=_FORMS, ids=lambda form: "value{}-gap{}-rows{}-{}".format(*form))
+@pytest.fixture(scope="module", params=_FORMS, ids=lambda form: "value{}-gap{}-rows{}-{}-batch{}".format(*form))
 def accelerator(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Accelerator:
     return Accelerator(tmp_path_factory.mktemp("streamed"), _architecture(*request.param))
 
@@ -153,6 +157,61 @@ def _entry_bits(whole: Path) -> tuple[int, int]:
     """Of a column entry: its value, its gap. The gap's are chosen by where the network's weights lie."""
     architecture = load_build(whole).manifest.architecture
     return architecture.fc_value_bits, architecture.fc_gap_bits
+
+
+@pytest.fixture(scope="module")
+def batched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A build of the whole network's linear layers, three images at a time."""
+    folder = tmp_path_factory.mktemp("batched") / "build"
+    options = BuildOptions(lanes=16, fc_slots=8, engine="fc", fc_batch=3, random_images=4, pipeliner=Pipeliner())
+    generate(_shared_values_network(), "zcu104", folder, options)
+    return folder
+
+
+def test_a_batch_climbs_the_ladder_and_fetches_a_column_once(batched: Path, tmp_path: Path) -> None:
+    build = load_build(batched)
+    assert build.batch == 3 and build.manifest.vectors.images == 2
+    climbed(build, batched / "work", replace(WITHOUT_MUTATIONS, rtl_images=1))
+    images = load_file(batched / "vectors" / "images.safetensors")["images"]
+    assert len(images) == 6
+    options = BuildOptions(lanes=16, fc_slots=8, engine="fc", images=images)
+    generate(_shared_values_network(), "zcu104", tmp_path / "single", options)
+    single = load_build(tmp_path / "single").manifest.predictions
+    for layer, fetched in enumerate(build.manifest.predictions.fetched_words[0]):
+        alone = [words[layer] for words in single.fetched_words[:3]]
+        assert max(alone) <= fetched <= sum(alone)
+    assert sum(build.manifest.predictions.layer_cycles[0]) < sum(map(sum, single.layer_cycles[:3]))
+    macs = [sum(each) for each in zip(*single.macs[:3], strict=True)]
+    assert list(build.manifest.predictions.macs[0]) == macs
+
+
+def test_a_wrong_value_of_a_batch_names_its_image(batched: Path, tmp_path: Path) -> None:
+    """The second image's first value, in the outputs of the first layer."""
+    copy = _copy(batched, tmp_path)
+    build = load_build(copy)
+    words = np.fromfile(build.images_file, np.uint8).reshape(-1, build.image_words, build.lanes)
+    words[0, build.layers[0].input_words + 1, 0] ^= 1
+    words.tofile(build.images_file)
+    for rung in (VectorsRung(), SequentialRung(), RtlRung()):
+        passed, detail = _outcome(rung, build, batched)
+        assert not passed and "image 1, channel 0, row 0, column 0" in detail, (rung.name, detail)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"fc_batch": 0}, "field 'fc_batch': must be 1 or more, not 0"),
+        ({"fc_batch": 9}, "field 'fc_batch': Input should be less than or equal to 8"),
+        ({"engine": None}, "field 'fc_batch': 2 images go together through the streamed FC engine alone"),
+        ({"fc_slots": 0}, "field 'fc_batch': 2 images go together through the streamed FC engine alone"),
+        ({"images": np.zeros((3, 2, 16, 16), dtype=np.uint8)}, "images: .* holds 3, which are no whole batches of 2"),
+    ],
+)
+def test_batches_that_cannot_be_are_refused(options: dict[str, object], message: str, tmp_path: Path) -> None:
+    wanted = BuildOptions(**{"lanes": 16, "fc_slots": 8, "engine": "fc", "fc_batch": 2, **options})
+    with pytest.raises(BuildError, match=message):
+        generate(_shared_values_network(), "zcu104", tmp_path / "build", wanted)
+    assert not any(tmp_path.iterdir())
 
 
 def _copy(whole: Path, tmp_path: Path, change: Callable[[dict], object] = lambda manifest: None) -> Path:

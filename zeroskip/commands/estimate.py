@@ -10,7 +10,14 @@ import generator
 import golden
 from generator.estimates import Estimate
 from zeroskip.arrays import load_images
-from zeroskip.commands.sizes import DdrLatencyOption, EngineOption, RowsAtOnceOption, SumsOption, WeightDepthOption
+from zeroskip.commands.sizes import (
+    BatchOption,
+    DdrLatencyOption,
+    EngineOption,
+    RowsAtOnceOption,
+    SumsOption,
+    WeightDepthOption,
+)
 from zeroskip.console import JsonOption, print_json, print_table, working
 from zeroskip.pipeliner import KeptStages
 
@@ -32,6 +39,7 @@ def estimate(
     ] = None,
     fc_rows_at_once: RowsAtOnceOption = 8,
     fc_sums: SumsOption = "bram",
+    fc_batch: BatchOption = 1,
     ddr_latency: DdrLatencyOption = 100,
     map_words: Annotated[
         int | None,
@@ -50,7 +58,7 @@ def estimate(
     options = generator.EstimateOptions(
         pes, tile, fc_pes, map_lanes, clock, pipeliner=KeptStages(), fc_slots=fc_slots, ddr_latency=ddr_latency,
         pe_outputs=pe_outputs, map_words=map_words, engine=engine, weight_depth=weight_depth,
-        fc_rows_at_once=fc_rows_at_once, fc_sums=fc_sums,
+        fc_rows_at_once=fc_rows_at_once, fc_sums=fc_sums, fc_batch=fc_batch,
     )  # fmt: skip
     if images is not None:
         options = replace(options, images=load_images(images, network), image_source=images.name)

@@ -11,7 +11,14 @@ import golden
 import rtl
 from generator.manifest import Manifest
 from zeroskip.arrays import load_images
-from zeroskip.commands.sizes import DdrLatencyOption, EngineOption, RowsAtOnceOption, SumsOption, WeightDepthOption
+from zeroskip.commands.sizes import (
+    BatchOption,
+    DdrLatencyOption,
+    EngineOption,
+    RowsAtOnceOption,
+    SumsOption,
+    WeightDepthOption,
+)
 from zeroskip.console import JsonOption, print_json, working
 from zeroskip.pipeliner import Pipeliner
 
@@ -46,6 +53,7 @@ def generate(
     ] = 0,
     fc_rows_at_once: RowsAtOnceOption = 8,
     fc_sums: SumsOption = "bram",
+    fc_batch: BatchOption = 1,
     weight_depth: WeightDepthOption = None,
     engine: EngineOption = None,
     ddr_bytes: Annotated[
@@ -65,7 +73,7 @@ def generate(
         pes=pes, lanes=lanes, tile=tile, fc_pes=fc_pes, map_words=map_words, map_lanes=map_lanes, fc_slots=fc_slots,
         pe_outputs=pe_outputs, clock_mhz=clock, images=stimuli, pipeliner=pipeliner,
         ddr_bytes=ddr_bytes, ddr_latency=ddr_latency, engine=engine, weight_depth=weight_depth,
-        fc_rows_at_once=fc_rows_at_once, fc_sums=fc_sums,
+        fc_rows_at_once=fc_rows_at_once, fc_sums=fc_sums, fc_batch=fc_batch,
     )  # fmt: skip
     if images is not None:
         options = replace(options, image_source=images.name)

@@ -6,8 +6,12 @@ import typer
 
 from generator.schedule import Engine
 
-__all__ = ["DdrLatencyOption", "EngineOption", "RowsAtOnceOption", "SumsOption", "WeightDepthOption"]
+__all__ = ["BatchOption", "DdrLatencyOption", "EngineOption", "RowsAtOnceOption", "SumsOption", "WeightDepthOption"]
 
+BatchOption = Annotated[
+    int,
+    typer.Option(help="Images that the streamed FC engine works on together, with --engine fc; a column comes once."),
+]
 DdrLatencyOption = Annotated[int, typer.Option(help="Clocks from a request to DDR to its first word.")]
 EngineOption = Annotated[Engine | None, typer.Option(help="Layers of one engine alone, for accelerators side by side.")]
 RowsAtOnceOption = Annotated[
