@@ -158,12 +158,14 @@ class FcStreamSchedule:
         return found
 
 
-def _codebook(layer: FcLayer, value_bits: int) -> npt.NDArray[np.int8]:
-    """Weights by number, number 0 being weight 0: int8 [2**value_bits]; of no use where `value_bits` is 8."""
+def _codebook(weights: npt.NDArray[np.int8], value_bits: int) -> npt.NDArray[np.int8]:
+    """Weights (int8 [n], none of them zero) by number, number 0 being weight 0: int8 [2**value_bits]; of no use where
+    `value_bits` is 8."""
     book = np.zeros(1 << value_bits, dtype=np.int8)
     if value_bits == 8:
         return np.arange(256, dtype=np.uint8).view(np.int8)
-    values = np.unique(layer.weights[layer.weights != 0])
+    there = np.bincount(weights.view(np.uint8), minlength=256)
+    values = np.sort(np.flatnonzero(there).astype(np.uint8).view(np.int8))
     if values.size >= book.size:
         raise layouts.LayoutError(
             f"it has {values.size} different weights, and entries of {value_bits} bits tell {book.size - 1} apart"
@@ -172,16 +174,23 @@ def _codebook(layer: FcLayer, value_bits: int) -> npt.NDArray[np.int8]:
     return book
 
 
-def _entries(column_of: Int, row_of: Int, numbers: npt.NDArray[np.int64], form: ColumnFormat) -> tuple[Int, Int]:
+@numba.njit(cache=True)
+def _entries(column_of: Int, row_of: Int, numbers: Int, value_bits: int, gap_bits: int) -> tuple[Int, Int]:
     """Entries int64 [n], column after column, and the column of each; weight 0 bridges a gap that is too long."""
-    longest = 1 << form.gap_bits
-    first = np.diff(column_of, prepend=-1) != 0
-    gaps = row_of - np.where(first, -1, np.r_[0, row_of[:-1]][: row_of.size]) - 1
-    bridges = gaps // longest
-    ends = np.cumsum(bridges + 1)
-    entries = np.full(int(ends[-1]) if ends.size else 0, (longest - 1) << form.value_bits, dtype=np.int64)
-    entries[ends - 1] = numbers | (gaps % longest) << form.value_bits
-    return entries, np.repeat(column_of, bridges + 1)
+    longest, count = 1 << gap_bits, column_of.size
+    gaps = np.empty(count, dtype=np.int64)
+    for number in range(count):
+        begins = number == 0 or column_of[number] != column_of[number - 1]
+        gaps[number] = row_of[number] - (0 if begins else row_of[number - 1] + 1)
+    size = count + (gaps // longest).sum()
+    entries, columns = np.full(size, (longest - 1) << value_bits), np.empty(size, dtype=np.int64)
+    place = 0
+    for number in range(count):
+        behind = place + gaps[number] // longest + 1
+        columns[place:behind] = column_of[number]
+        entries[behind - 1] = numbers[number] | (gaps[number] % longest) << value_bits
+        place = behind
+    return entries, columns
 
 
 def _packed(entries: Int, column_of: Int, columns: int, form: ColumnFormat) -> tuple[Words, Int]:
@@ -223,11 +232,11 @@ def schedule_fc_stream(layer: FcLayer, form: ColumnFormat, lanes: int, batch: in
 
 def _schedule(layer: FcLayer, form: ColumnFormat, lanes: int, batch: int) -> FcStreamSchedule:
     nonzeros = fc_nonzeros(layer, lanes)
-    book = _codebook(layer, form.value_bits)
+    book = _codebook(nonzeros.values, form.value_bits)
     number_of = np.zeros(256, dtype=np.int64)
     number_of[book.view(np.uint8)[::-1]] = np.arange(book.size)[::-1]
     numbers = number_of[nonzeros.values.view(np.uint8)]
-    entries, column_of = _entries(nonzeros.columns, nonzeros.rows, numbers, form)
+    entries, column_of = _entries(nonzeros.columns, nonzeros.rows, numbers, form.value_bits, form.gap_bits)
     columns, counts = _packed(entries, column_of, nonzeros.column_count, form)
     if len(columns) >= 1 << layouts.BASE_BITS:
         raise layouts.LayoutError(f"it has {len(columns)} column words, more than {(1 << layouts.BASE_BITS) - 1}")
