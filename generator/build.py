@@ -51,7 +51,7 @@ from generator.schedule import (
     streamed_sizes,
 )
 from generator.strips import MapMemory
-from generator.timing import Ddr, Prediction, predict
+from generator.timing import Ddr, Prediction, predict_each
 from golden.description import LinearLayer
 from golden.names import INPUT_NAME
 
@@ -452,10 +452,10 @@ def _predictions(build: _Build, count: int, stages: Mapping[str, tuple[int, int]
     for image in range(min(count, len(build.features[0][0]))):
         on_port = [features[image].astype(np.int64) for features, _ in build.features]
         activations = {s.layer.name: on_port[number] for number, s in enumerate(build.schedules)}
-        results.append(predict(build.architecture, build.schedules, activations, stages))
-        if build.architecture.fc_slots:
-            behind = predict(build.architecture, build.schedules, activations, stages, ddr=build.ddr)
-            late.append(behind.layer_cycles)
+        memories = [Ddr(), build.ddr] if build.architecture.fc_slots else [Ddr()]
+        at_once, *behind = predict_each(build.architecture, build.schedules, activations, stages, memories)
+        results.append(at_once)
+        late += [each.layer_cycles for each in behind]
         macs.append(tuple(useful_macs(s, on_port[n], build.architecture.lanes) for n, s in enumerate(build.schedules)))
     high_water = {name: max(r.high_water[name] for r in results) for name in (results[0].high_water if results else {})}
     return Predictions(

@@ -54,7 +54,7 @@ from generator.search import (
     workload,
 )
 from generator.strips import MapMemory
-from generator.timing import Ddr, predict
+from generator.timing import Ddr, predict_each
 from golden.names import INPUT_NAME
 
 __all__ = ["Estimate", "EstimateOptions", "LayerEstimate", "check_sizes", "estimate"]
@@ -186,11 +186,11 @@ def estimate(network: golden.Network, board_name: str, options: EstimateOptions 
             emit_project(Path(folder), architecture, board, clock)
             stages = options.pipeliner(Path(folder) / "hls", TOP, clock)
     activations = _activations(network, architecture, schedules, options)
-    exact = predict(architecture, schedules, activations, stages)
-    behind = exact
+    memories = [Ddr()]
     if architecture.fc_slots:
-        ddr = Ddr(options.ddr_latency, board.ddr_bytes_per_clock(clock))
-        behind = predict(architecture, schedules, activations, stages, ddr=ddr)
+        memories.append(Ddr(options.ddr_latency, board.ddr_bytes_per_clock(clock)))
+    predictions = predict_each(architecture, schedules, activations, stages, memories)
+    exact, behind = predictions[0], predictions[-1]
     # Of a convolution no multiplication depends on an activation.
     nothing = np.zeros(0, dtype=np.int64)
     macs = [useful_macs(each, activations.get(each.layer.name, nothing), architecture.lanes) for each in schedules]

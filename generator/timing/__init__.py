@@ -35,7 +35,7 @@ from generator.timing.fc_stream import (
 from generator.timing.maps import idle_map_engine, map_engine, split
 from generator.timing.traces import Traces, route
 
-__all__ = ["Ddr", "Prediction", "predict"]
+__all__ = ["Ddr", "Prediction", "predict", "predict_each"]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def predict(
     features_wait: int = 0,
     ddr: Ddr | None = None,
 ) -> Prediction:
-    """Cycles of one image through `schedules`, layer after layer.
+    """Cycles of one image, or batch, through `schedules`, layer after layer.
 
     Args:
         activations: per FC layer (by name) its input as it comes on the stream, filling included: int [words * lanes].
@@ -84,6 +84,18 @@ def predict(
     Raises:
         DeadlockError: the stream depths are too small for the network to finish.
     """
+    return predict_each(architecture, schedules, activations, stages, [ddr or Ddr()], features_wait)[0]
+
+
+def predict_each(
+    architecture: Architecture,
+    schedules: Sequence[Schedule],
+    activations: Mapping[str, npt.NDArray[np.int64]],
+    stages: Mapping[str, tuple[int, int]] | None,
+    memories: Sequence[Ddr],
+    features_wait: int = 0,
+) -> list[Prediction]:
+    """What :func:`predict` gives behind each of several memories; the processes' traces are the same."""
     network = process_network(architecture)
     depths, fifos = network.depths(), network.fifo_names()
     clocks_to_write = sums_written_after(stages or {})
@@ -104,17 +116,22 @@ def predict(
         sent += layouts.DESCRIPTOR_WORDS + len(schedule.rounds.words)
         counts.append(_engines(traces, schedule, activations, slots, clocks_to_write))
     traces.of("weights_source").step(writes=["weights_in"], times=sent)
-    if architecture.fc_slots:
-        stages |= data_mover(traces, np.concatenate(counts), ddr or Ddr())
     hosts = {"layer_done": 1, "in_flight": 1 << 20}
-    result = simulate(list(traces.traces.values()), depths | hosts, traces.marks, stages)
-    finished = result.finished["receiver"] + 1
-    return Prediction(
-        tuple(int(c) for c in np.diff(np.r_[0, finished])),
-        {fifo: result.high_water[_resolved(name, alike)] for name, fifo in fifos.items()},
-        _accumulated(schedules, result, finished),
-        tuple(int(each.sum()) for each in counts),
-    )
+    predictions = []
+    for memory in memories:
+        everything = traces.copy()
+        mover = data_mover(everything, np.concatenate(counts), memory) if architecture.fc_slots else {}
+        result = simulate(list(everything.traces.values()), depths | hosts, traces.marks, stages | mover)
+        finished = result.finished["receiver"] + 1
+        predictions.append(
+            Prediction(
+                tuple(int(c) for c in np.diff(np.r_[0, finished])),
+                {fifo: result.high_water[_resolved(name, alike)] for name, fifo in fifos.items()},
+                _accumulated(schedules, result, finished),
+                tuple(int(each.sum()) for each in counts),
+            )
+        )
+    return predictions
 
 
 def _resolved(name: str, alike: Mapping[str, str]) -> str:

@@ -22,6 +22,12 @@ class Traces:
         self.traces: dict[str, Trace] = {}
         self.marks: dict[str, list[int]] = {}
 
+    def copy(self) -> Traces:
+        """The same processes, to which others can be added."""
+        copy = Traces(self.architecture)
+        copy.traces, copy.marks = dict(self.traces), self.marks
+        return copy
+
     def mark(self, process: str) -> None:
         """Asks in which clock the steps of `process` so far are done."""
         self.marks.setdefault(process, []).append(self.of(process).steps)
