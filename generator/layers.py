@@ -102,7 +102,7 @@ class FeatureLayout:
         return self.batch * self.channels * self.channel_words(lanes)
 
     def positions(self, lanes: int) -> npt.NDArray[np.int64]:
-        """Number of each lane's pixel in (channel, row, column) order, -1 for zeros: int64 [words of an image * lanes]."""
+        """Each lane's pixel in (channel, row, column) order, -1 for zeros: int64 [words of an image * lanes]."""
         columns = self.width - self.left - self.right
         above, rows = self.band or (0, self.height)
         pixels = above * columns + np.arange(self.height * columns, dtype=np.int64).reshape(self.height, columns)
