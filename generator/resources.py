@@ -167,7 +167,10 @@ def _streamed_fc(a: Architecture) -> tuple[int, int, int]:
     # Scatter, scan and lookup; the last process, which requantises a word of sums a clock.
     luts += 672 + 102 + 17 * a.lanes + lookup + 1370 + 285 * rows + packing * a.lanes
     flip_flops += 395 + 16 * a.lanes + 215 + 186 + 278 + 105 * rows + 8 * a.lanes
-    return luts, flip_flops, a.fc_slots + 2 * rows
+    further = a.fc_batch - 1  # images
+    luts += further * a.fc_slots * (250 + 50 * rows)
+    flip_flops += further * (16 * a.lanes + a.fc_slots * (110 + 8 * rows))
+    return luts, flip_flops, a.fc_slots * a.fc_batch + 2 * rows
 
 
 def _map_banks(a: Architecture) -> Memory:

@@ -321,10 +321,18 @@ template <int Rows, int Images, int SumDepth>
 void fc_add_group(hls::stream<RowCount>& rows, hls::stream<SumWord<Rows>, SumDepth> (&slot_sums)[kGroupSlots],
                   hls::stream<SumWord<Rows>>& group_sums) {
 #pragma HLS INLINE off
-  const ap_uint<20> words = ap_uint<20>(Images * RowCount((rows.read() + Rows - 1) / Rows));
-  for (ap_uint<20> word = 0; word < words; ++word) {
+  const RowCount words = RowCount((rows.read() + Rows - 1) / Rows);
+  RowCount word = 0;
+  ap_uint<4> image = 0;
+  while (word != words) {
 #pragma HLS PIPELINE II = 1
     group_sums.write(added_up<Rows>(slot_sums));
+    if (image + 1 == Images) {
+      image = 0;
+      ++word;
+    } else {
+      ++image;
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 """The estimate: cycles of the build that it stands for, resources of the compiler, sizes that fit."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,20 @@ def test_an_estimate_of_streamed_layers_has_the_cycles_of_a_build(name: str, tmp
     assert found.ddr_clocks == sum(layer.ddr_clocks for layer in found.layers) > 0
 
 
+def test_an_estimate_of_a_batch_has_the_cycles_of_a_build(tmp_path: Path) -> None:
+    network = _NETWORKS["fc"]()
+    options = generator.EstimateOptions(
+        tile=16, pipeliner=KeptStages(tmp_path / "stages"), fc_slots=8, engine="fc", fc_batch=3
+    )
+    found = generator.estimate(network, "zcu104", options)
+    build = generator.BuildOptions(lanes=16, fc_slots=8, engine="fc", fc_batch=3, pipeliner=Pipeliner())
+    manifest = generator.generate(network, "zcu104", tmp_path / "build", build)
+    assert found.architecture == manifest.architecture and found.cycles == sum(manifest.predictions.layer_cycles[0])
+    assert [layer.macs for layer in found.layers] == list(manifest.predictions.macs[0])
+    assert found.fps == pytest.approx(sum(1 / layer.fps for layer in found.layers) ** -1)
+    assert found.fps > generator.estimate(network, "zcu104", replace(options, fc_batch=1)).fps
+
+
 def test_weights_are_fetched_where_that_is_faster_or_they_do_not_fit() -> None:
     """Batch 1: loading all of a layer's weights into the PEs takes longer than fetching some columns."""
     fetched = generator.estimate(_large_fc(), "zcu104")
@@ -131,6 +146,8 @@ _BASE = Architecture(
             **{"fc_rows_at_once": 2, "fc_sums": "uram"},
         },
         {"pes": 0, "fc_pes": 1, "fc_slots": 8, "fc_rows": 1024, "lanes": 64, "fc_rows_at_once": 1},
+        {"pes": 0, "fc_pes": 1, "fc_slots": 16, "fc_rows": 1024, "lanes": 64, "fc_batch": 4},
+        {"pes": 0, "fc_pes": 1, "fc_slots": 8, "fc_rows": 4096, "lanes": 64, "fc_batch": 6, "fc_rows_at_once": 2},
         {"pes": 0, "fc_pes": 1, "fc_slots": 64, "fc_rows": 4096, "lanes": 64, "fc_rows_at_once": 4},
         {
             **{"pes": 0, "fc_pes": 0, "lanes": 64, "tile": 64, "map_columns": 27, "map_overlap": 2},
@@ -246,6 +263,7 @@ def test_a_network_that_does_not_fit_names_what_is_short_and_the_next_board() ->
         ({"fc_slots": 12}, "fc_slots must be a multiple of 8, not 12"),
         ({"fc_rows_at_once": 16}, "field 'fc_rows_at_once': must be 1, 2, 4 or 8, not 16"),
         ({"fc_rows_at_once": 2, "fc_slots": 0}, "field 'fc_rows_at_once': is the streamed FC engine's; give fc_slots"),
+        ({"fc_batch": 2, "fc_slots": 8}, "field 'fc_batch': 2 images go together through the streamed FC engine alone"),
         ({"fc_sums": "uram", "fc_pes": 4}, "field 'fc_sums': is the streamed FC engine's; give fc_slots, too"),
     ],
 )
