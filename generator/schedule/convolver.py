@@ -125,8 +125,9 @@ class ConvolverSchedule:
 def channel_order(entries: Int, pes: int, groups: int = 1) -> Int:
     """Order in which output channels are dealt to the PEs: channel `order[c]` goes to PE c mod `pes`.
 
-    Of two ways to deal them, the one whose busiest PE has less to do; the longest channels come first in both, since
-    they leave most time for loading the map. Groups of at least as many channels as there are PEs follow each other,
+    Channels of a round take about equally long, and every second round is reversed; where the busiest PE then has more
+    than `_WORTH_EVENING` of what it would have else, channels are dealt so that PEs end together, but differ more within
+    a round. The longest come first in both, since they leave most time for loading the map. Groups of at least as many channels as there are PEs follow each other,
     as the first one does not need all of the map.
 
     Args:
@@ -142,7 +143,11 @@ def channel_order(entries: Int, pes: int, groups: int = 1) -> Int:
     def busiest(order: Int) -> int:
         return int(np.pad(entries[order], (0, -order.size % pes)).reshape(-1, pes).sum(axis=0).max())
 
-    return min((alternating, evened), key=busiest)
+    return evened if busiest(alternating) > _WORTH_EVENING * busiest(evened) else alternating
+
+
+_WORTH_EVENING = 1.01
+"""PEs whose channels differ within a round wait for each other's words and pixels: some per cent where few have room."""
 
 
 @numba.njit(cache=True)
