@@ -125,10 +125,10 @@ class ConvolverSchedule:
 def channel_order(entries: Int, pes: int, groups: int = 1) -> Int:
     """Order in which output channels are dealt to the PEs: channel `order[c]` goes to PE c mod `pes`.
 
-    Channels of a round take about equally long, and every second round is reversed; where the busiest PE then has more
-    than `_WORTH_EVENING` of what it would have else, channels are dealt so that PEs end together, but differ more within
-    a round. The longest come first in both, since they leave most time for loading the map. Groups of at least as many channels as there are PEs follow each other,
-    as the first one does not need all of the map.
+    Channels of a round take about equally long, and every second round is reversed. Where the busiest PE then has more
+    than `_WORTH_EVENING` of what it could have, channels are dealt so that PEs end together, but differ more within a
+    round. The longest come first in both, since they leave most time for loading the map. Groups of at least as many
+    channels as there are PEs follow each other, as the first one does not need all of the map.
 
     Args:
         entries: int64 [channels], entries per output channel.
@@ -147,7 +147,7 @@ def channel_order(entries: Int, pes: int, groups: int = 1) -> Int:
 
 
 _WORTH_EVENING = 1.01
-"""PEs whose channels differ within a round wait for each other's words and pixels: some per cent where few have room."""
+"""PEs whose channels differ within a round wait for each other's words and pixels, where few of these have room."""
 
 
 @numba.njit(cache=True)
