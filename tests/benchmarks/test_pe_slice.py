@@ -42,7 +42,7 @@ def test_estimates_are_as_expected(network: Network) -> None:
 def test_the_best_accelerator_fits() -> None:
     """By Yosys, with all its memories."""
     assert BEST.fits and not MANY.fits
-    assert BEST.frames_per_second > 850
+    assert BEST.frames_per_second >= 1000
 
 
 @pytest.mark.parametrize("kept", [MANY, BEST, SMALL], ids=["many", "best", "small"])
@@ -56,9 +56,15 @@ def test_parts_add_up(kept: Figures) -> None:
     assert of_slice.times(kept.fitting).lut <= luts < of_slice.times(kept.fitting + 1).lut
 
 
+FAR_OFF = {"scatter": 0.6, "convolver_pe<64, 57, 2560,": 0.28}
+"""How far the estimate of LUTs may be off where it is known to be wrong: what routes to many PEs shares more than it
+knows of, and rows that are no power of two are read as zero by more than it counts."""
+
+
 @pytest.mark.parametrize("part", PROCESSES, ids=lambda part: part.module)
 def test_the_estimate_of_a_process_is_near_what_yosys_finds(part: Part) -> None:
-    """LUTs within 28 %, or 60 % of the one `scatter`; registers within 15 %; DSP slices exactly."""
-    assert part.estimate.lut == pytest.approx(part.each.lut, rel=0.6 if part.module.startswith("scatter") else 0.28)
+    """LUTs within 18 %, but for those named above; registers within 15 %; DSP slices exactly."""
+    off = next((limit for name, limit in FAR_OFF.items() if part.module.startswith(name)), 0.18)
+    assert part.estimate.lut == pytest.approx(part.each.lut, rel=off)
     assert part.estimate.ff == pytest.approx(part.each.ff, rel=0.15)
     assert part.estimate.dsp == part.each.dsp
