@@ -484,7 +484,8 @@ def useful_macs(schedule: Schedule, on_port: npt.NDArray[np.int64], lanes: int) 
         return 0
     positions = schedule.layer.input.positions(lanes)
     images = on_port.reshape(positions.size // lanes, -1, lanes).swapaxes(0, 1).reshape(-1, positions.size)
-    return sum(int(np.count_nonzero(schedule.layer.weights[:, positions[image != 0]])) for image in images)
+    weights = np.count_nonzero(schedule.layer.weights, axis=0)
+    return sum(int(weights[positions[image != 0]].sum()) for image in images)
 
 
 def _layout_entry(tensor: str, layout: FeatureLayout, lanes: int) -> LayoutEntry:

@@ -14,7 +14,7 @@ stage stands still while what it has to touch is not ready, or while the stage b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from generator.event_model import Network, Outcome, run_network
 
-__all__ = ["DeadlockError", "Pattern", "SimulationResult", "Trace", "simulate"]
+__all__ = ["DeadlockError", "Pattern", "SimulationResult", "Trace", "simulate", "simulation"]
 
 Pattern = tuple[tuple[str, ...], tuple[str, ...]]
 
@@ -226,17 +226,30 @@ def simulate(
     Raises:
         DeadlockError: no process can go on although traces are left.
     """
+    return simulation(traces, depths, marks, stages)()
+
+
+def simulation(
+    traces: Sequence[Trace],
+    depths: Mapping[str, int],
+    marks: Mapping[str, Sequence[int]] | None = None,
+    stages: Mapping[str, tuple[int, int]] | None = None,
+) -> Callable[[], SimulationResult]:
+    """What :func:`simulate` does, with everything ready but the simulation: compiled code, which runs beside others."""
     marks = marks or {}
     tables = _Tables(traces, depths, stages or {})
     network = tables.network([list(marks.get(trace.process, ())) for trace in traces])
-    outcome = run_network(network)
-    if (outcome.waiting >= 0).any():
-        raise tables.deadlock(outcome)
-    finished = {
-        trace.process: outcome.mark_clock[network.mark_start[number] : network.mark_start[number + 1]]
-        for number, trace in enumerate(traces)
-        if marks.get(trace.process)
-    }
-    return SimulationResult(
-        outcome.cycles, finished, dict(zip(depths, (int(h) for h in outcome.high_water), strict=True))
-    )
+
+    def run() -> SimulationResult:
+        outcome = run_network(network)
+        if (outcome.waiting >= 0).any():
+            raise tables.deadlock(outcome)
+        finished = {
+            trace.process: outcome.mark_clock[network.mark_start[number] : network.mark_start[number + 1]]
+            for number, trace in enumerate(traces)
+            if marks.get(trace.process)
+        }
+        high_water = (int(words) for words in outcome.high_water)
+        return SimulationResult(outcome.cycles, finished, dict(zip(depths, high_water, strict=True)))
+
+    return run

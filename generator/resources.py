@@ -253,9 +253,12 @@ def _fifos(a: Architecture) -> tuple[int, int]:
     return luts, flip_flops
 
 
-def used(a: Architecture) -> Resources:
-    """What the accelerator takes, all its memories in block RAM that the C++ does not bind to UltraRAM."""
-    luts, flip_flops = _fifos(a)
+def used(a: Architecture, streams: bool = True) -> Resources:
+    """What the accelerator takes, all its memories in block RAM that the C++ does not bind to UltraRAM.
+
+    Without `streams` their FIFOs are left out, which take most of the time to count.
+    """
+    luts, flip_flops = _fifos(a) if streams else (0, 0)
     dsps = 0
     if a.pes:  # decode, PE and post-processing of each; scatter, broadcast, collect
         pe_luts, pe_flip_flops, pe_dsps = pe_takes(a.tile, a.lanes, a.sum_bits, a.averages, a.additions, a.pe_outputs)
@@ -286,9 +289,12 @@ def used(a: Architecture) -> Resources:
     return Resources(luts=luts, flip_flops=flip_flops, dsps=dsps, bram36=blocks, uram=ultra)
 
 
-def placed(a: Architecture, board: Board) -> Resources:
-    """What the accelerator takes of `board`: memories that block RAM has no room for lie in UltraRAM."""
-    found = used(a)
+def placed(a: Architecture, board: Board, streams: bool = True) -> Resources:
+    """What the accelerator takes of `board`: memories that block RAM has no room for lie in UltraRAM.
+
+    Without `streams` as :func:`used`.
+    """
+    found = used(a, streams)
     blocks, ultra = found.bram36, found.uram
     free = [memory for memory in memories(a) if not memory.bound]
     for memory in sorted(free, key=lambda each: each.uram / each.bram36):
@@ -301,9 +307,9 @@ def placed(a: Architecture, board: Board) -> Resources:
     return found.model_copy(update={"bram36": blocks, "uram": ultra})
 
 
-def shortages(a: Architecture, board: Board) -> list[Shortage]:
-    """What `board` lacks for the accelerator; empty when it fits."""
-    found = placed(a, board)
+def shortages(a: Architecture, board: Board, streams: bool = True) -> list[Shortage]:
+    """What `board` lacks for the accelerator; empty when it fits. Without `streams` as :func:`used`."""
+    found = placed(a, board, streams)
     pairs = [
         ("DSP slices", found.dsps, board.dsps),
         (f"block RAMs (with {found.uram} UltraRAMs filled)", found.bram36, board.bram36),

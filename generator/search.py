@@ -36,7 +36,7 @@ from generator.schedule import (
     streamed_sizes,
     walk_steps,
 )
-from generator.strips import MapMemory, mask_words, strips_of
+from generator.strips import MapMemory, least_map_words, mask_words, strips_of
 from golden import Network
 from golden.description import AddLayer, AveragePoolLayer, ConvLayer, GlobalAveragePoolLayer, LinearLayer
 from golden.names import INPUT_NAME
@@ -210,8 +210,9 @@ class Workload:
         if (tile, most) not in self._memories:
             row_words = 2 if tile == word_pixels(tile) else 1
             choices = [words for rows in _MAP_ROWS if (words := rows * row_words) < most] + [most]
-            first = bisect_left(choices, True, key=lambda words: self.strips(tile, words) is not None)
-            self._memories[tile, most] = choices[first:]
+            least = max((least_map_words(each.layer, int(word_pixels(tile))) for each in self.convolver), default=1)
+            enough = (words >= least and self.strips(tile, words) is not None for words in choices)
+            self._memories[tile, most] = choices[next((n for n, each in enumerate(enough) if each), len(choices)) :]
         return self._memories[tile, most]
 
     @cached_property
@@ -509,9 +510,17 @@ def with_memory(work: Workload, each: Candidate, board: Board, clock_mhz: float)
     """A candidate with the largest memory for maps that `board` has room for, up to the candidate's own; None if there
     is none, or none that the maps fit in strips."""
     choices = work.map_memories(each.tile, each.map_words) if work.convolver else [each.map_words]
-    if not choices or shortages(_with(work, each, choices[0]), board):  # most have no room for anything else
+
+    def short(words: int, streams: bool) -> bool:
+        return bool(shortages(sketch(work, replace(each, map_words=words)), board, streams))
+
+    if not choices or short(choices[0], False):  # most candidates
         return None
-    fits = bisect_left(choices, True, lo=1, key=lambda words: bool(shortages(_with(work, each, words), board)))
+    fits = bisect_left(choices, True, lo=1, key=lambda words: short(words, False))
+    if short(choices[fits - 1], True):
+        fits = bisect_left(choices, True, hi=fits - 1, key=lambda words: short(words, True))
+    if not fits:
+        return None
     chosen = replace(each, map_words=choices[fits - 1])
     more, rate = 0.0, DDR_SHARE * board.ddr_gb_per_s * 1e9
     for layer, strips in zip(work.convolver, work.strips(each.tile, chosen.map_words) or (), strict=True):
@@ -521,10 +530,6 @@ def with_memory(work: Workload, each: Candidate, board: Board, clock_mhz: float)
             more += max(tiled[0] / (clock_mhz * 1e6), tiled[1] / rate)
             more -= max(int(whole[0][0]) / (clock_mhz * 1e6), int(whole[1][0]) / rate)
     return replace(chosen, seconds=each.seconds + max(more, 0.0))
-
-
-def _with(work: Workload, each: Candidate, map_words: int) -> Architecture:
-    return sketch(work, replace(each, map_words=map_words))
 
 
 def _may_fit(each: Candidate, board: Board) -> bool:
@@ -545,7 +550,7 @@ def ranked(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> list
 def lacks(work: Workload, each: Candidate, board: Board) -> list[Shortage]:
     """What `board` is short of for a candidate, however small its memory for maps is."""
     choices = work.map_memories(each.tile, each.map_words) if work.convolver else [each.map_words]
-    return shortages(_with(work, each, choices[0]), board)
+    return shortages(sketch(work, replace(each, map_words=choices[0])), board)
 
 
 def _combinations(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> Iterator[Candidate]:

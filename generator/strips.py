@@ -9,7 +9,7 @@ from itertools import pairwise
 from generator import layouts
 from generator.layers import ConvolverLayer, EngineError
 
-__all__ = ["MapMemory", "mask_words", "strips_of"]
+__all__ = ["MapMemory", "least_map_words", "mask_words", "strips_of"]
 
 _LEAST_OUTPUTS = 32
 """Output channels of a group that is run by itself: with few of them PEs would have nothing to do in its last round."""
@@ -44,14 +44,16 @@ def strips_of(layer: ConvolverLayer, lanes: int, tile: int, memory: MapMemory) -
     lacking = _lacking([layer], lanes, tile, memory)
     if not lacking:
         return [layer]
-    if layer.groups > 1 and layer.input.whole is None and len(layer.weights) // layer.groups >= _LEAST_OUTPUTS:
+    if _by_groups(layer):
         groups = map(layer.group, range(layer.groups))
         return [strip for group in groups for strip in strips_of(group, lanes, tile, memory)]
-    # So few at least, even where each strip leaves out rows that a stride skips.
+    if (one := _one_row(layer)) and (lacking := _lacking([one], lanes, tile, memory)):
+        raise _no_room(layer, lacking)
     rows, skipped = layer.pooled_height, layer.stride * layer.pool.stride
+    # So few at least, even where each strip leaves out rows that a stride skips.
     least = max(1, layer.input.words(lanes) // memory.map_words // skipped)
     for count in range(min(least, rows), rows + 1):
-        middle = layer.strip(rows // 2, min(rows // 2 + rows // count, rows))  # strips at the edges read fewer rows
+        middle = layer.strip(rows // 2, min(rows // 2 + rows // count, rows))
         if middle and (lacking := _lacking([middle], lanes, tile, memory)):
             continue
         strips = _cut(layer, [number * rows // count for number in range(count + 1)])
@@ -60,7 +62,28 @@ def strips_of(layer: ConvolverLayer, lanes: int, tile: int, memory: MapMemory) -
             others = (_cut(layer, places) for places in _unequal(rows, count))
             fitting = (each for each in others if each and not _lacking(each, lanes, tile, memory))
             return min([strips, *fitting], key=lambda found: sum(strip.tiles(tile) for strip in found))
-    raise EngineError(f"layer '{layer.name}': the convolver cannot run it, even one row of its output takes {lacking}")
+    raise _no_room(layer, lacking)
+
+
+def _no_room(layer: ConvolverLayer, lacking: str) -> EngineError:
+    return EngineError(f"layer '{layer.name}': the convolver cannot run it, even one row of its output takes {lacking}")
+
+
+def least_map_words(layer: ConvolverLayer, lanes: int) -> int:
+    """Feature words of maps that a PE must have room for, for :func:`strips_of` to find any strips; mostly enough."""
+    one = _one_row(layer.group(0) if _by_groups(layer) else layer)
+    return one.input.words(lanes) if one else 1
+
+
+def _by_groups(layer: ConvolverLayer) -> bool:
+    """Whether it is run group after group where a PE has no room for the whole map."""
+    return layer.groups > 1 and layer.input.whole is None and len(layer.weights) // layer.groups >= _LEAST_OUTPUTS
+
+
+def _one_row(layer: ConvolverLayer) -> ConvolverLayer | None:
+    """The strip of one row in the middle, which no strip needs less than but those at the edges."""
+    rows = layer.pooled_height
+    return layer.strip(rows // 2, rows // 2 + 1)
 
 
 def mask_words(layer: ConvolverLayer, tile: int) -> int:
@@ -85,23 +108,23 @@ def _unequal(rows: int, count: int) -> Iterator[list[int]]:
 
 def _lacking(strips: list[ConvolverLayer], lanes: int, tile: int, memory: MapMemory) -> str:
     """What a PE, or the descriptor, has no room for; empty where it has."""
-    pixels = max(strip.pooled_height * strip.pooled_width for strip in strips)
-    numbers = {
-        "feature words of input map": (max(strip.input.words(lanes) for strip in strips), memory.map_words),
-        "rows of input map": (max(strip.input.height for strip in strips), _most("height")),
-        "feature words of an input channel": (
-            max(strip.input.channel_words(lanes) for strip in strips),
-            _most("plane_words"),
-        ),
-        "feature words of an output channel": (-(-pixels // lanes), _most("channel_words")),
-        "tiles": (max(strip.tiles(tile) for strip in strips), _most("tiles")),
-        "words of masks": (max(mask_words(strip, tile) for strip in strips), memory.mask_words),
-        "positions": (max(strip.positions for strip in strips), _most("positions")),
-    }
-    for what, (needed, there) in numbers.items():
+    for what, needed, there in _needs(strips, lanes, tile, memory):
         if needed > there:
             return f"{needed:,} {what}, {needed - there:,} more than there is room for"
     return ""
+
+
+def _needs(strips: list[ConvolverLayer], lanes: int, tile: int, memory: MapMemory) -> Iterator[tuple[str, int, int]]:
+    """What there must be room for, how much, and the room that there is; most often short comes first."""
+    yield "feature words of input map", max(strip.input.words(lanes) for strip in strips), memory.map_words
+    yield "rows of input map", max(strip.input.height for strip in strips), _most("height")
+    plane_words = max(strip.input.channel_words(lanes) for strip in strips)
+    yield "feature words of an input channel", plane_words, _most("plane_words")
+    pixels = max(strip.pooled_height * strip.pooled_width for strip in strips)
+    yield "feature words of an output channel", -(-pixels // lanes), _most("channel_words")
+    yield "tiles", max(strip.tiles(tile) for strip in strips), _most("tiles")
+    yield "words of masks", max(mask_words(strip, tile) for strip in strips), memory.mask_words
+    yield "positions", max(strip.positions for strip in strips), _most("positions")
 
 
 def _most(field: str) -> int:

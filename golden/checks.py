@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from golden.description import (
@@ -156,13 +157,22 @@ def accumulator_bounds(
         (least, greatest), int64 (output channels,) each.
     """
     lowest, highest = TYPE_RANGE[dtype]
-    rows = weights.reshape(weights.shape[0], -1)
-    positive = np.maximum(rows, 0).sum(axis=1, dtype=np.int64)
-    negative = np.minimum(rows, 0).sum(axis=1, dtype=np.int64)
+    positive, negative = _sums_by_sign(np.ascontiguousarray(weights.reshape(weights.shape[0], -1)))
     wide = bias.astype(np.int64)
     least = np.minimum(wide, 0) + positive * lowest + negative * highest
     greatest = np.maximum(wide, 0) + positive * highest + negative * lowest
     return least, greatest
+
+
+@njit(cache=True, nogil=True)
+def _sums_by_sign(rows: NDArray[np.int8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Of each row what its positive numbers come to, and its negative ones: int64 (rows,) each."""
+    positive, negative = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
+    for row in range(rows.shape[0]):
+        for column in range(rows.shape[1]):
+            positive[row] += max(rows[row, column], 0)
+            negative[row] += min(rows[row, column], 0)
+    return positive, negative
 
 
 def _check_bounds(layer: Layer, least: NDArray[np.int64], greatest: NDArray[np.int64]) -> None:

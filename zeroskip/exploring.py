@@ -16,7 +16,7 @@ from generator.exploration import Outcome, Point
 from testbench.regress.digests import code_digest, file_digest
 from testbench.regress.workers import Workers, check_dask
 from testbench.regress.workspace import Workspace, write_file
-from zeroskip.errors import BAD_INPUT, InputError, sentence
+from zeroskip.errors import InputError, bad_input, sentence
 from zeroskip.pipeliner import KeptStages
 
 __all__ = ["Job", "evaluate", "open_folder", "run_points"]
@@ -92,7 +92,7 @@ def evaluate(job: Job, point: Point) -> Outcome:
         outcome = Outcome.of(point, found)
     except generator.NoFitError as error:
         outcome = Outcome(point=point, status="does not fit", reason=sentence(error))
-    except BAD_INPUT as error:
+    except bad_input() as error:
         outcome = Outcome(point=point, status="cannot run", reason=sentence(error))
     write_file(job.file(point), outcome.model_dump_json() + "\n")
     return outcome

@@ -1,4 +1,7 @@
-"""What the generator must know of the RTL: in which stage each process touches its streams."""
+"""What the generator must know of the RTL: in which stage each process touches its streams.
+
+The compiler is imported when there is something to compile.
+"""
 
 import hashlib
 import json
@@ -7,9 +10,12 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import rtl
+if TYPE_CHECKING:
+    import rtl
 
 __all__ = ["KeptStages", "Pipeliner"]
 
@@ -22,7 +28,7 @@ class Pipeliner:
         reports: one for each call.
     """
 
-    reports: list[rtl.Report] = field(default_factory=list)
+    reports: list["rtl.Report"] = field(default_factory=list)
 
     def __call__(self, hls: Path, top: str, clock_mhz: float) -> Mapping[str, tuple[int, int]]:
         """Where the streams are written and read.
@@ -40,6 +46,8 @@ class Pipeliner:
         Raises:
             rtl.CompileError: the compiler refuses the C++.
         """
+        import rtl
+
         with tempfile.TemporaryDirectory() as folder:
             design, report = rtl.compile_with_report(hls / "top.cpp", top, [hls], Path(folder) / "rtl", clock_mhz)
         self.reports.append(report)
@@ -78,7 +86,9 @@ class KeptStages:
 def _stages_digest(hls: Path, top: str, clock_mhz: float) -> str:
     """Of all that the stages depend on: the C++, the clock, the compiler's own code and headers."""
     digest = hashlib.sha256(f"{top} {clock_mhz!r}".encode())
-    for root in (hls, Path(rtl.__file__).parent):
+    compiler = find_spec("rtl")
+    assert compiler and compiler.origin
+    for root in (hls, Path(compiler.origin).parent):
         for path in sorted(root.rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
                 digest.update(f"\0{path.relative_to(root)}\0".encode() + path.read_bytes())

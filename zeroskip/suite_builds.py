@@ -7,7 +7,7 @@ import generator
 import golden
 from testbench.regress import BuildEntry
 from zeroskip.arrays import load_images
-from zeroskip.errors import BAD_INPUT, sentence
+from zeroskip.errors import bad_input, sentence
 from zeroskip.pipeliner import Pipeliner
 
 __all__ = ["generate_entry"]
@@ -41,6 +41,6 @@ def generate_entry(entry: BuildEntry, folder: Path) -> str:
             stimuli = load_images(entry.stimuli, network)
             options = replace(options, images=stimuli, image_source=entry.stimuli.name)
         generator.generate(network, entry.board, folder, options)
-    except BAD_INPUT as error:
+    except bad_input() as error:
         return sentence(error)
     return ""

@@ -12,6 +12,7 @@ requests for columns are answered at once, or as a :class:`Ddr` does.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,7 +20,7 @@ import numpy.typing as npt
 
 from generator import layouts
 from generator.architecture import Architecture, process_network
-from generator.dataflow import SimulationResult, simulate
+from generator.dataflow import SimulationResult, simulation
 from generator.schedule import ConvolverSchedule, FcSchedule, FcStreamSchedule, MapSchedule, Schedule
 from generator.timing.convolver import convolver, idle_convolver
 from generator.timing.fc import fc_engine, idle_fc_engine
@@ -117,21 +118,23 @@ def predict_each(
         counts.append(_engines(traces, schedule, activations, slots, clocks_to_write))
     traces.of("weights_source").step(writes=["weights_in"], times=sent)
     hosts = {"layer_done": 1, "in_flight": 1 << 20}
-    predictions = []
+    simulations = []
     for memory in memories:
         everything = traces.copy()
         mover = data_mover(everything, np.concatenate(counts), memory) if architecture.fc_slots else {}
-        result = simulate(list(everything.traces.values()), depths | hosts, traces.marks, stages | mover)
-        finished = result.finished["receiver"] + 1
-        predictions.append(
-            Prediction(
-                tuple(int(c) for c in np.diff(np.r_[0, finished])),
-                {fifo: result.high_water[_resolved(name, alike)] for name, fifo in fifos.items()},
-                _accumulated(schedules, result, finished),
-                tuple(int(each.sum()) for each in counts),
-            )
+        simulations.append(simulation(list(everything.traces.values()), depths | hosts, traces.marks, stages | mover))
+    with ThreadPoolExecutor(len(memories)) as threads:
+        results = list(threads.map(lambda run: run(), simulations))
+    finished = [result.finished["receiver"] + 1 for result in results]
+    return [
+        Prediction(
+            tuple(int(c) for c in np.diff(np.r_[0, ends])),
+            {fifo: result.high_water[_resolved(name, alike)] for name, fifo in fifos.items()},
+            _accumulated(schedules, result, ends),
+            tuple(int(each.sum()) for each in counts),
         )
-    return predictions
+        for result, ends in zip(results, finished, strict=True)
+    ]
 
 
 def _resolved(name: str, alike: Mapping[str, str]) -> str:

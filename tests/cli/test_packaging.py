@@ -45,6 +45,18 @@ def test_commands_start_without_torch() -> None:
     assert run.returncode == 0, run.stderr
 
 
+def test_a_command_imports_only_what_it_needs() -> None:
+    """An estimate takes seconds: cocotb, the compiler and the benches would take half of one to import."""
+    program = (
+        "import atexit, sys; from zeroskip.commands import main; "
+        "atexit.register(lambda: print(*{'rtl', 'testbench', 'cocotb', 'generator', 'torch'} & set(sys.modules))); "
+        "main(['estimate', '--help'])"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines()[-1] == "generator"
+
+
 def test_an_installed_copy_generates_and_compiles(wheel: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")

@@ -14,7 +14,7 @@ from compression.checkpoint import load_checkpoint
 from compression.history import Quantised
 from compression.networks import find_network
 from compression.train import count_correct
-from zeroskip.commands.app import app
+from zeroskip.commands.app import application
 from zoo.accuracy import TEST_IMAGES, TEST_SETS
 from zoo.baselines import RECIPES as BASELINES
 from zoo.baselines import make_checkpoint
@@ -55,7 +55,7 @@ def test_command_lines_are_such_that_zeroskip_takes(name: str) -> None:
     """Each run begins with what the one before it left; the last one makes the description."""
     from typer.main import get_command
 
-    compress = get_command(app).commands["compress"]  # type: ignore[attr-defined]
+    compress = get_command(application()).commands["compress"]  # type: ignore[attr-defined]
     left: tuple[Path, ...] = ()
     for command, *arguments in command_lines(name):
         assert command == "compress" and shlex.split(shlex.join(arguments)) == arguments

@@ -1,60 +1,66 @@
 """The command line application: collects the commands and turns errors into exit codes."""
 
 import sys
+from collections.abc import Iterable
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from zeroskip import __version__
-from zeroskip.commands.compress import compress
-from zeroskip.commands.compress_report import compress_report
-from zeroskip.commands.estimate import estimate
-from zeroskip.commands.explore import explore
-from zeroskip.commands.generate import generate
-from zeroskip.commands.inspect import inspect
-from zeroskip.commands.regress import regress
-from zeroskip.commands.report import report
-from zeroskip.commands.rtl import rtl
-from zeroskip.commands.run import run
-from zeroskip.commands.synth import synth
-from zeroskip.commands.verify import verify
-from zeroskip.errors import BAD_INPUT, sentence
+from zeroskip.errors import bad_input, sentence
 
-__all__ = ["app", "main"]
+__all__ = ["COMMANDS", "application", "main"]
 
 BAD_INPUT_EXIT_CODE = 2
 
-app = typer.Typer(
-    name="zeroskip",
-    help="Pruned, quantised convolutional networks to sparse FPGA hardware, proven bit for bit.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
+COMMANDS = (
+    "compress",
+    "compress-report",
+    "inspect",
+    "run",
+    "estimate",
+    "explore",
+    "generate",
+    "verify",
+    "regress",
+    "synth",
+    "report",
+    "rtl",
 )
-for command in (
-    compress,
-    compress_report,
-    inspect,
-    run,
-    estimate,
-    explore,
-    generate,
-    verify,
-    regress,
-    synth,
-    report,
-    rtl,
-):
-    app.command()(command)
+"""In the order of the help; each is a function in a module of its name."""
+
+
+def application(names: Iterable[str] = COMMANDS) -> typer.Typer:
+    """The application with some of the commands; only their modules are imported, with what they need."""
+    app = typer.Typer(
+        name="zeroskip",
+        help="Pruned, quantised convolutional networks to sparse FPGA hardware, proven bit for bit.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_options)
+    for name in names:
+        place = name.replace("-", "_")
+        app.command()(getattr(import_module(f"zeroskip.commands.{place}"), place))
+    return app
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("zeroskip")
+    except PackageNotFoundError:  # an uninstalled checkout
+        return "0+unknown"
 
 
 def _print_version(value: bool) -> None:
     if value:
-        typer.echo(__version__)
+        typer.echo(_version())
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
@@ -69,12 +75,14 @@ def main(arguments: list[str] | None = None) -> None:
     Args:
         arguments: without the program's name; the process's own by default.
     """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    known = [name for name in arguments[:1] if name in COMMANDS]
     try:
-        code = app(arguments, standalone_mode=False)
+        code = application(known or COMMANDS)(arguments, standalone_mode=False)
     except typer.TyperException as error:
         typer.echo(f"zeroskip: {' '.join(error.format_message().split())}", err=True)
         sys.exit(BAD_INPUT_EXIT_CODE)
-    except BAD_INPUT as error:
+    except bad_input() as error:
         typer.echo(f"zeroskip: {sentence(error)}", err=True)
         sys.exit(BAD_INPUT_EXIT_CODE)
     except (KeyboardInterrupt, typer.Abort):
