@@ -100,6 +100,9 @@ class Estimate(_Frozen):
     pipelined: bool = Field(description="whether cycles are those of hardware pipelined for the clock")
     architecture: Architecture
     chosen: bool = Field(description="whether the search chose one of the sizes")
+    taken: dict[str, int | str] = Field(
+        default={}, description="in place of defaults that the board has no room for, by field of BuildOptions"
+    )
     resources: Resources = Field(description="estimated from sizes (generator/resources.py)")
     available: Resources
     layers: tuple[LayerEstimate, ...]
@@ -124,8 +127,9 @@ class EstimateOptions:
         ddr_latency: clocks from a request for columns to its first word.
         map_words: feature words of maps that a PE of the convolver has room for at most; None: what the board has room
             for.
-        weight_depth, fc_rows_at_once, fc_sums, fc_batch: as :class:`generator.BuildOptions` has them; they are not
-            searched for.
+        weight_depth, fc_rows_at_once, fc_sums: as :class:`generator.BuildOptions` has them. Where they are None and the
+            board has no room for the defaults, less is taken.
+        fc_batch: as :class:`generator.BuildOptions` has it; it is not searched for.
         whole_maps: no map may come in strips, as where the host moves whole feature words only.
         engine: layers of this engine alone, as :class:`generator.BuildOptions` has it.
         clock_mhz: None takes the board's.
@@ -149,8 +153,8 @@ class EstimateOptions:
     whole_maps: bool = False
     engine: Engine | None = None
     weight_depth: int | None = None
-    fc_rows_at_once: int = layouts.BIASES_PER_WORD
-    fc_sums: str = "bram"
+    fc_rows_at_once: int | None = None
+    fc_sums: str | None = None
     fc_batch: int = 1
 
 
@@ -179,7 +183,7 @@ def estimate(network: golden.Network, board_name: str, options: EstimateOptions 
     check_batch(options.fc_batch, bool(options.fc_slots) and options.engine == "fc")
     work = workload(network, options.pe_outputs).of_engine(options.engine)
     ranked = candidates(work, board, clock, sizes)
-    schedules, architecture = _schedule(network, work, ranked, board, options)
+    chosen, schedules, architecture = _schedule(network, work, ranked, board, options)
     with tempfile.TemporaryDirectory() as folder:
         stages = None
         if options.pipeliner:
@@ -195,7 +199,17 @@ def estimate(network: golden.Network, board_name: str, options: EstimateOptions 
     nothing = np.zeros(0, dtype=np.int64)
     macs = [useful_macs(each, activations.get(each.layer.name, nothing), architecture.lanes) for each in schedules]
     counts = zip(exact.layer_cycles, macs, behind.layer_cycles, exact.fetched_words, strict=True)
-    return _assemble(network, board, clock, options, work, schedules, architecture, [_Counts(*each) for each in counts])
+    found = _assemble(
+        network, board, clock, options, work, schedules, architecture, [_Counts(*each) for each in counts]
+    )
+    return found.model_copy(update={"taken": _taken(chosen, options)})
+
+
+def _taken(chosen: Candidate, options: EstimateOptions) -> dict[str, int | str]:
+    """See :class:`Estimate`."""
+    defaults = Candidate(0, 0, 0, 0.0)
+    free = [name for name in ("weight_depth", "fc_rows_at_once", "fc_sums") if getattr(options, name) is None]
+    return {name: getattr(chosen, name) for name in free if getattr(chosen, name) != getattr(defaults, name)}
 
 
 @dataclass(frozen=True)
@@ -226,7 +240,8 @@ def check_sizes(sizes: Sizes) -> None:
             raise BuildError(f"architecture: field '{name}': must be 1 or more, not {value}")
     if sizes.fc_pes and sizes.fc_slots:
         raise BuildError("architecture: field 'fc_slots': FC layers run on fc_pes or on fc_slots, not on both")
-    check_streamed(sizes.fc_rows_at_once, sizes.fc_sums, sizes.fc_slots != 0 and not sizes.fc_pes)
+    at_once, sums = sizes.fc_rows_at_once or BuildOptions.fc_rows_at_once, sizes.fc_sums or BuildOptions.fc_sums
+    check_streamed(at_once, sums, sizes.fc_slots != 0 and not sizes.fc_pes)
     smallest = {"lanes": 128, "pes": 1, "fc_pes": 1, "map_words": 2} | dict.fromkeys(_MEMORIES, 1)
     fields = ("pes", "tile", "fc_pes", "map_lanes", "fc_slots", "pe_outputs")
     given = {name: value for name in fields if (value := getattr(sizes, name)) is not None}
@@ -249,19 +264,19 @@ _MEMORIES = ("max_entries", "max_columns", "pointer_words", "entry_words", "fc_r
 
 def _schedule(
     network: golden.Network, work: Workload, ranked: Sequence[Candidate], board: Board, options: EstimateOptions
-) -> tuple[Sequence[Schedule], Architecture]:
+) -> tuple[Candidate, Sequence[Schedule], Architecture]:
     """The first candidate that can be scheduled and then still fits."""
     failure: Exception | None = None
     for each in ranked:
         try:
             sizes = BuildOptions(
                 pes=each.pes, lanes=word_pixels(each.tile), tile=each.tile, fc_pes=each.fc_pes, fc_slots=each.fc_slots,
-                map_lanes=each.map_lanes, pe_outputs=each.pe_outputs, weight_depth=options.weight_depth,
-                fc_rows_at_once=options.fc_rows_at_once, fc_sums=options.fc_sums, fc_batch=options.fc_batch,
+                map_lanes=each.map_lanes, pe_outputs=each.pe_outputs, weight_depth=each.weight_depth,
+                fc_rows_at_once=each.fc_rows_at_once, fc_sums=each.fc_sums, fc_batch=options.fc_batch,
             )  # fmt: skip
             schedules = plan_network(
                 network, each.pes or options.pes or 1, sizes.lanes, max(each.fc_pes, 1), tile=each.tile,
-                buffers=buffers(options.weight_depth), map_lanes=(each.map_lanes, None),
+                buffers=buffers(each.weight_depth), map_lanes=(each.map_lanes, None),
                 columns=work.columns(each.fc_slots) if each.fc_slots else None, pe_outputs=each.pe_outputs,
                 memory=MapMemory(each.map_words), engine=options.engine, fc_batch=options.fc_batch,
             )  # fmt: skip
@@ -273,7 +288,7 @@ def _schedule(
             continue
         short = shortages(architecture, board)
         if not short:
-            return schedules, architecture
+            return each, schedules, architecture
         names = ", ".join(map(str, short))
         failure = failure or NoFitError(f"the network does not fit board '{board.name}' as scheduled: it is {names}")
     assert failure is not None

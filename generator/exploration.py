@@ -118,10 +118,11 @@ def points(
     unfit: list[Outcome] = []
     for point in (each for clock in clocks_mhz for each in (sweep or Sweep()).points(work, clock)):
         try:
-            choices = ranked(work, board, point.clock_mhz, point.sizes)
+            sized = ranked(work, board, point.clock_mhz, point.sizes)
         except EngineError as error:
             unfit.append(Outcome(point=point, status="cannot run", reason=str(error)))
             continue
+        choices = [each for of in sized for each in point.sizes.variants(work, of, point.clock_mhz)]
         short = [lacks(work, each, board) for each in choices]
         if best := next((each for each, lacking in zip(choices, short, strict=True) if not lacking), None):
             fitting.append((best.seconds, point))

@@ -282,10 +282,14 @@ def used(a: Architecture, streams: bool = True) -> Resources:
     if a.pes and a.fc_pes:
         luts += 115 + 8 * a.lanes
         flip_flops += 200
-    small = [memory for memory, recurrent in _arrays(a) if not memory.in_blocks(recurrent)]
-    luts += sum(memory.copies * memory.reads * _lut_ram(memory.words, memory.bits) for memory in small)
-    blocks = sum(memory.copies * memory.bram36 for memory in memories(a) if memory.bound != "uram")
-    ultra = sum(memory.copies * memory.uram for memory in memories(a) if memory.bound == "uram")
+    blocks, ultra = 0.0, 0
+    for memory, recurrent in _arrays(a):
+        if not memory.in_blocks(recurrent):
+            luts += memory.copies * memory.reads * _lut_ram(memory.words, memory.bits)
+        elif memory.bound == "uram":
+            ultra += memory.copies * memory.uram
+        else:
+            blocks += memory.copies * memory.bram36
     return Resources(luts=luts, flip_flops=flip_flops, dsps=dsps, bram36=blocks, uram=ultra)
 
 
@@ -296,6 +300,8 @@ def placed(a: Architecture, board: Board, streams: bool = True) -> Resources:
     """
     found = used(a, streams)
     blocks, ultra = found.bram36, found.uram
+    if blocks <= board.bram36:
+        return found
     free = [memory for memory in memories(a) if not memory.bound]
     for memory in sorted(free, key=lambda each: each.uram / each.bram36):
         over = blocks - board.bram36

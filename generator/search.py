@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -61,12 +62,16 @@ Int = npt.NDArray[np.int64]
 
 ACTIVE_SHARE = 0.4
 """Of the activations of an FC layer that are taken to be not zero while candidates are ranked."""
-_PES = (*range(1, 21), 22, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128)
+_PES = (*range(1, 25), 26, 28, 30, 32, 40, 48, 56, 64, 80, 96, 112, 128)
 # A tile that leaves some of a word's pixels over makes for wide banks: 13 of 16, 57 of 64.
-_TILES = (8, 13, 16, 24, 29, 32, 40, 48, 57, 64, 80, 96, 112, 121, 128)
+_TILES = (8, 13, 16, 24, 29, 32, 40, 48, 57, 64, 80, 85, 96, 112, 121, 128)
 _FC_PES = (1, 2, 4, 8, 16, 32, 64)
 _FC_SLOTS = (8, 16, 32, 64)
 _MAP_LANES = (1, 2, 4, 8, 16, 32)
+# The first ones are the defaults, and faster. With few weight words PEs load their maps first: AlexNet's convolutions
+# then take so many times the clocks, which stands for all networks.
+_WEIGHT_DEPTHS = {Buffers.weights: 1.0, 32: 1.016}
+_FC_ROWS = (layouts.BIASES_PER_WORD, 2)
 _LOOKED_AT = 12
 # Rows of banks that maps may have: powers of two, then whole block RAMs.
 _MAP_ROWS = (*(1 << bits for bits in range(1, 9)), *range(512, 65537, 512))
@@ -200,6 +205,26 @@ class Workload:
         """Those that have been asked for."""
         return {}
 
+    @cached_property
+    def longest(self) -> tuple[int, int]:
+        """Entries and units of the convolutions' longest block of channels."""
+        entries = max((int(layer.entries.max()) for layer in self.convolver), default=1)
+        return entries, max((int(layer.units.max()) for layer in self.convolver), default=1)
+
+    def strip_words(self, tile: int, map_words: int) -> tuple[int, int]:
+        """Of the convolutions' strips there, feature words of the largest map, and of the largest masks."""
+        if (tile, map_words) not in self._strip_words:
+            strips = [strip for layer in self.strips(tile, map_words) or () for strip in layer]
+            words = max((strip.input.words(int(word_pixels(tile))) for strip in strips), default=2)
+            masks = max((max(2, mask_words(strip, tile)) for strip in strips), default=2)
+            self._strip_words[tile, map_words] = words, masks
+        return self._strip_words[tile, map_words]
+
+    @cached_property
+    def _strip_words(self) -> dict[tuple[int, int], tuple[int, int]]:
+        """Those that have been asked for."""
+        return {}
+
     def cuts_maps(self, tile: int, map_words: int) -> bool:
         """Whether some convolution has several strips there."""
         return any(len(strips) > 1 for strips in self.strips(tile, map_words) or ())
@@ -231,8 +256,9 @@ class Sizes:
             them.
         map_words: at most, of maps in a PE.
         whole_maps: no map may come in strips.
-        weight_depth: as given, and not searched for: weight words that wait in front of a PE at most.
-        fc_rows_at_once, fc_sums, fc_batch: of the streamed FC engine, as given and not searched for.
+        weight_depth: weight words that wait in front of a PE at most.
+        fc_rows_at_once, fc_sums: of the streamed FC engine.
+        fc_batch: images that it works on together, as given and not searched for.
     """
 
     pes: int | None = None
@@ -244,8 +270,8 @@ class Sizes:
     map_words: int | None = None
     whole_maps: bool = False
     weight_depth: int | None = None
-    fc_rows_at_once: int = layouts.BIASES_PER_WORD
-    fc_sums: str = "bram"
+    fc_rows_at_once: int | None = None
+    fc_sums: str | None = None
     fc_batch: int = 1
 
     def fc_engines(self) -> list[tuple[int, int]]:
@@ -254,6 +280,23 @@ class Sizes:
         streamed = [self.fc_slots] if self.fc_slots else _FC_SLOTS
         found = [] if self.fc_slots else [(pes, 0) for pes in resident]
         return found if self.fc_pes or self.fc_slots == 0 else [*found, *((1, slots) for slots in streamed)]
+
+    def variants(self, work: Workload, of: Candidate, clock_mhz: float) -> list[Candidate]:
+        """A candidate, and what takes less of a board at the price of some clocks, or of another memory; of what is
+        given no other. The fastest first, and of them the one with the defaults; the last two take least of all."""
+        given = self.weight_depth or (None if work.convolver else Buffers.weights)
+        depths = {given: 1.0} if given else _WEIGHT_DEPTHS
+        streamed = bool(of.fc_slots)
+        rows = [self.fc_rows_at_once or layouts.BIASES_PER_WORD] if self.fc_rows_at_once or not streamed else _FC_ROWS
+        sums = [self.fc_sums or "bram"] if self.fc_sums or not streamed else ("bram", "uram")
+        handed_over = {at_once: sum(-(-layer.rows // at_once) for layer in work.fc) for at_once in rows}
+        return [
+            replace(
+                of, weight_depth=depth, fc_rows_at_once=at_once, fc_sums=where,
+                seconds=of.seconds * slower + (handed_over[at_once] - handed_over[rows[0]]) / (clock_mhz * 1e6),
+            )
+            for at_once, (depth, slower), where in product(rows, depths.items(), sums)
+        ]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -494,7 +537,7 @@ def candidates(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> 
         # Strips make a configuration slower, so that one that is slower without them is not looked at.
         if len(found) == _LOOKED_AT and _rank(each) >= _rank(found[-1]):
             break
-        fitting = with_memory(work, each, board, clock_mhz)
+        fitting = _fitting(work, sizes.variants(work, each, clock_mhz), board, clock_mhz)
         if fitting and not (sizes.whole_maps and work.cuts_maps(fitting.tile, fitting.map_words)):
             found = sorted([*found, fitting], key=_rank)[:_LOOKED_AT]
     if not found:
@@ -506,21 +549,27 @@ def _rank(each: Candidate) -> tuple[float, int]:
     return each.seconds, each.pes * each.tile
 
 
+def _fitting(work: Workload, variants: Sequence[Candidate], board: Board, clock_mhz: float) -> Candidate | None:
+    """The first of a candidate's variants that fits, with its memory for maps, and all its seconds."""
+    if all(lacks(work, each, board, streams=False) for each in variants[-2:]):  # most candidates
+        return None
+    found = (with_memory(work, each, board, clock_mhz) for each in variants)
+    return next((each for each in found if each), None)
+
+
 def with_memory(work: Workload, each: Candidate, board: Board, clock_mhz: float) -> Candidate | None:
     """A candidate with the largest memory for maps that `board` has room for, up to the candidate's own; None if there
     is none, or none that the maps fit in strips."""
-    choices = work.map_memories(each.tile, each.map_words) if work.convolver else [each.map_words]
+    if any(lacks(work, each, board, streams) for streams in (False, True)):
+        return None
+    choices = _map_choices(work, each)
 
     def short(words: int, streams: bool) -> bool:
         return bool(shortages(sketch(work, replace(each, map_words=words)), board, streams))
 
-    if not choices or short(choices[0], False):  # most candidates
-        return None
     fits = bisect_left(choices, True, lo=1, key=lambda words: short(words, False))
     if short(choices[fits - 1], True):
-        fits = bisect_left(choices, True, hi=fits - 1, key=lambda words: short(words, True))
-    if not fits:
-        return None
+        fits = bisect_left(choices, True, lo=1, hi=fits - 1, key=lambda words: short(words, True))
     chosen = replace(each, map_words=choices[fits - 1])
     more, rate = 0.0, DDR_SHARE * board.ddr_gb_per_s * 1e9
     for layer, strips in zip(work.convolver, work.strips(each.tile, chosen.map_words) or (), strict=True):
@@ -547,14 +596,21 @@ def ranked(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> list
     return sorted(_combinations(work, board, clock_mhz, sizes), key=_rank)
 
 
-def lacks(work: Workload, each: Candidate, board: Board) -> list[Shortage]:
-    """What `board` is short of for a candidate, however small its memory for maps is."""
-    choices = work.map_memories(each.tile, each.map_words) if work.convolver else [each.map_words]
-    return shortages(sketch(work, replace(each, map_words=choices[0])), board)
+def lacks(work: Workload, each: Candidate, board: Board, streams: bool = True) -> list[Shortage]:
+    """What `board` is short of for a candidate, however small its memory for maps is; without `streams` as
+    :func:`generator.resources.used`."""
+    smallest = _map_choices(work, each)[0]
+    return shortages(sketch(work, replace(each, map_words=smallest)), board, streams)
+
+
+def _map_choices(work: Workload, each: Candidate) -> list[int]:
+    """Feature words of maps that a candidate's PEs may have room for."""
+    return work.map_memories(each.tile, each.map_words) if work.convolver else [each.map_words]
 
 
 def _combinations(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> Iterator[Candidate]:
     tiles = np.array([sizes.tile] if sizes.tile else _TILES, dtype=np.int64)
+    rows_at_once = sizes.fc_rows_at_once or layouts.BIASES_PER_WORD
     rate = DDR_SHARE * board.ddr_gb_per_s * 1e9
 
     def least(bounds: Iterable[tuple[Int, Int]]) -> npt.NDArray[np.float64]:
@@ -567,7 +623,7 @@ def _combinations(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) 
         if not slots:
             return least(bound(each, 1, tiles, pes) for each in work.fc)
         form = work.columns(slots)
-        return least(stream_bound(each, form, sizes.fc_rows_at_once, tiles, sizes.fc_batch) for each in work.fc)
+        return least(stream_bound(each, form, rows_at_once, tiles, sizes.fc_batch) for each in work.fc)
 
     def of_maps(pixels: int, map_lanes: int) -> float:
         bounds = [_map_bound(each, pixels, map_lanes) for each in work.maps]
@@ -579,7 +635,7 @@ def _combinations(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) 
     convolver = {pes: least(bound(each, pes, tiles, 1) for each in work.convolver) for pes in pes_choices}
     fc = {engine: of_fc(*engine) for engine in fc_choices}
     for number, tile in enumerate(tiles.tolist()):
-        maps = [(lanes, of_maps(word_pixels(tile), lanes)) for lanes in _map_choices(work, tile, sizes)]
+        maps = [(lanes, of_maps(word_pixels(tile), lanes)) for lanes in _lane_choices(work, tile, sizes)]
         for (fc_pes, slots), fc_seconds in fc.items():
             if _holds(work, tile, fc_pes, slots, map_words):
                 for pes, pes_seconds in convolver.items():
@@ -588,12 +644,12 @@ def _combinations(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) 
                         if pes * sizes.pe_outputs <= MOST_POSTS:
                             yield Candidate(
                                 pes, tile, fc_pes, total, lanes, slots, sizes.pe_outputs, map_words,
-                                sizes.weight_depth or Buffers.weights, sizes.fc_rows_at_once, sizes.fc_sums,
+                                sizes.weight_depth or Buffers.weights, rows_at_once, sizes.fc_sums or "bram",
                                 sizes.fc_batch,
                             )  # fmt: skip
 
 
-def _map_choices(work: Workload, tile: int, sizes: Sizes) -> list[int]:
+def _lane_choices(work: Workload, tile: int, sizes: Sizes) -> list[int]:
     """Lanes of the map engine that a feature word has whole strips of, and in which all windows have room.
 
     Raises:
@@ -634,9 +690,8 @@ def sketch(work: Workload, each: Candidate) -> Architecture:
     """The accelerator's sizes for a candidate, before anything is scheduled: memories of the FC engine and depths of
     streams may differ."""
     lanes = int(word_pixels(each.tile))
-    strips = [strip for layer in work.strips(each.tile, each.map_words) or () for strip in layer]
-    entries = max((int(layer.entries.max()) for layer in work.convolver), default=1)
-    units = max((int(layer.units.max()) for layer in work.convolver), default=1)
+    map_words, masks = work.strip_words(each.tile, each.map_words)
+    entries, units = work.longest
     unit_places = layouts.WEIGHT_BITS // 8 // (each.pe_outputs + 1)
     resident = [] if each.fc_slots else work.fc
     share = [-(-layer.nonzeros // max(each.fc_pes, 1)) for layer in resident]
@@ -647,9 +702,9 @@ def sketch(work: Workload, each: Candidate) -> Architecture:
         pes=each.pes,
         pe_outputs=each.pe_outputs,
         fc_pes=each.fc_pes,
-        map_words=fitting_map_words(max((strip.input.words(lanes) for strip in strips), default=2), lanes, each.tile),
+        map_words=fitting_map_words(map_words, lanes, each.tile),
         max_entries=entries,
-        mask_words=max((max(2, mask_words(strip, each.tile)) for strip in strips), default=2),
+        mask_words=masks,
         weight_depth=min(1 << max(each.weight_depth - 1, 1).bit_length(), 1 << (units // unit_places).bit_length()),
         entry_depth=min(256, 1 << (entries // 4).bit_length()),
         max_columns=max((layer.width for layer in work.convolver), default=1),
@@ -671,7 +726,8 @@ def sketch(work: Workload, each: Candidate) -> Architecture:
 def _no_fit(work: Workload, board: Board, clock_mhz: float, sizes: Sizes, possible: Sequence[Candidate]) -> str:
     if not possible:
         return _no_room(work, sizes)
-    lacking = [(lacks(work, each, board), each) for each in possible]
+    leanest = (each for sized in possible for each in sizes.variants(work, sized, clock_mhz)[-2:])
+    lacking = [(lacks(work, each, board), each) for each in leanest]
     worst, nearest = min(lacking, key=lambda pair: max(short.needed / max(short.there, 1) for short in pair[0]))
     names = ", ".join(str(short) for short in worst)
     text = f"the network fits board '{board.name}' in no configuration: with {_named(nearest)} it is {names}"
@@ -704,6 +760,7 @@ def _other_board(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -
     others = sorted((load_board(name) for name in board_names() if name != board.name), key=lambda each: each.luts)
     for other in others:
         possible = _combinations(work, other, clock_mhz, sizes)
-        if any(_may_fit(each, other) and not lacks(work, each, other) for each in possible):
+        leanest = (each for sized in possible for each in sizes.variants(work, sized, clock_mhz)[-2:])
+        if any(_may_fit(each, other) and not lacks(work, each, other) for each in leanest):
             return f"the nearest board that it fits is '{other.name}'"
     return "it fits none of the boards that are known"

@@ -37,8 +37,8 @@ def estimate(
         int | None,
         typer.Option(help="Slots of the streamed FC engine, 0 for PEs that hold the weights; searched for by default."),
     ] = None,
-    fc_rows_at_once: RowsAtOnceOption = 8,
-    fc_sums: SumsOption = "bram",
+    fc_rows_at_once: RowsAtOnceOption = None,
+    fc_sums: SumsOption = None,
     fc_batch: BatchOption = 1,
     ddr_latency: DdrLatencyOption = 100,
     map_words: Annotated[
@@ -52,7 +52,8 @@ def estimate(
 ) -> None:
     """Say what a network does on a board: exact cycles of every layer, images a second, bytes moved, resources.
 
-    Sizes that are not given are those with the most images a second within the board's resources.
+    Sizes that are not given are those with the most images a second within the board's resources. Where these have no
+    room for the defaults of --weight-depth, --fc-rows-at-once or --fc-sums, less is taken, and the title says so.
     """
     network = golden.load(description)
     options = generator.EstimateOptions(
@@ -93,6 +94,7 @@ def _print(found: Estimate) -> None:
     parts += [f"{a.fc_slots} slots of the streamed FC engine"] if a.fc_slots else []
     parts += [f"{a.fc_pes} FC PEs"] if a.fc_pes and not a.fc_slots else []
     parts += [f"{a.map_lanes} lanes of the map engine"] if a.map_lanes > 1 else []
+    parts += [f"--{name.replace('_', '-')} {value}" for name, value in found.taken.items()]
     how = "chosen" if found.chosen else "as given"
     print_table(f"{found.network} on {found.board}, {found.clock_mhz:g} MHz: {', '.join(parts)} ({how})", columns, rows)
     names = {"luts": "LUT", "flip_flops": "FF", "dsps": "DSP", "bram36": "block RAM", "uram": "UltraRAM"}

@@ -15,14 +15,15 @@ BatchOption = Annotated[
 DdrLatencyOption = Annotated[int, typer.Option(help="Clocks from a request to DDR to its first word.")]
 EngineOption = Annotated[Engine | None, typer.Option(help="Layers of one engine alone, for accelerators side by side.")]
 RowsAtOnceOption = Annotated[
-    int,
+    int | None,
     typer.Option(
-        help="Rows that the streamed FC engine hands over, adds up and requantises in a clock: 1, 2, 4 or 8. "
-        "Fewer take fewer LUTs and DSP slices, and more clocks a layer."
+        help="Rows that the streamed FC engine hands over, adds up and requantises in a clock: 1, 2, 4 or 8, the "
+        "default. Fewer take fewer LUTs and DSP slices, and more clocks a layer."
     ),
 ]
 SumsOption = Annotated[
-    Literal["bram", "uram"], typer.Option(help="Where the streamed FC engine's sums lie: block RAM or UltraRAM.")
+    Literal["bram", "uram"] | None,
+    typer.Option(help="Where the streamed FC engine's sums lie: block RAM, the default, or UltraRAM."),
 ]
 WeightDepthOption = Annotated[
     int | None,
