@@ -76,6 +76,49 @@ def _start(
 
 
 @numba.njit(cache=True)
+def _move(
+    first: int,
+    end: int,
+    slots: Int,
+    pattern_start: Int,
+    pattern_stream: npt.NDArray[np.int32],
+    pattern_delta: npt.NDArray[np.int8],
+    pattern_stage: npt.NDArray[np.int32],
+    held: Int,
+    depth: Int,
+    change: Int,
+    touched: npt.NDArray[np.int32],
+    touches: int,
+) -> tuple[bool, bool, bool, int]:
+    """Moves the steps of a process by a stage where they can, the last stage (slot `end` - 1) first.
+
+    Returns:
+        Whether the step in the first stage has moved, whether a later stage holds one, whether any has moved, and how
+        many streams have been touched so far in this clock.
+    """
+    busy, moves, fired = False, True, False
+    for slot in range(end - 1, first - 1, -1):
+        behind_moves, pattern = moves, slots[slot]
+        if moves and pattern >= 0:
+            ports = slice(pattern_start[pattern], pattern_start[pattern + 1])
+            moves = _is_ready(
+                pattern_stream[ports], pattern_delta[ports], pattern_stage[ports], slot - first, held, depth
+            )
+            fired = fired or moves
+            if moves:
+                for port in range(pattern_start[pattern], pattern_start[pattern + 1]):
+                    if pattern_stage[port] == slot - first:
+                        change[pattern_stream[port]] += pattern_delta[port]
+                        touched[touches] = pattern_stream[port]
+                        touches += 1
+        if slot + 1 < end:
+            if behind_moves:
+                slots[slot + 1] = pattern if moves else -1
+            busy = busy or slots[slot + 1] >= 0
+    return moves, busy, fired, touches
+
+
+@numba.njit(cache=True)
 def _advance(
     run_start: Int,
     run_pattern: npt.NDArray[np.int32],
@@ -94,35 +137,19 @@ def _advance(
     run, left, steps, slots, alive, living = _start(run_start, run_pattern, run_times, slot_start)
     processes = run_start.size - 1
     mark = mark_start[:-1].copy()
-    held = np.zeros(depth.size, dtype=np.int64)
-    change = np.zeros(depth.size, dtype=np.int64)
-    high_water = np.zeros(depth.size, dtype=np.int64)
+    held, change, high_water = np.zeros_like(depth), np.zeros_like(depth), np.zeros_like(depth)
     touched = np.empty(processes * slots.size + 2 * pattern_stream.size + 2 * depth.size, dtype=np.int32)
     clock = 0
     while living > 0:
-        touches, still, fired = 0, 0, False
+        touches, still, any_fired = 0, 0, False
         for k in range(living):
             p = alive[k]
-            first, busy, moves = slot_start[p], False, True
-            for slot in range(slot_start[p + 1] - 1, first - 1, -1):
-                behind_moves, pattern = moves, slots[slot]
-                if moves and pattern >= 0:
-                    ports = slice(pattern_start[pattern], pattern_start[pattern + 1])
-                    moves = _is_ready(
-                        pattern_stream[ports], pattern_delta[ports], pattern_stage[ports], slot - first, held, depth
-                    )
-                    if moves:
-                        fired = True
-                        for port in range(pattern_start[pattern], pattern_start[pattern + 1]):
-                            if pattern_stage[port] == slot - first:
-                                change[pattern_stream[port]] += pattern_delta[port]
-                                touched[touches] = pattern_stream[port]
-                                touches += 1
-                if behind_moves and slot + 1 < slot_start[p + 1]:
-                    slots[slot + 1] = pattern if moves else -1
-                    busy = busy or slots[slot + 1] >= 0
-                elif slot + 1 < slot_start[p + 1]:
-                    busy = busy or slots[slot + 1] >= 0
+            first = slot_start[p]
+            moves, busy, fired, touches = _move(
+                first, slot_start[p + 1], slots, pattern_start, pattern_stream, pattern_delta, pattern_stage, held,
+                depth, change, touched, touches,
+            )  # fmt: skip
+            any_fired = any_fired or fired
             if moves and slots[first] >= 0:
                 steps[p] += 1
                 left[p] -= 1
@@ -138,7 +165,7 @@ def _advance(
             if busy or slots[first] >= 0:
                 alive[still] = p
                 still += 1
-        if not fired:
+        if not any_fired:
             return clock, high_water, slots, True
         living = still
         _commit(touched[:touches], change, held, high_water)
