@@ -72,6 +72,9 @@ class Architecture(BaseModel):
     )
     fc_value_bits: Literal[4, 5, 8] = Field(default=4, description="of a fetched entry; 8: plain weights, no codebook")
     fc_gap_bits: int = Field(default=5, ge=1, le=8, description="of a fetched entry")
+    fc_base_bits: Literal[18, 26] = Field(
+        default=18, description="of the number of a layer's entry, or column word; 26 with fc_slots alone"
+    )
     fc_rows_at_once: Literal[1, 2, 4, 8] = Field(
         default=8, description="rows that the streamed FC engine hands over, adds up and requantises in a clock"
     )
@@ -113,6 +116,8 @@ class Architecture(BaseModel):
             raise ValueError(
                 f"the streamed FC engine (fc_slots) looks columns up in one PE: fc_pes must be 1, not {self.fc_pes}"
             )
+        if self.fc_base_bits > layouts.BASE_BITS and not self.fc_slots:
+            raise ValueError(f"fc_base_bits ({self.fc_base_bits}) is for the streamed FC engine (fc_slots)")
         if self.fc_batch > 1 and (not self.fc_slots or self.pes or self.map_columns):
             raise ValueError(f"fc_batch ({self.fc_batch}) is for an accelerator of the streamed FC engine alone")
         if self.fc_slots and self.fc_rows % layouts.BIASES_PER_WORD:
@@ -135,6 +140,16 @@ class Architecture(BaseModel):
     def column_bits(self) -> int:
         """Bits of a column word; 0 without the streamed FC engine."""
         return self.fc_slots * (self.fc_value_bits + self.fc_gap_bits)
+
+    @property
+    def pointer_bits(self) -> int:
+        """Bits of a pointer word as the FC engine holds it."""
+        return layouts.POINTERS_PER_WORD * layouts.POINTER_BITS + self.fc_base_bits
+
+    @property
+    def pair_bits(self) -> int:
+        """Bits of the number of a pair of columns, of which a pointer word serves POINTERS_PER_WORD / 2."""
+        return max(1, (self.pointer_words * layouts.POINTERS_PER_WORD // 2 - 1).bit_length())
 
     @property
     def slot_groups(self) -> int:

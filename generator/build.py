@@ -198,8 +198,12 @@ def fit_architecture(schedules: Sequence[Schedule], options: BuildOptions) -> Ar
         entry_words=max((packet.entry_words for s in fc for packet in s.packets), default=1) or 1,
         fc_rows=max((s.rows_per_pe for s in any_fc), default=1),
         **streamed_sizes(
-            streamed[0].form if streamed else None, options.fc_rows_at_once, options.fc_sums, options.fc_batch
-        ),
+            streamed[0].form if streamed else None,
+            [len(s.columns) for s in streamed],
+            options.fc_rows_at_once,
+            options.fc_sums,
+            options.fc_batch,
+        ),  # fmt: skip
         # Weights wait while the channel, or the layer, before is computed; decoded ones bridge the starts of kernels.
         weight_depth=_power_of_two(
             max((max(s.waiting.weights, min(_longest_packet(s), most_waiting)) for s in convolver), default=1)
@@ -420,17 +424,18 @@ def _column_words(schedule: Schedule) -> int:
     return len(schedule.columns) if isinstance(schedule, FcStreamSchedule) else 0
 
 
-def _requests(build: _Build) -> npt.NDArray[np.uint32]:
-    """Per image, or batch, and layer the number of requests for columns, then the requests."""
+def _requests(build: _Build) -> Bytes:
+    """Per image, or batch, and layer the number of requests for columns, then the requests, in a request's bytes."""
+    request = layouts.request_layout(build.architecture.fc_base_bits)
     parts = []
     for image in range(len(build.features[0][0])):
         for schedule, (features, _) in zip(build.schedules, build.features, strict=True):
             words = np.zeros(0, dtype=np.int64)
             if isinstance(schedule, FcStreamSchedule):
                 first, count = schedule.requests(features[image].astype(np.int64), build.architecture.lanes).T
-                words = layouts.REQUEST.pack_many(first=first, count=count)
+                words = request.pack_many(first=first, count=count)
             parts.append(np.r_[words.size, words])
-    return np.concatenate(parts).astype("<u4")
+    return np.concatenate(parts).astype("<u8").view(np.uint8).reshape(-1, 8)[:, : request.bits // 8]
 
 
 def _write_vectors(build: _Build, folder: Path) -> None:
@@ -525,7 +530,7 @@ def _layer_entry(schedule: Schedule, architecture: Architecture) -> LayerEntry:
     )
 
 
-def _weight_stream() -> WeightStream:
+def _weight_stream(architecture: Architecture) -> WeightStream:
     return WeightStream(
         word_bits=layouts.WEIGHT_BITS,
         descriptor_words=layouts.DESCRIPTOR_WORDS,
@@ -534,7 +539,7 @@ def _weight_stream() -> WeightStream:
         pointers_per_word=layouts.POINTERS_PER_WORD,
         layouts={
             layout.name: {name: (field.low, field.bits) for name, field in layout.fields.items()}
-            for layout in (*layouts.STREAM_LAYOUTS, layouts.REQUEST)
+            for layout in (*layouts.STREAM_LAYOUTS, layouts.request_layout(architecture.fc_base_bits))
         },
     )
 
@@ -543,7 +548,7 @@ def _port(name: str, architecture: Architecture) -> Port:
     bits = {
         "weights_in": layouts.WEIGHT_BITS,
         "columns_in": architecture.column_bits,
-        "requests_out": layouts.REQUEST.bits,
+        "requests_out": layouts.request_layout(architecture.fc_base_bits).bits,
     }
     return Port(
         name=name, direction="in" if name.endswith("_in") else "out", bits=bits.get(name, 8 * architecture.lanes)
@@ -573,7 +578,7 @@ def _manifest(
         ports=tuple(_port(name, build.architecture) for name in streams.ports),
         stream_depths={fifos[name]: depth for name, depth in streams.depths().items()},
         stream_stages=None if stages is None else dict(stages),
-        weight_stream=_weight_stream(),
+        weight_stream=_weight_stream(build.architecture),
         layers=tuple(_layer_entry(schedule, build.architecture) for schedule in build.schedules),
         vectors=Vectors(images=len(build.features[0][0]), source=build.image_source),
         predictions=predictions,

@@ -91,6 +91,13 @@ def _sizes(architecture: Architecture) -> list[_Size]:
     ]
 
 
+def _layouts(architecture: Architecture) -> tuple[layouts.Layout, ...]:
+    """What the kernels need."""
+    of_maps = [layouts.MAP_DESCRIPTOR] if architecture.map_columns else []
+    of_weights = (each for each in layouts.STREAM_LAYOUTS if each is not layouts.MAP_DESCRIPTOR)
+    return (*of_weights, *layouts.command_layouts(architecture.pair_bits, architecture.fc_base_bits), *of_maps)
+
+
 def emit_project(folder: Path, architecture: Architecture, board: Board, clock_mhz: float) -> None:
     """Writes hls/, csim/ and tcl/ below `folder`: nothing in them knows a network. Equal arguments give equal bytes."""
     network = process_network(architecture)
@@ -105,7 +112,7 @@ def emit_project(folder: Path, architecture: Architecture, board: Board, clock_m
         "streams": network.streams,
         "processes": network.processes,
         "streamed": architecture.fc_slots > 0,
-        "layouts": (*layouts.LAYOUTS, *((layouts.MAP_DESCRIPTOR,) if architecture.map_columns else ())),
+        "layouts": _layouts(architecture),
         "weight_bits": layouts.WEIGHT_BITS,
         "weight_bytes": layouts.WEIGHT_BITS // 8,
         "descriptor_words": layouts.DESCRIPTOR_WORDS,
@@ -114,7 +121,7 @@ def emit_project(folder: Path, architecture: Architecture, board: Board, clock_m
         "biases_per_word": layouts.BIASES_PER_WORD,
         "pointers_per_word": layouts.POINTERS_PER_WORD,
         "pointer_bits": layouts.POINTER_BITS,
-        "base_bits": layouts.BASE_BITS,
+        "base_bits": architecture.fc_base_bits,
     }
     environment = _environment()
     for target in (

@@ -16,28 +16,29 @@ __all__ = [
     "ADDRESS_BITS",
     "BASE_BITS",
     "BIASES_PER_WORD",
-    "COMMAND_LAYOUTS",
     "DESCRIPTOR",
     "DESCRIPTOR_WORDS",
     "FC_ENTRY",
     "ENTRY_UNIT",
     "KERNEL_UNIT",
-    "LAYOUTS",
     "MAP_DESCRIPTOR",
     "POINTWISE_UNIT",
     "PACKET",
     "POINTERS_PER_WORD",
     "POINTER_BITS",
-    "REQUEST",
     "UNITS_PER_WORD",
     "UNIT_BITS",
     "VALUE_UNIT",
     "WEIGHT_BITS",
+    "WIDE_BASE_BITS",
     "Layout",
     "LayoutError",
     "PlacedField",
     "STREAM_LAYOUTS",
+    "base_bits",
+    "command_layouts",
     "mask_bits",
+    "request_layout",
     "sum_depth",
     "words_from_integer",
     "words_from_lanes",
@@ -49,11 +50,15 @@ UNIT_BITS = 16
 UNITS_PER_WORD = WEIGHT_BITS // UNIT_BITS
 BIASES_PER_WORD = WEIGHT_BITS // 32
 POINTERS_PER_WORD = 16
-"""Columns a pointer word serves: it holds one pointer more, so that a column's range is read in one access."""
+"""Columns a pointer word serves, of each of which it says where the column ends; it begins where the one before ended,
+the first one at the base, so that a range of columns is read in one access."""
 POINTER_BITS = 14
 """Bits of a column pointer, which counts from its word's first entry; bounds the entries of a word's columns."""
-BASE_BITS = WEIGHT_BITS - (POINTERS_PER_WORD + 1) * POINTER_BITS
-"""Bits of a pointer word's first entry, above its pointers; bounds the entries that a PE of the FC engine holds."""
+BASE_BITS = 18
+"""Bits of a pointer word's first entry, above its pointers; bounds the entries that a PE of the FC engine holds. Beside
+a count of POINTER_BITS it makes a request of 4 bytes."""
+WIDE_BASE_BITS = 26
+"""The same of a streamed FC engine for layers of more column words: a request of 5 bytes."""
 ADDRESS_BITS = 23
 """Bits of a pixel's address in a map: 65,536 words of 128 pixels."""
 DESCRIPTOR_WORDS = 2
@@ -258,13 +263,7 @@ POINTWISE_UNIT = Layout(
 VALUE_UNIT = Layout("value_unit", "the next weight of a packet that holds all weights, zeros included", {"value": 8})
 FC_ENTRY = Layout("fc_entry", "a non-zero weight of a column", {"value": 8, "gap": 8})
 
-REQUEST = Layout(
-    "request_word",
-    "column words that are asked for: number of the first one of the layer, and how many",
-    {"first": BASE_BITS, "count": POINTER_BITS},
-)
-
-COMMAND_LAYOUTS = (
+_COMMANDS = (
     Layout("channel_word", "an output channel, for the PE that computes it", {"entries": 16}),
     Layout("scale_word", "an output channel's bias and requantisation", {"multiplier": 16, "shift": 6, "bias": 32}),
     Layout(
@@ -272,26 +271,48 @@ COMMAND_LAYOUTS = (
         "a decoded weight of the convolver, or none (waits); the address is a pixel's",
         {"value": 8, "row": 4, "column": 4, "address": ADDRESS_BITS, "waits": 1},
     ),
-    Layout("token_word", "two neighbouring activations, not both zero", {"end": 1, "even": 9, "odd": 9, "pair": 15}),
-    Layout(
-        "command_word",
-        "the entries that one PE holds of two neighbouring columns; the last `odds` of them are the odd column's",
-        {"end": 1, "even": 9, "odd": 9, "first": BASE_BITS, "count": POINTER_BITS, "odds": POINTER_BITS},
-    ),
     Layout(
         "slot_word",
         "an unpacked entry of a column word; with `end`, `row` is the layer's number of rows",
         {"end": 1, "row": 16, "weight": 8, "activation": 9},
     ),
-    REQUEST,
 )
-"""Words that only travel between processes, and requests for columns."""
+"""Words that only travel between processes, alike in all accelerators."""
 
 STREAM_LAYOUTS = (DESCRIPTOR, PACKET, KERNEL_UNIT, ENTRY_UNIT, POINTWISE_UNIT, VALUE_UNIT, FC_ENTRY, MAP_DESCRIPTOR)
 """Words and units of the weight stream."""
 
-LAYOUTS = (*STREAM_LAYOUTS[:-1], *COMMAND_LAYOUTS)
-"""What kernels without the map engine need."""
+
+def base_bits(entries: int) -> int:
+    """Bits of the base in pointer words of a layer of so many entries, or column words.
+
+    Raises:
+        LayoutError: no base counts so far.
+    """
+    if entries >> WIDE_BASE_BITS:
+        raise LayoutError(f"it has {entries} column words, more than {(1 << WIDE_BASE_BITS) - 1}")
+    return WIDE_BASE_BITS if entries >> BASE_BITS else BASE_BITS
+
+
+def request_layout(base_bits: int) -> Layout:
+    """Of a request for column words."""
+    purpose = "column words that are asked for: number of the first one of the layer, and how many"
+    return Layout("request_word", purpose, {"first": base_bits, "count": POINTER_BITS})
+
+
+def command_layouts(pair_bits: int, base_bits: int) -> tuple[Layout, ...]:
+    """Of the words that only travel between processes, and of requests for columns.
+
+    Args:
+        pair_bits: of the number of a pair of columns.
+        base_bits: of the number of an entry, or a column word.
+    """
+    activations = {"end": 1, "even": 9, "odd": 9}
+    token = Layout("token_word", "two neighbouring activations, not both zero", activations | {"pair": pair_bits})
+    purpose = "the entries that one PE holds of two neighbouring columns; the last `odds` of them are the odd column's"
+    counts = {"first": base_bits, "count": POINTER_BITS, "odds": POINTER_BITS}
+    command = Layout("command_word", purpose, activations | counts)
+    return (*_COMMANDS, token, command, request_layout(base_bits))
 
 
 def mask_bits(tile: int) -> int:

@@ -193,7 +193,7 @@ def _arrays(a: Architecture) -> Iterator[tuple[Memory, bool]]:
         yield Memory("masks", a.mask_words, layouts.WEIGHT_BITS, 2 * a.pes), False
         yield Memory("rows of pooling", a.max_columns, 24 if a.averages else 9, 2 * a.posts), True
     if a.fc_pes:
-        yield Memory("column pointers", a.pointer_words, layouts.WEIGHT_BITS, a.fc_pes), False
+        yield Memory("column pointers", a.pointer_words, a.pointer_bits, a.fc_pes), False
     if a.fc_slots:
         rows = a.fc_rows // a.fc_rows_at_once
         copies = a.fc_rows_at_once * a.fc_slots
@@ -226,8 +226,6 @@ _ELEMENT_BITS = {
     "Descriptor": layouts.DESCRIPTOR.bits,
     "ChannelWord": 16,
     "ScaleWord": 54,
-    "TokenWord<1>": 34,
-    "CommandWord<1>": 65,
     "Accumulator": 32,
     "RowCount": 16,
 }
@@ -239,7 +237,9 @@ def _fifos(a: Architecture) -> tuple[int, int]:
     for stream in process_network(a).streams:
         wide = {"FeatureWord<kLanes>": 8 * a.lanes, "ap_uint<kSumBits>": a.sum_bits}
         further = a.fc_batch - 1  # images: two activations of a pair, one of an entry
-        wide |= {"TokenWord<kFcBatch>": 34 + 18 * further, "CommandWord<kFcBatch>": 65 + 18 * further}
+        token, command = 19 + a.pair_bits, 19 + a.fc_base_bits + 2 * layouts.POINTER_BITS
+        wide |= {"TokenWord<1>": token, "TokenWord<kFcBatch>": token + 18 * further}
+        wide |= {"CommandWord<1>": command, "CommandWord<kFcBatch>": command + 18 * further}
         wide["SlotWord<kFcBatch>"] = 34 + 9 * further
         wide["SumWord<kFcRowsAtOnce>"] = 32 * a.fc_rows_at_once
         wide["EntryWord<kPeOutputs>"] = 40 + 8 * (a.pe_outputs - 1)

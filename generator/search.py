@@ -681,7 +681,7 @@ def _holds(work: Workload, tile: int, fc_pes: int, fc_slots: int, map_words: int
     if any(each.entries.max() > 65535 or each.width > 1023 for each in work.convolver):
         return False
     if fc_slots:
-        form, most = work.columns(fc_slots), 1 << layouts.BASE_BITS
+        form, most = work.columns(fc_slots), 1 << layouts.WIDE_BASE_BITS
         return all(each.column_words(form) < most and each.rows <= 65535 for each in work.fc)
     return all(-(-each.nonzeros // fc_pes) < 16384 * 16 and each.rows <= 65535 * fc_pes for each in work.fc)
 
@@ -696,6 +696,8 @@ def sketch(work: Workload, each: Candidate) -> Architecture:
     resident = [] if each.fc_slots else work.fc
     share = [-(-layer.nonzeros // max(each.fc_pes, 1)) for layer in resident]
     rows = [-(-layer.rows // max(each.fc_pes, 1)) for layer in work.fc]
+    form = work.columns(each.fc_slots) if each.fc_slots else None
+    column_words = [layer.column_words(form) for layer in work.fc] if form else []
     return Architecture(
         lanes=lanes,
         tile=each.tile,
@@ -716,9 +718,7 @@ def sketch(work: Workload, each: Candidate) -> Architecture:
         ),
         entry_words=max((-(-entries // 16) for entries in share), default=1) or 1,
         fc_rows=-(-max(rows, default=1) // 8) * 8 if each.fc_slots else max(rows, default=1),
-        **streamed_sizes(
-            work.columns(each.fc_slots) if each.fc_slots else None, each.fc_rows_at_once, each.fc_sums, each.fc_batch
-        ),
+        **streamed_sizes(form, column_words, each.fc_rows_at_once, each.fc_sums, each.fc_batch),
         **map_sizes([(layer, _strips(layer, each.map_lanes)) for layer in work.maps], each.map_lanes),
     )
 

@@ -356,16 +356,18 @@ class WeightStreamReader:
     def column_end(self, packet: Packet, column: int) -> Place:
         """Where an FC packet says at which entry a column ends."""
         word, number = divmod(column, self._format.pointers_per_word)
-        return Place(packet.content[word], self.pointer_bits * (number + 1), self.pointer_bits)
+        return Place(packet.content[word], self.pointer_bits * number, self.pointer_bits)
 
     def _ranges(self, part: LayerStream, packet: Packet) -> Iterator[tuple[int, int]]:
         """Of each column the number of the packet's first entry and of the one behind its last."""
-        base_bit = self.pointer_bits * (self._format.pointers_per_word + 1)
+        base_bit = self.pointer_bits * self._format.pointers_per_word
         for column in range(part.layer.input_words // self._build.batch * self._build.lanes):
             end = self.column_end(packet, column)
-            start = Place(end.word, end.low - self.pointer_bits, self.pointer_bits)
             base = self.read(Place(end.word, base_bit, self.word_bits - base_bit))
-            yield base + self.read(start), base + self.read(end)
+            if column % self._format.pointers_per_word == 0:
+                start = base
+            yield start, base + self.read(end)
+            start = base + self.read(end)
 
     def _unit(self, words: tuple[int, ...], number: int, bits: int = 0) -> Place:
         bits = bits or self._format.unit_bits

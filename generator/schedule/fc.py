@@ -259,21 +259,21 @@ def _fc_packet(pe: int, entries: npt.NDArray[np.uint16], counts: Int, bias: npt.
 
 
 def pack_pointers(pointers: Int, pe: int) -> Words:
-    """Column pointers (int64 [columns + 1]) as words: a base, and POINTERS_PER_WORD + 1 numbers that count from it."""
+    """Column pointers (int64 [columns + 1]) as words: POINTERS_PER_WORD numbers, where each column ends, and the base
+    that they count from, where the first one begins."""
     group = layouts.POINTERS_PER_WORD
     words = -(-(pointers.size - 1) // group)
     padded = np.pad(pointers, (0, words * group + 1 - pointers.size), mode="edge")
     bases = padded[:-1:group]
-    offsets = padded[np.arange(words)[:, None] * group + np.arange(group + 1)] - bases[:, None]
+    offsets = padded[1:].reshape(words, group) - bases[:, None]
     for number in np.flatnonzero(offsets[:, -1] >= 1 << layouts.POINTER_BITS)[:1]:
         last = min((number + 1) * group, pointers.size - 1) - 1
         raise layouts.LayoutError(
             f"PE {pe} would hold {offsets[number, -1]} entries of columns {number * group} to {last}, more "
             f"than {(1 << layouts.POINTER_BITS) - 1}: use more PEs"
         )
-    within = np.arange(words) * group
-    offsets[within[:, None] + np.arange(group + 1) > pointers.size - 1] = 0
+    offsets.reshape(-1)[pointers.size - 1 :] = 0
     bits = np.arange(layouts.POINTER_BITS)
     pointer_bits = (offsets[:, :, None] >> bits & 1).reshape(words, -1)
-    base_bits = bases[:, None] >> np.arange(layouts.BASE_BITS) & 1
+    base_bits = bases[:, None] >> np.arange(layouts.WEIGHT_BITS - pointer_bits.shape[1]) & 1
     return np.packbits(np.concatenate([pointer_bits, base_bits], axis=1).astype(np.uint8), axis=1, bitorder="little")

@@ -82,11 +82,18 @@ def column_format(slots: int, layers: Sequence[tuple[Int, int]]) -> ColumnFormat
     return min(zip(forms, words, strict=True), key=lambda pair: (pair[0].word_bits * pair[1], pair[1]))[0]
 
 
-def streamed_sizes(form: ColumnFormat | None, rows_at_once: int, sums: str, batch: int) -> dict[str, Any]:
-    """Fields of an :class:`generator.architecture.Architecture` for columns in this format; None: not streamed."""
+def streamed_sizes(
+    form: ColumnFormat | None, column_words: Sequence[int], rows_at_once: int, sums: str, batch: int
+) -> dict[str, Any]:
+    """Fields of an :class:`generator.architecture.Architecture` for columns in this format; None: not streamed.
+
+    Args:
+        column_words: of each layer.
+    """
     if form is None:
         return {}
     sizes = {"fc_slots": form.slots, "fc_value_bits": form.value_bits, "fc_gap_bits": form.gap_bits}
+    sizes["fc_base_bits"] = layouts.base_bits(max(column_words, default=0))
     return sizes | {"fc_rows_at_once": rows_at_once, "fc_sums": sums, "fc_batch": batch}
 
 
@@ -238,8 +245,7 @@ def _schedule(layer: FcLayer, form: ColumnFormat, lanes: int, batch: int) -> FcS
     numbers = number_of[nonzeros.values.view(np.uint8)]
     entries, column_of = _entries(nonzeros.columns, nonzeros.rows, numbers, form.value_bits, form.gap_bits)
     columns, counts = _packed(entries, column_of, nonzeros.column_count, form)
-    if len(columns) >= 1 << layouts.BASE_BITS:
-        raise layouts.LayoutError(f"it has {len(columns)} column words, more than {(1 << layouts.BASE_BITS) - 1}")
+    layouts.base_bits(len(columns))  # refuses too many
     pointers = pack_pointers(np.concatenate([[0], np.cumsum(counts)]), 0)
     book_words = layouts.words_from_lanes(book.view(np.uint8)[:32], 1)
     bias_words = layouts.words_from_lanes(np.ascontiguousarray(layer.bias, dtype=np.int32).view(np.uint32), 4)

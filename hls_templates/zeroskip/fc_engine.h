@@ -10,8 +10,8 @@
 //
 // A layer is one round of packets. Packet of a PE: header word, then pointer words, bias words, entry words
 // (layouts.h), then words that only fill it up.
-//   pointer word k: kPointersPerWord + 1 numbers of kPointerBits bits, and above them a base of kBaseBits bits; column
-//   kPointersPerWord * k + c has the entries from base + number c up to base + number c + 1;
+//   pointer word k: kPointersPerWord numbers of kPointerBits bits, and above them a base of kBaseBits bits; the entries
+//   of column kPointersPerWord * k + c end before base + number c, and begin where the column before ends, or at base;
 //   bias word: kBiasesPerWord biases of the set's rows in order (zeros but in the packets of the first S PEs);
 //   entry word: kUnitsPerWord entries {value, gap}.
 #pragma once
@@ -41,7 +41,7 @@ void fc_scan(hls::stream<Descriptor>& layers, hls::stream<FeatureWord<Lanes>>& f
   const ap_uint<32> words = get<descriptor::feature_words>(layer);
   const bool input_signed = get<descriptor::input_signed>(layer) != 0;
   ap_uint<32> words_read = 0;
-  ap_uint<15> place = 0;  // of the words held, behind the first one
+  PairNumber place = 0;  // of the words held, behind the first one
   FeatureWord<Lanes> held[Images];
 #pragma HLS ARRAY_PARTITION variable = held complete
   ap_uint<4> images_held = 0;
@@ -104,7 +104,7 @@ void fc_scan(hls::stream<Descriptor>& layers, hls::stream<FeatureWord<Lanes>>& f
       }
     }
     put<token_word::end>(token, end);
-    put<token_word::pair>(token, found ? ap_uint<15>(place * kPairs + number) : ap_uint<15>(0));
+    put<token_word::pair>(token, found ? PairNumber(place * kPairs + number) : PairNumber(0));
     if (found || end) {
       for (int pe = 0; pe < Pes; ++pe) {
 #pragma HLS UNROLL
@@ -135,12 +135,12 @@ void fc_lookup(hls::stream<Descriptor>& layers, hls::stream<Descriptor>& next_la
   const ap_uint<packet::words::bits> words = get<packet::words>(header);
   const ap_uint<packet::round_words::bits> following = get<packet::round_words>(header) - 1;
   const ap_uint<packet::pointer_words::bits> pointer_words = get<packet::pointer_words>(header);
-  WeightWord pointers[PointerWords];
+  PointerWord pointers[PointerWords];
   for (ap_uint<packet::round_words::bits> word = 0; word < following; ++word) {
 #pragma HLS PIPELINE II = 1
     const WeightWord value = weights.read();
     if (word < pointer_words) {
-      pointers[word] = value;
+      pointers[word] = PointerWord(value);
     } else if (word < words) {
       mac_weights.write(value);
     }
@@ -164,10 +164,14 @@ void fc_lookup(hls::stream<Descriptor>& layers, hls::stream<Descriptor>& next_la
         any_odd |= lane_of<9>(further, 2 * image + 1);
       }
     }
-    const ap_uint<15> pair = get<token_word::pair>(token);
-    const WeightWord group = pointers[end ? ap_uint<15>(0) : ap_uint<15>(pair / kPairsPerWord)];
-    const ap_uint<kBaseBits> base = group.range(kWeightBits - 1, kWeightBits - kBaseBits);
-    const WeightWord from_pair = group >> (ap_uint<8>(pair % kPairsPerWord) * (2 * kPointerBits));
+    const PairNumber pair = get<token_word::pair>(token);
+    const PointerWord group = pointers[end ? PairNumber(0) : PairNumber(pair / kPairsPerWord)];
+    const ap_uint<kBaseBits> base = group.range(kPointerWordBits - 1, kPointerWordBits - kBaseBits);
+    // The word's first column begins at its base, 0 entries on.
+    ap_uint<(kPointersPerWord + 1) * kPointerBits> ends = 0;
+    ends.range((kPointersPerWord + 1) * kPointerBits - 1, kPointerBits) =
+        group.range(kPointersPerWord * kPointerBits - 1, 0);
+    const ap_uint<3 * kPointerBits> from_pair = ends >> (ap_uint<8>(pair % kPairsPerWord) * (2 * kPointerBits));
     const ap_uint<kPointerBits> middle = lane_of<kPointerBits>(from_pair, 1);
     const ap_uint<kPointerBits> first = any_even != 0 ? lane_of<kPointerBits>(from_pair, 0) : middle;
     const ap_uint<kPointerBits> past = any_odd != 0 ? lane_of<kPointerBits>(from_pair, 2) : middle;

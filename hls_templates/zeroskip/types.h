@@ -24,6 +24,9 @@ template <int Outputs>
 using EntryWord = ap_uint<entry_word::kBits + 8 * (Outputs - 1)>;
 
 using WeightWord = ap_uint<kWeightBits>;
+using PairNumber = ap_uint<token_word::pair::bits>;
+// What the FC engine keeps of a pointer word: where columns end, and the base.
+using PointerWord = ap_uint<kPointerWordBits>;
 using Descriptor = ap_uint<kDescriptorBits>;
 using ChannelWord = ap_uint<channel_word::kBits>;
 using ScaleWord = ap_uint<scale_word::kBits>;

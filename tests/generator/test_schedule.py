@@ -144,8 +144,8 @@ def test_fc_packets_hold_every_weight_at_its_place(
         entries = body[packet.bias_words :].reshape(-1).view("<u2")
         for column in range(seen.shape[1] * seen.shape[2]):
             word = int.from_bytes(packet.content[column // 16].tobytes(), "little")
-            base = word >> (14 * 17)
-            first, past = (base + (word >> (14 * (column % 16 + n)) & 0x3FFF) for n in (0, 1))
+            base, ends = word >> (14 * 16), (word << 14) & ((1 << 14 * 17) - 1)
+            first, past = (base + (ends >> (14 * (column % 16 + n)) & 0x3FFF) for n in (0, 1))
             assert past - first == packet.counts[column]
             row = -1
             for entry in entries[first:past]:

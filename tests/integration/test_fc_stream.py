@@ -12,7 +12,7 @@ import pytest
 from safetensors.numpy import load_file
 
 import generator.timing
-from generator import BuildError, BuildOptions, EngineError, generate
+from generator import BuildError, BuildOptions, EngineError, generate, layouts
 from generator.architecture import Architecture
 from generator.layers import FcLayer, FeatureLayout
 from generator.schedule import ColumnFormat, FcStreamSchedule, column_entries, column_format, schedule_fc_stream
@@ -382,3 +382,42 @@ def test_slots_that_stand_for_others_change_no_prediction(early: int, monkeypatc
     every = {group: list(range(8 * group, 8 * group + 8)) for group in range(2)}
     monkeypatch.setattr(generator.timing, "distinct_slots", lambda *_: (every, {}))
     assert predict(_architecture(), layers, {"fc": values}, stages, ddr=Ddr(7, 11)) == found
+
+
+def _of_one_layer(folder: Path, weights: np.ndarray, image: np.ndarray, **sizes: int) -> Build:
+    """A build of one linear layer behind an image, uint8 [channels, rows, columns]."""
+    builder = DescriptionBuilder("large", image.shape, "uint8", Scale(multiplier=1, shift=8)).flatten("vector")
+    bias = np.random.default_rng(6).integers(-5000, 5000, len(weights)).astype(np.int32)
+    builder.linear("fc", weights, bias, shift=11, minimum=-128, maximum=127, output_dtype="int8")
+    options = BuildOptions(lanes=128, images=image[None], pipeliner=Pipeliner(), **sizes)
+    generate(builder.build(), "zcu104", folder, options)
+    return load_build(folder)
+
+
+def _passes_in_simulations(build: Build, work: Path) -> None:
+    context = Context(build, Options(images=1), work)
+    for rung in (SequentialRung(), InterleavedRung(), RtlRung()):
+        outcome = rung.check(context)
+        assert outcome.passed, (rung.name, outcome.detail)
+
+
+def test_column_words_are_counted_beyond_18_bits(tmp_path: Path) -> None:
+    """As VGG-16's first linear layer needs it; the last of 327,680 column words are asked for."""
+    random = np.random.default_rng(7)
+    weights = random.choice(np.array([-3, -2, -1, 1, 2, 3], dtype=np.int8), (4096, 640))
+    image = np.zeros(640, dtype=np.uint8)
+    image[600::5] = random.integers(1, 256, 8)
+    build = _of_one_layer(tmp_path / "build", weights, image.reshape(5, 8, 16), fc_slots=8)
+    assert build.layers[0].column_words > 1 << layouts.BASE_BITS
+    ports = {port.name: port.bits for port in build.manifest.ports}
+    assert ports["requests_out"] == layouts.WIDE_BASE_BITS + layouts.POINTER_BITS == 40
+    _passes_in_simulations(build, tmp_path / "work")
+
+
+@pytest.mark.parametrize("sizes", [{"fc_slots": 8}, {"fc_pes": 2}], ids=["streamed", "resident"])
+def test_every_pixel_may_fill_a_feature_word(sizes: dict[str, int], tmp_path: Path) -> None:
+    """As in ResNet-50's linear layer: 520 channels of one pixel are 66,560 columns in memory."""
+    random = np.random.default_rng(8)
+    weights = np.where(random.random((16, 520)) < 0.3, random.integers(-128, 128, (16, 520)), 0).astype(np.int8)
+    image = random.integers(0, 256, (520, 1, 1)).astype(np.uint8)
+    _passes_in_simulations(_of_one_layer(tmp_path / "build", weights, image, **sizes), tmp_path / "work")
