@@ -189,6 +189,18 @@ class Workload:
         """Those that have been asked for, by slots."""
         return {}
 
+    def most_column_words(self, slots: int) -> int:
+        """Column words of the FC layer that has most of them."""
+        if slots not in self._column_words:
+            form = self.columns(slots)
+            self._column_words[slots] = max((each.column_words(form) for each in self.fc), default=0)
+        return self._column_words[slots]
+
+    @cached_property
+    def _column_words(self) -> dict[int, int]:
+        """Those that have been asked for, by slots."""
+        return {}
+
     def strips(self, tile: int, map_words: int) -> tuple[list[ConvolverLayer], ...] | None:
         """The strips of each convolution where PEs of `tile` multipliers have room for maps of `map_words` words; None
         where even a row does not fit."""
@@ -681,8 +693,8 @@ def _holds(work: Workload, tile: int, fc_pes: int, fc_slots: int, map_words: int
     if any(each.entries.max() > 65535 or each.width > 1023 for each in work.convolver):
         return False
     if fc_slots:
-        form, most = work.columns(fc_slots), 1 << layouts.WIDE_BASE_BITS
-        return all(each.column_words(form) < most and each.rows <= 65535 for each in work.fc)
+        fetched = work.most_column_words(fc_slots)
+        return fetched < 1 << layouts.WIDE_BASE_BITS and all(each.rows <= 65535 for each in work.fc)
     return all(-(-each.nonzeros // fc_pes) < 16384 * 16 and each.rows <= 65535 * fc_pes for each in work.fc)
 
 
@@ -697,7 +709,7 @@ def sketch(work: Workload, each: Candidate) -> Architecture:
     share = [-(-layer.nonzeros // max(each.fc_pes, 1)) for layer in resident]
     rows = [-(-layer.rows // max(each.fc_pes, 1)) for layer in work.fc]
     form = work.columns(each.fc_slots) if each.fc_slots else None
-    column_words = [layer.column_words(form) for layer in work.fc] if form else []
+    column_words = [work.most_column_words(each.fc_slots)] if form else []
     return Architecture(
         lanes=lanes,
         tile=each.tile,
