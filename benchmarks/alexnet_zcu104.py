@@ -30,7 +30,7 @@ import rtl
 from benchmarks.kept import keep_or_compare
 from generator import BuildOptions
 from generator.architecture import Architecture
-from generator.boards import DDR_SHARE, load_board
+from generator.boards import DDR_SHARE, Board, load_board
 from generator.emit import TOP, emit_project
 from generator.estimates import EstimateOptions, estimate
 from generator.resources import placed
@@ -40,7 +40,7 @@ from rtl.synthesis import find_yosys, synthesise
 from zeroskip.pipeliner import KeptStages
 from zoo.synthetic import describe
 
-__all__ = ["ENGINES", "EXPECTED", "SIZES", "Figures", "Share", "measure"]
+__all__ = ["ENGINES", "EXPECTED", "SIZES", "Figures", "Share", "measure", "share_of"]
 
 EXPECTED = Path(__file__).parent / "alexnet_zcu104.json"
 ENGINES: tuple[Engine, ...] = ("convolver", "map", "fc")
@@ -56,8 +56,8 @@ class Share(BaseModel):
     """One engine's accelerator."""
 
     engine: Engine
-    clocks: int = Field(description="of an image, behind the board's DDR")
-    megabytes: float = Field(description="that cross its ports for an image")
+    clocks: int = Field(description="of an image, or a batch, behind the board's DDR")
+    megabytes: float = Field(description="that cross its ports for them")
     takes: Resources = Field(description="by Yosys; block RAM and UltraRAM of arrays by geometry")
     estimate: Resources = Field(description="by the compiler")
 
@@ -89,27 +89,34 @@ def measure(network: golden.Network, sizes: BuildOptions = SIZES, kept: Path = _
     board = load_board(BOARD)
     assert sizes.clock_mhz
     for engine in reversed(ENGINES):  # the convolver's maps get the memories that are left
-        options = EstimateOptions(
-            pes=sizes.pes, tile=sizes.tile, map_lanes=sizes.map_lanes, fc_slots=sizes.fc_slots, engine=engine,
-            map_words=sizes.map_words, weight_depth=sizes.weight_depth, fc_rows_at_once=sizes.fc_rows_at_once,
-            fc_sums=sizes.fc_sums, clock_mhz=sizes.clock_mhz, pipeliner=KeptStages(),
-        )  # fmt: skip
-        found = estimate(network, BOARD, options)
-        takes, by_compiler = _synthesised(found.architecture, sizes.clock_mhz, kept)
-        arrays = placed(found.architecture, board)
-        board = board.model_copy(update={"bram36": board.bram36 - arrays.bram36, "uram": board.uram - arrays.uram})
-        memories = {"bram": arrays.bram36, "uram": arrays.uram}
-        shares.insert(
-            0,
-            Share(
-                engine=engine,
-                clocks=found.cycles + found.ddr_clocks,
-                megabytes=round(found.bytes_moved / 1e6, 2),
-                takes=takes.model_copy(update=memories),
-                estimate=by_compiler.model_copy(update=memories),
-            ),
-        )
+        share = share_of(network, engine, board, sizes, kept)
+        blocks, ultra = board.bram36 - share.takes.bram, board.uram - share.takes.uram
+        board = board.model_copy(update={"bram36": blocks, "uram": ultra})
+        shares.insert(0, share)
     return _together(shares, sizes.clock_mhz)
+
+
+def share_of(
+    network: golden.Network, engine: Engine, board: Board, sizes: BuildOptions = SIZES, kept: Path = _KEPT_MODULES
+) -> Share:
+    """One engine's accelerator, whose memories lie in the block RAM and UltraRAM that `board` has left."""
+    assert sizes.clock_mhz
+    options = EstimateOptions(
+        pes=sizes.pes, tile=sizes.tile, map_lanes=sizes.map_lanes, fc_slots=sizes.fc_slots, engine=engine,
+        map_words=sizes.map_words, weight_depth=sizes.weight_depth, fc_rows_at_once=sizes.fc_rows_at_once,
+        fc_sums=sizes.fc_sums, fc_batch=sizes.fc_batch, clock_mhz=sizes.clock_mhz, pipeliner=KeptStages(),
+    )  # fmt: skip
+    found = estimate(network, BOARD, options)
+    takes, by_compiler = _synthesised(found.architecture, sizes.clock_mhz, kept)
+    arrays = placed(found.architecture, board)
+    memories = {"bram": arrays.bram36, "uram": arrays.uram}
+    return Share(
+        engine=engine,
+        clocks=found.cycles + found.ddr_clocks,
+        megabytes=round(found.bytes_moved / 1e6, 2),
+        takes=takes.model_copy(update=memories),
+        estimate=by_compiler.model_copy(update=memories),
+    )
 
 
 def _together(shares: list[Share], clock_mhz: float) -> Figures:

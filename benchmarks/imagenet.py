@@ -4,15 +4,15 @@
     python -m benchmarks.imagenet --update   writes them to imagenet.json
 
 What `zeroskip estimate` says at batch 1 and 200 MHz: exact shapes, weights synthetic (80 and 90 % of every layer's are
-zero, at random places, output channels 25 % apart). ResNet-50 is whole; VGG-16 stands for its thirteen convolutions: at
-80 % its first linear layer has more weights than the streamed FC engine counts. Clocks are the schedule's and cycle
-model's with a clock a step, without what filling pipelines adds; such accelerators have not been run as RTL. Images a
-second count the DDR's share where a layer's bytes take longer than its clocks.
+zero, at random places, output channels 25 % apart), both networks whole. Clocks are the schedule's and cycle model's
+for hardware pipelined for the clock; `benchmarks.whole_rtl` finds them in the RTL. Images a second count the DDR's
+share where a layer's bytes take longer than its clocks.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +21,14 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.estimate import convolutions
+import golden
 from benchmarks.kept import keep_or_compare
-from generator import Estimate, EstimateOptions, estimate
+from generator import BuildOptions, Estimate, EstimateOptions, estimate
+from generator.resources import word_pixels
+from zeroskip.pipeliner import KeptStages
 from zoo.synthetic import describe
 
-__all__ = ["CASES", "EXPECTED", "Case", "Figures", "measure"]
+__all__ = ["CASES", "EXPECTED", "Case", "Figures", "build_options", "describe_case", "measure"]
 
 EXPECTED = Path(__file__).parent / "imagenet.json"
 _BOARD, _CLOCK_MHZ = "zcu104", 200.0
@@ -43,9 +45,8 @@ class Case:
     @property
     def name(self) -> str:
         """For people."""
-        part = "'s convolutions" if self.network == "vgg16" else ""
         apart = f", channels {self.spread_percent} % apart" if self.spread_percent else ""
-        return f"{self.network}{part}, {self.zeros_percent} % zeros{apart}"
+        return f"{self.network}, {self.zeros_percent} % zeros{apart}"
 
 
 CASES = tuple(Case(network, zeros) for network in ("vgg16", "resnet50") for zeros in (80, 90))
@@ -56,6 +57,7 @@ class Figures(BaseModel):
 
     Attributes:
         map_words: feature words of maps that a PE has room for.
+        ddr_clocks: that the DDR adds to the cycles where columns are fetched.
         strip_megabytes: of those moved what strips add: rows that two of them read, and weights sent again.
         strips: of each layer that has several.
         ddr_bound: layers that take as long as their bytes.
@@ -69,6 +71,7 @@ class Figures(BaseModel):
     map_lanes: int
     map_words: int
     cycles: int
+    ddr_clocks: int
     frames_per_second: float
     utilisation_percent: float
     megabytes_moved: float
@@ -79,10 +82,22 @@ class Figures(BaseModel):
 
 def measure(case: Case) -> Figures:
     """The figures of a network."""
-    network = describe(case.network, str(case.zeros_percent), case.spread_percent / 100)
-    if case.network == "vgg16":
-        network = convolutions(network)
-    return _figures(case, estimate(network, _BOARD, EstimateOptions(clock_mhz=_CLOCK_MHZ)))
+    options = EstimateOptions(clock_mhz=_CLOCK_MHZ, pipeliner=KeptStages())
+    return _figures(case, estimate(describe_case(case), _BOARD, options))
+
+
+def describe_case(case: Case) -> golden.Network:
+    """The network."""
+    return describe(case.network, str(case.zeros_percent), case.spread_percent / 100)
+
+
+def build_options(case: Case) -> BuildOptions:
+    """Of the accelerator of the kept figures."""
+    kept = {each["network"]: Figures.model_validate(each) for each in json.loads(EXPECTED.read_text())}[case.name]
+    return BuildOptions(
+        pes=kept.pes, lanes=word_pixels(kept.tile), tile=kept.tile, fc_slots=kept.fc_slots,
+        map_lanes=max(kept.map_lanes, 1), map_words=kept.map_words, clock_mhz=_CLOCK_MHZ,
+    )  # fmt: skip
 
 
 def _figures(case: Case, found: Estimate) -> Figures:
@@ -96,6 +111,7 @@ def _figures(case: Case, found: Estimate) -> Figures:
         map_lanes=a.map_lanes if a.map_columns else 0,
         map_words=a.map_words,
         cycles=found.cycles,
+        ddr_clocks=found.ddr_clocks,
         frames_per_second=round(found.fps, 2),
         utilisation_percent=round(100 * found.utilisation, 1),
         megabytes_moved=round(found.bytes_moved / 1e6, 2),
@@ -107,13 +123,13 @@ def _figures(case: Case, found: Estimate) -> Figures:
 
 def _print(measured: list[Figures]) -> None:
     title = f"{_BOARD}, {_CLOCK_MHZ:g} MHz, batch 1, synthetic weights"
-    columns = ("network", "PEs x multipliers", "clocks", "fps", "utilisation %", "MB moved", "for strips", "DDR bound")
-    table = Table(*columns, title=title)
+    columns = ("network", "PEs x multipliers", "slots", "clocks", "for DDR", "fps", "utilisation %")
+    table = Table(*columns, "MB moved", "for strips", "DDR bound", title=title)
     for each in measured:
         table.add_row(
-            each.network, f"{each.pes} x {each.tile}", f"{each.cycles:,}", f"{each.frames_per_second:.1f}",
-            f"{each.utilisation_percent:.1f}", f"{each.megabytes_moved:.1f}", f"{each.strip_megabytes:.1f}",
-            f"{len(each.ddr_bound)} layers",
+            each.network, f"{each.pes} x {each.tile}", f"{each.fc_slots}", f"{each.cycles:,}", f"{each.ddr_clocks:,}",
+            f"{each.frames_per_second:.1f}", f"{each.utilisation_percent:.1f}", f"{each.megabytes_moved:.1f}",
+            f"{each.strip_megabytes:.1f}", f"{len(each.ddr_bound)} layers",
         )  # fmt: skip
     console = Console(width=150)
     console.print(table)
