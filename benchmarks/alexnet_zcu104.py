@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,17 +25,15 @@ from rich.console import Console
 from rich.table import Table
 
 import golden
-import rtl
 from benchmarks.kept import keep_or_compare
+from benchmarks.zcu104 import BOARD, KEPT_MODULES, fits, synthesised
 from generator import BuildOptions
-from generator.architecture import Architecture
 from generator.boards import DDR_SHARE, Board, load_board
-from generator.emit import TOP, emit_project
 from generator.estimates import EstimateOptions, estimate
 from generator.resources import placed
 from generator.schedule import Engine
 from rtl.resources import Resources
-from rtl.synthesis import find_yosys, synthesise
+from rtl.synthesis import find_yosys
 from zeroskip.pipeliner import KeptStages
 from zoo.synthetic import describe
 
@@ -44,12 +41,10 @@ __all__ = ["ENGINES", "EXPECTED", "SIZES", "Figures", "Share", "measure", "share
 
 EXPECTED = Path(__file__).parent / "alexnet_zcu104.json"
 ENGINES: tuple[Engine, ...] = ("convolver", "map", "fc")
-BOARD = "zcu104"
 SIZES = BuildOptions(
     pes=19, lanes=128, tile=85, map_words=512, weight_depth=64, map_lanes=8, fc_slots=16, fc_rows_at_once=2,
     fc_sums="uram", clock_mhz=200.0,
 )  # fmt: skip
-_KEPT_MODULES = Path("build") / "pe_slice"
 
 
 class Share(BaseModel):
@@ -75,15 +70,10 @@ class Figures(BaseModel):
     @property
     def fits(self) -> bool:
         """Whether the board has room for all, and its DDR for what they move."""
-        board, total = load_board(BOARD), self.total
-        there = (board.luts, board.flip_flops, board.dsps, board.bram36, board.uram)
-        takes = (total.lut, total.ff, total.dsp, total.bram, total.uram)
-        return all(a <= b for a, b in zip(takes, there, strict=True)) and self.ddr_gb_per_s <= (
-            DDR_SHARE * board.ddr_gb_per_s
-        )
+        return fits(self.total) and self.ddr_gb_per_s <= DDR_SHARE * load_board(BOARD).ddr_gb_per_s
 
 
-def measure(network: golden.Network, sizes: BuildOptions = SIZES, kept: Path = _KEPT_MODULES) -> Figures:
+def measure(network: golden.Network, sizes: BuildOptions = SIZES, kept: Path = KEPT_MODULES) -> Figures:
     """Schedules, compiles and synthesises each accelerator; modules that have not changed are taken from `kept`."""
     shares: list[Share] = []
     board = load_board(BOARD)
@@ -97,7 +87,7 @@ def measure(network: golden.Network, sizes: BuildOptions = SIZES, kept: Path = _
 
 
 def share_of(
-    network: golden.Network, engine: Engine, board: Board, sizes: BuildOptions = SIZES, kept: Path = _KEPT_MODULES
+    network: golden.Network, engine: Engine, board: Board, sizes: BuildOptions = SIZES, kept: Path = KEPT_MODULES
 ) -> Share:
     """One engine's accelerator, whose memories lie in the block RAM and UltraRAM that `board` has left."""
     assert sizes.clock_mhz
@@ -107,7 +97,7 @@ def share_of(
         fc_sums=sizes.fc_sums, fc_batch=sizes.fc_batch, clock_mhz=sizes.clock_mhz, pipeliner=KeptStages(),
     )  # fmt: skip
     found = estimate(network, BOARD, options)
-    takes, by_compiler = _synthesised(found.architecture, sizes.clock_mhz, kept)
+    takes, by_compiler = synthesised(found.architecture, sizes.clock_mhz, kept)
     arrays = placed(found.architecture, board)
     memories = {"bram": arrays.bram36, "uram": arrays.uram}
     return Share(
@@ -132,19 +122,6 @@ def _together(shares: list[Share], clock_mhz: float) -> Figures:
         milliseconds=round(sum(share.clocks for share in shares) / clock_mhz / 1e3, 3),
         ddr_gb_per_s=round(fps * sum(share.megabytes for share in shares) / 1e3, 2),
     )
-
-
-def _synthesised(architecture: Architecture, clock_mhz: float, kept: Path) -> tuple[Resources, Resources]:
-    """By Yosys and by the compiler."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        emit_project(folder, architecture, load_board(BOARD), clock_mhz)
-        hls = folder / "hls"
-        design, report = rtl.compile_with_report(hls / "top.cpp", TOP, [hls], folder / "rtl", clock_mhz)
-        if report.misses:
-            raise RuntimeError(report.misses[0])
-        synthesis = synthesise(design, report, find_yosys(), kept)
-    return synthesis.total, synthesis.estimate
 
 
 def build_options(engine: Engine) -> BuildOptions:

@@ -30,10 +30,11 @@ import golden
 import rtl
 from benchmarks.estimate import convolutions
 from benchmarks.kept import keep_or_compare
+from benchmarks.zcu104 import BOARD, KEPT_MODULES, compiled
 from generator.architecture import Architecture
 from generator.boards import load_board
 from generator.build import BuildOptions, fit_architecture
-from generator.emit import TOP, emit_project
+from generator.emit import TOP
 from generator.estimates import EstimateOptions, estimate
 from generator.plan import plan_network
 from generator.resources import memories, placed, word_pixels
@@ -48,8 +49,6 @@ from zoo.synthetic import describe
 __all__ = ["BOARD", "EXPECTED", "Figures", "Part", "chosen", "estimates", "figures", "measure", "synthesised"]
 
 EXPECTED = Path(__file__).parent / "pe_slice.json"
-BOARD = "zcu104"
-_KEPT_MODULES = Path("build") / "pe_slice"
 _MANY, _SMALL, _CLOCK_MHZ = (30, 57), (2, 9), 200.0
 
 
@@ -109,16 +108,11 @@ def _compile(network: golden.Network, pes: int, tile: int, map_words: int | None
     memory = MapMemory(map_words) if map_words else None
     schedules = plan_network(network, pes, lanes, 1, tile=tile, memory=memory)
     architecture = fit_architecture(schedules, BuildOptions(pes=pes, lanes=lanes, tile=tile))
-    emit_project(folder, architecture, load_board(BOARD), _CLOCK_MHZ)
-    hls = folder / "hls"
-    design, report = rtl.compile_with_report(hls / "top.cpp", TOP, [hls], folder / "rtl", _CLOCK_MHZ)
-    if report.misses:
-        raise RuntimeError(report.misses[0])
-    return _Compiled(schedules, architecture, hls, design, report)
+    return _Compiled(schedules, architecture, folder / "hls", *compiled(architecture, _CLOCK_MHZ, folder))
 
 
 def measure(
-    network: golden.Network, pes: int, tile: int, map_words: int | None = None, kept: Path = _KEPT_MODULES
+    network: golden.Network, pes: int, tile: int, map_words: int | None = None, kept: Path = KEPT_MODULES
 ) -> Figures:
     """Compiles and synthesises an accelerator; modules that have not changed are taken from the folder `kept`.
 
@@ -133,7 +127,7 @@ def measure(
     return figures(synthesis, compiled.architecture, _CLOCK_MHZ * 1e6 / sum(cycles))
 
 
-def synthesised(network: golden.Network, pes: int, tile: int, process: str, kept: Path = _KEPT_MODULES) -> Part:
+def synthesised(network: golden.Network, pes: int, tile: int, process: str, kept: Path = KEPT_MODULES) -> Part:
     """One process of an accelerator by Yosys, as :func:`measure` has it among the others."""
     with tempfile.TemporaryDirectory() as name:
         compiled = _compile(network, pes, tile, None, Path(name))

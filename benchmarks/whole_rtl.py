@@ -54,7 +54,7 @@ FOLDER = Path("build") / "whole_rtl"
 _BOARD = "u250"  # has room for all of them; what fits a ZCU104 is asked elsewhere
 _DDR = load_board("zcu104").ddr_bytes_per_clock(alexnet.CLOCK_MHZ)
 _STALL_SEED = 1
-_SIZES = ("networks", "alexnet", "alexnet_zcu104", "alexnet_convolver", "fc_engine", "estimate")
+_SIZES = ("networks", "zcu104", "alexnet", "alexnet_zcu104", "alexnet_convolver", "fc_engine", "estimate")
 _CODE = (
     *("generator", "hls_templates", "golden", "rtl", "testbench", "zoo.synthetic"),
     *(f"benchmarks.{each}" for each in _SIZES),
@@ -88,11 +88,8 @@ class Case:
 
 
 def _cifar(case: networks.Case) -> Case:
-    sizes = BuildOptions(
-        pes=networks.PES, lanes=networks.TILE, fc_pes=networks.FC_PES, map_lanes=networks.MAP_LANES,
-        clock_mhz=networks.CLOCK_MHZ,
-    )  # fmt: skip
-    return Case(case.name, partial(describe, case.network, case.variant, 0.0), sizes)
+    sizes = BuildOptions(architecture=networks.ARCHITECTURE, clock_mhz=networks.CLOCK_MHZ)
+    return Case(f"zcu104 {case.name}", partial(describe, case.network, case.variant, 0.0), sizes)
 
 
 def _convolutions(variant: str, spread: float) -> golden.Network:

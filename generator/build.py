@@ -65,6 +65,7 @@ __all__ = [
     "format_columns",
     "generate",
     "on_stream",
+    "scheduled",
     "stimuli",
     "useful_macs",
 ]
@@ -296,6 +297,20 @@ def _prepare(network: golden.Network, board_name: str, options: BuildOptions) ->
     ddr_bytes = board.ddr_bytes_per_clock(clock) if options.ddr_bytes is None else options.ddr_bytes
     if ddr_bytes < 0.001 or options.ddr_latency < 0:
         raise BuildError(f"ddr: {ddr_bytes} bytes a clock after {options.ddr_latency} clocks is no memory")
+    schedules, architecture = scheduled(network, options)
+    _check_board(architecture, board)
+    ddr = Ddr(options.ddr_latency, ddr_bytes)
+    images = stimuli(network, replace(options, fc_batch=architecture.fc_batch))
+    return _Build(network, board, clock, architecture, schedules, images, options.image_source, ddr)
+
+
+def scheduled(network: golden.Network, options: BuildOptions) -> tuple[list[Schedule], Architecture]:
+    """Every layer's schedule on the given accelerator, or on one of the given sizes that is fitted to them.
+
+    Raises:
+        BuildError: a size that cannot be, or a given accelerator that the network does not fit.
+        EngineError: a layer that no engine can run.
+    """
     given = options.architecture
     if given:
         # An engine that is left out gets one PE for planning; the check of the fit then says what is missing.
@@ -341,10 +356,7 @@ def _prepare(network: golden.Network, board_name: str, options: BuildOptions) ->
         largest = max(2, _largest_map(schedules, given.lanes))
         _check_fit(architecture.model_copy(update={"map_words": largest}), given)
         architecture = given
-    _check_board(architecture, board)
-    ddr = Ddr(options.ddr_latency, ddr_bytes)
-    images = stimuli(network, options)
-    return _Build(network, board, clock, architecture, schedules, images, options.image_source, ddr)
+    return schedules, architecture
 
 
 def _map_memory(options: BuildOptions) -> MapMemory:

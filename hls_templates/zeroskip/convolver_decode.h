@@ -100,6 +100,7 @@ void decode_convolution(hls::stream<Descriptor>& layers, hls::stream<Descriptor>
 #pragma HLS PIPELINE II = 1
     EntryWord<Outputs> entry = 0;
     bool emit = false;
+    bool packet_ends = false;
     const bool in_masks = masks_left != 0;
     if (in_masks) {
       masks.write(weights.read());
@@ -122,7 +123,10 @@ void decode_convolution(hls::stream<Descriptor>& layers, hls::stream<Descriptor>
         channels.write(channel);
         units_left = get<packet::units>(first);
         waits_left = get<packet::waits>(first);
+        if constexpr (Outputs == 1) packet_ends = units_left == 0 && words_left == 0;
       } else {
+        // Which word is the last one does not depend on what it holds: no chain from the stream to the loop's end.
+        packet_ends = present + 1 == Outputs && units_left == 0 && words_left == 1;
         --words_left;
       }
       unit_index = 0;
@@ -201,9 +205,10 @@ void decode_convolution(hls::stream<Descriptor>& layers, hls::stream<Descriptor>
         if (!kInBytes && unit_index == (full ? kFullUnits : kUnits)) unit_index = 0;
         --units_left;
       }
+      packet_ends = units_left == 0 && words_left == 0;
     }
     if (emit) entries.write(entry);
-    if (!in_masks && units_left == 0 && words_left == 0) {
+    if (packet_ends) {
       header = true;
       --channels_left;
     }

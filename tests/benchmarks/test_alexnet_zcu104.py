@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import alexnet_zcu104
-from benchmarks.alexnet_zcu104 import BOARD, ENGINES, EXPECTED, SIZES, Figures
+from benchmarks.alexnet_zcu104 import ENGINES, EXPECTED, SIZES, Figures
+from benchmarks.zcu104 import BOARD
 from generator.architecture import Architecture
 from generator.boards import load_board
 from rtl.resources import Resources
@@ -25,7 +26,7 @@ def test_clocks_bytes_and_memories_are_as_expected(monkeypatch: pytest.MonkeyPat
         nothing = {"bram": 0.0, "uram": 0}
         return takes.model_copy(update=nothing), estimate.model_copy(update=nothing)
 
-    monkeypatch.setattr(alexnet_zcu104, "_synthesised", synthesised)
+    monkeypatch.setattr(alexnet_zcu104, "synthesised", synthesised)
     assert alexnet_zcu104.measure(describe("alexnet", "han", 0.25, 4)) == KEPT
 
 

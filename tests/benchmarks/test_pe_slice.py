@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.estimate import convolutions
-from benchmarks.pe_slice import BOARD, EXPECTED, Figures, Part, chosen, estimates, synthesised
+from benchmarks.pe_slice import EXPECTED, Figures, Part, chosen, estimates, synthesised
+from benchmarks.zcu104 import BOARD
 from generator.boards import load_board
 from golden import Network
 from rtl.resources import Resources

@@ -23,8 +23,9 @@ def _kept() -> dict[str, whole_rtl.Figures]:
 def test_the_rtl_of_every_network_took_the_clocks_that_the_schedule_states() -> None:
     kept = _kept()
     assert list(kept) == [case.name for case in whole_rtl.CASES]
-    for each in json.loads(networks.EXPECTED.read_text()):
-        assert kept[each["network"]].cycles == each["cycles"]
+    [together] = json.loads(networks.EXPECTED.read_text())
+    for each in together["networks"]:
+        assert kept[f"zcu104 {each['network']}"].cycles == each["cycles"]
     [stated] = json.loads(alexnet.EXPECTED.read_text())
     assert kept["alexnet han"].cycles == stated["cycles"]
     assert kept["alexnet han"].behind_ddr_cycles == stated["cycles"] + stated["ddr_clocks"]
@@ -71,15 +72,18 @@ def test_what_was_run_is_not_run_again(
 
     monkeypatch.setattr(whole_rtl, "run", run)
     arguments = ["resnet56 1", "resnet56 2", "-o", str(tmp_path)]
-    assert whole_rtl.main(arguments) == 1 and "resnet56 2%: wrong" in capsys.readouterr().err
+    assert whole_rtl.main(arguments) == 1 and "zcu104 resnet56 2%: wrong" in capsys.readouterr().err
     assert whole_rtl.main(arguments) == 0
-    assert asked == ["resnet56 1%", "resnet56 2%", "resnet56 2%"]
-    figures["resnet56 1%"] = figures["resnet56 1%"].model_copy(update={"cycles": 1})
-    (tmp_path / "resnet56_1.json").unlink()
+    assert asked == ["zcu104 resnet56 1%", "zcu104 resnet56 2%", "zcu104 resnet56 2%"]
+    figures["zcu104 resnet56 1%"] = figures["zcu104 resnet56 1%"].model_copy(update={"cycles": 1})
+    (tmp_path / "zcu104_resnet56_1.json").unlink()
     assert whole_rtl.main(arguments) == 1 and "figures differ" in capsys.readouterr().err
 
 
 def test_bad_input_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments, words in ((["resnet99"], "there are vgg16bn 1%"), (["--workers", "0"], "--workers: 1 or more")):
+    for arguments, words in (
+        (["resnet99"], "there are zcu104 vgg16bn 1%"),
+        (["--workers", "0"], "--workers: 1 or more"),
+    ):
         assert whole_rtl.main(arguments) == 2
         assert words in capsys.readouterr().err
