@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -57,6 +57,7 @@ class Figures(BaseModel):
 
     Attributes:
         map_words: feature words of maps that a PE has room for.
+        taken: options in place of defaults that the board has no room for, as `generator.BuildOptions` names them.
         ddr_clocks: that the DDR adds to the cycles where columns are fetched.
         strip_megabytes: of those moved what strips add: rows that two of them read, and weights sent again.
         strips: of each layer that has several.
@@ -70,6 +71,7 @@ class Figures(BaseModel):
     fc_slots: int
     map_lanes: int
     map_words: int
+    taken: dict[str, int | str]
     cycles: int
     ddr_clocks: int
     frames_per_second: float
@@ -94,10 +96,11 @@ def describe_case(case: Case) -> golden.Network:
 def build_options(case: Case) -> BuildOptions:
     """Of the accelerator of the kept figures."""
     kept = {each["network"]: Figures.model_validate(each) for each in json.loads(EXPECTED.read_text())}[case.name]
-    return BuildOptions(
+    sizes = BuildOptions(
         pes=kept.pes, lanes=word_pixels(kept.tile), tile=kept.tile, fc_slots=kept.fc_slots,
         map_lanes=max(kept.map_lanes, 1), map_words=kept.map_words, clock_mhz=_CLOCK_MHZ,
     )  # fmt: skip
+    return replace(sizes, **kept.taken)  # type: ignore[arg-type]
 
 
 def _figures(case: Case, found: Estimate) -> Figures:
@@ -110,6 +113,7 @@ def _figures(case: Case, found: Estimate) -> Figures:
         fc_slots=a.fc_slots,
         map_lanes=a.map_lanes if a.map_columns else 0,
         map_words=a.map_words,
+        taken=found.taken,
         cycles=found.cycles,
         ddr_clocks=found.ddr_clocks,
         frames_per_second=round(found.fps, 2),
