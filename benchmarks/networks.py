@@ -43,7 +43,18 @@ from rtl.synthesis import find_yosys
 from zeroskip.pipeliner import KeptStages
 from zoo.synthetic import describe
 
-__all__ = ["ARCHITECTURE", "CASES", "CLOCK_MHZ", "EXPECTED", "Case", "Figures", "Latency", "measure", "stages"]
+__all__ = [
+    "ARCHITECTURE",
+    "CASES",
+    "CLOCK_MHZ",
+    "EXPECTED",
+    "Case",
+    "Figures",
+    "Latency",
+    "latency",
+    "measure",
+    "stages",
+]
 
 EXPECTED = Path(__file__).parent / "networks.json"
 CLOCK_MHZ = 200.0
@@ -123,7 +134,11 @@ def latency(case: Case, pipeline: Mapping[str, tuple[int, int]]) -> Latency:
     moved = [_bytes_moved(each) for each in schedules]
     share = load_board(BOARD).ddr_bytes_per_clock(CLOCK_MHZ)
     clocks = sum(max(there, size / share) for there, size in zip(cycles, moved, strict=True))
-    convolved = [(each.layer.macs, n) for each, n in zip(schedules, cycles, strict=True) if _has_weights(each)]
+    convolved = [
+        (each.layer.macs, there)
+        for each, there in zip(schedules, cycles, strict=True)
+        if isinstance(each, ConvolverSchedule)
+    ]
     macs, busy = (sum(each) for each in zip(*convolved, strict=True))
     milliseconds = clocks / CLOCK_MHZ / 1000
     return Latency(
@@ -136,10 +151,6 @@ def latency(case: Case, pipeline: Mapping[str, tuple[int, int]]) -> Latency:
         bar_milliseconds=round(case.milliseconds, 4),
         met=milliseconds <= case.milliseconds,
     )
-
-
-def _has_weights(schedule: Schedule) -> bool:
-    return isinstance(schedule, ConvolverSchedule)
 
 
 def _bytes_moved(schedule: Schedule) -> int:
