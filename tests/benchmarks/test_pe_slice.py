@@ -53,13 +53,17 @@ def test_parts_add_up(kept: Figures) -> None:
         of_slice += part.each.times(part.of_slice)
         shared += part.each.times(part.shared)
     assert (kept.slice, kept.shared, kept.total) == (of_slice, shared, of_slice.times(kept.pes) + shared)
-    luts = load_board(BOARD).luts - shared.lut
-    assert of_slice.times(kept.fitting).lut <= luts < of_slice.times(kept.fitting + 1).lut
+
+    def fits(slices: int) -> bool:
+        board, takes = load_board(BOARD), of_slice.times(slices) + shared
+        return takes.lut <= board.luts and takes.ff <= board.flip_flops and takes.dsp <= board.dsps
+
+    assert fits(kept.fitting) and not fits(kept.fitting + 1)
 
 
-FAR_OFF = {"scatter": 0.6, "convolver_pe<64, 57, 2560,": 0.28}
+FAR_OFF = {"scatter": 0.6, "convolver_pe<64, 57, 2560,": 0.28, "convolver_post<128,": 0.21}
 """How far the estimate of LUTs may be off where it is known to be wrong: what routes to many PEs shares more than it
-knows of, and rows that are no power of two are read as zero by more than it counts."""
+knows of, rows that are no power of two are read as zero by more than it counts, and the pixels of a wide word by less."""
 
 
 @pytest.mark.parametrize("part", PROCESSES, ids=lambda part: part.module)
