@@ -63,7 +63,7 @@ def test_parts_add_up(kept: Figures) -> None:
 
 FAR_OFF = {"scatter": 0.6, "convolver_pe<64, 57, 2560,": 0.28, "convolver_post<128,": 0.21}
 """How far the estimate of LUTs may be off where it is known to be wrong: what routes to many PEs shares more than it
-knows of, rows that are no power of two are read as zero by more than it counts, and the pixels of a wide word by less."""
+knows of, rows that are no power of two are read as zero by more than it counts, a wide word's pixels by less."""
 
 
 @pytest.mark.parametrize("part", PROCESSES, ids=lambda part: part.module)
