@@ -45,7 +45,7 @@ class _Expected:
     highest: int = INT32.max
 
 
-def check(description: Description, tensors: Tensors) -> dict[str, TensorType]:
+def check(description: Description, tensors: Tensors) -> tuple[dict[str, TensorType], dict[str, NDArray[np.int8]]]:
     """Check everything that a description can get wrong, apart from its JSON.
 
     Args:
@@ -53,7 +53,7 @@ def check(description: Description, tensors: Tensors) -> dict[str, TensorType]:
         tensors: the payload's tensors by name.
 
     Returns:
-        Types of all tensors of the graph, ``input`` first.
+        Types of all tensors of the graph, ``input`` first; of each layer that has them its weights, decoded.
 
     Raises:
         DescriptionError: names layer and field.
@@ -61,16 +61,19 @@ def check(description: Description, tensors: Tensors) -> dict[str, TensorType]:
     check_name(description.name)
     types = infer_graph(description.input, description.layers, description.outputs)
     expected: set[str] = set()
+    weights: dict[str, NDArray[np.int8]] = {}
     for layer in description.layers:
         expected |= {tensor.name for tensor in _expected(layer, types[layer.name].channels)}
         try:
-            check_layer_tensors(layer, tensors, types)
+            decoded = check_layer_tensors(layer, tensors, types)
         except DescriptionError as error:
             raise error.in_layer(layer.name) from None
+        if decoded is not None:
+            weights[layer.name] = decoded
     for name in tensors:
         if name not in expected:
             raise DescriptionError(f"tensor {name!r} belongs to no layer of the description", field="payload")
-    return types
+    return types, weights
 
 
 def _expected(layer: Layer, channels: int) -> Iterator[_Expected]:
@@ -107,13 +110,16 @@ def _check_tensor(expected: _Expected, tensors: Tensors) -> None:
         )
 
 
-def check_layer_tensors(layer: Layer, tensors: Tensors, types: Mapping[str, TensorType]) -> None:
+def check_layer_tensors(layer: Layer, tensors: Tensors, types: Mapping[str, TensorType]) -> NDArray[np.int8] | None:
     """Check one layer's tensors and accumulator.
 
     Args:
         layer: a layer whose type has been inferred.
         tensors: the payload's tensors by name.
         types: types of the layer's sources and of its output.
+
+    Returns:
+        Its weights, decoded; None where it has none.
 
     Raises:
         DescriptionError: names the field.
@@ -127,6 +133,7 @@ def check_layer_tensors(layer: Layer, tensors: Tensors, types: Mapping[str, Tens
             bias = tensors[f"{layer.name}.bias"]
             _check_bounds(layer, *accumulator_bounds(weights, bias, sources[0].dtype))
             _check_weight_scale(layer)
+            return weights
         case AveragePoolLayer():
             _check_sum(layer.kernel[0] * layer.kernel[1], sources[0].dtype)
         case GlobalAveragePoolLayer():
@@ -135,6 +142,7 @@ def check_layer_tensors(layer: Layer, tensors: Tensors, types: Mapping[str, Tens
             _check_add(layer, [source.dtype for source in sources])
         case _:
             pass
+    return None
 
 
 def _check_weight_scale(layer: ConvLayer | LinearLayer) -> None:

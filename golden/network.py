@@ -28,7 +28,7 @@ from golden.description import (
     WeightedLayer,
 )
 from golden.errors import DescriptionError
-from golden.formats import Encoded, SizeBits, decode, sizes
+from golden.formats import Encoded, SizeBits, sizes
 from golden.graph import TensorType
 from golden.names import INPUT_NAME, identifiers
 from golden.taps import Geometry, Taps, taps_of_weights, taps_of_window
@@ -89,8 +89,8 @@ class Network:
     tensors: Mapping[str, NDArray[Any]]
     types: Mapping[str, TensorType]
     _by_name: Mapping[str, Layer] = field(repr=False)
+    _weights: Mapping[str, NDArray[np.int8]] = field(repr=False)
     _taps: dict[str, Taps] = field(repr=False, default_factory=dict)
-    _weights: dict[str, NDArray[np.int8]] = field(repr=False, default_factory=dict)
 
     @classmethod
     def assemble(cls, description: Description, tensors: Mapping[str, NDArray[Any]]) -> Network:
@@ -104,10 +104,10 @@ class Network:
             DescriptionError: anything is wrong.
         """
         own = {name: np.array(tensor) for name, tensor in tensors.items()}
-        types = check(description, own)
-        for tensor in own.values():
+        types, weights = check(description, own)
+        for tensor in (*own.values(), *weights.values()):
             tensor.setflags(write=False)
-        return cls(description, own, types, {layer.name: layer for layer in description.layers})
+        return cls(description, own, types, {layer.name: layer for layer in description.layers}, weights)
 
     @property
     def name(self) -> str:
@@ -161,11 +161,7 @@ class Network:
 
     def weights(self, name: str) -> NDArray[np.int8]:
         """A layer's weights, decoded once, read-only: int8, (output, input per group, kh, kw) or (output, input)."""
-        if name not in self._weights:
-            weights = decode(self.encoded(name))
-            weights.setflags(write=False)
-            self._weights[name] = weights
-        return self._weights[name]
+        return self._weights[self._weighted(name).name]
 
     def bias(self, name: str) -> NDArray[np.int32]:
         """A layer's bias: int32 (output channels,), in units of the accumulator."""

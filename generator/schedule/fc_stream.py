@@ -202,21 +202,27 @@ def _entries(column_of: Int, row_of: Int, numbers: Int, value_bits: int, gap_bit
 
 def _packed(entries: Int, column_of: Int, columns: int, form: ColumnFormat) -> tuple[Words, Int]:
     """Column words uint8 [words, bytes], each column filled up with zeros, and the words of each column."""
-    lengths = np.bincount(column_of, minlength=columns)
-    counts = -(-lengths // form.slots)
+    counts = -(-np.bincount(column_of, minlength=columns) // form.slots)
     starts = (np.cumsum(counts) - counts) * form.slots
-    place = starts[column_of] + np.arange(entries.size) - (np.cumsum(lengths) - lengths)[column_of]
     bits, words = form.value_bits + form.gap_bits, int(counts.sum())
-    packed = _placed(entries, place, bits, words * form.slots * bits // 8)
+    packed = _placed(entries, column_of, starts, bits, words * form.slots * bits // 8)
     return packed.reshape(words, -1), counts
 
 
 @numba.njit(cache=True)
-def _placed(entries: Int, place: Int, bits: int, size: int) -> npt.NDArray[np.uint8]:
-    """uint8 [size], entries (int64 [n]) of so many bits at their places, the other places zero."""
-    packed = np.zeros(size, dtype=np.uint8)
+def _placed(entries: Int, column_of: Int, starts: Int, bits: int, size: int) -> npt.NDArray[np.uint8]:
+    """Entries (int64 [n]) of so many bits, each column's one after another from its place on: uint8 [size], other
+    places zero.
+
+    Args:
+        column_of: int64 [n], the column of each, ascending.
+        starts: int64 [columns], places.
+    """
+    packed, place = np.zeros(size, dtype=np.uint8), 0
     for number in range(entries.size):
-        first = place[number] * bits
+        begins = number == 0 or column_of[number] != column_of[number - 1]
+        place = starts[column_of[number]] if begins else place + 1
+        first = place * bits
         byte, rest = first >> 3, entries[number] << (first & 7)
         while rest:
             packed[byte] |= rest & 255
