@@ -6,11 +6,12 @@
     python -m benchmarks.whole_rtl --workers N     so many at a time; 1 by default (each may take 2 GB)
 
 Networks and sizes of the engines are those of `benchmarks.networks`, `benchmarks.alexnet`, `benchmarks.alexnet_zcu104`,
-`benchmarks.alexnet_convolver` and `benchmarks.fc_engine` (EIE's nine layers, each as a network, weights loaded with
-it), whose clocks come from the schedule alone. Here each is generated, compiled to SystemVerilog, and run for one
-image: once with nothing stalling, where every layer must take the clocks that the build predicts, once under random
-stalls of all ports, and AlexNet once more behind a ZCU104's DDR (its bandwidth, and a latency of 100 clocks). A
-minute or two a network. Outcomes are kept in `build/whole_rtl` as they come, by a hash of all code that has a part in
+`benchmarks.alexnet_convolver`, `benchmarks.fc_batches`, `benchmarks.imagenet` and `benchmarks.fc_engine` (EIE's nine
+layers, each as a network, weights loaded with it), whose clocks come from the schedule alone. Here each is generated,
+compiled to SystemVerilog, and run for one image, or batch: once with nothing stalling, where every layer must take the
+clocks that the build predicts, once under random stalls of all ports, and where FC weights are fetched once more behind
+a ZCU104's DDR (its bandwidth, and a latency of 100 clocks). A minute or two a network, ten to twenty of ImageNet's size
+(VGG-16, ResNet-50). Outcomes are kept in `build/whole_rtl` as they come, by a hash of all code that has a part in
 them; what is there is not run again.
 """
 
@@ -34,7 +35,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 import golden
-from benchmarks import alexnet, alexnet_convolver, alexnet_zcu104, fc_engine, networks
+from benchmarks import alexnet, alexnet_convolver, alexnet_zcu104, fc_batches, fc_engine, imagenet, networks
 from benchmarks.estimate import convolutions
 from generator import BuildOptions, generate
 from generator.boards import load_board
@@ -54,7 +55,17 @@ FOLDER = Path("build") / "whole_rtl"
 _BOARD = "u250"  # has room for all of them; what fits a ZCU104 is asked elsewhere
 _DDR = load_board("zcu104").ddr_bytes_per_clock(alexnet.CLOCK_MHZ)
 _STALL_SEED = 1
-_SIZES = ("networks", "zcu104", "alexnet", "alexnet_zcu104", "alexnet_convolver", "fc_engine", "estimate")
+_SIZES = (
+    "networks",
+    "zcu104",
+    "alexnet",
+    "alexnet_zcu104",
+    "alexnet_convolver",
+    "fc_batches",
+    "fc_engine",
+    "imagenet",
+    "estimate",
+)
 _CODE = (
     *("generator", "hls_templates", "golden", "rtl", "testbench", "zoo.synthetic"),
     *(f"benchmarks.{each}" for each in _SIZES),
@@ -72,13 +83,13 @@ class Case:
     Attributes:
         name: for people.
         describe: makes the network.
-        sizes: of the engines.
+        sizes: of the engines, or what tells them.
         images: makes the one image, as :class:`generator.BuildOptions` takes it; None: a random one.
     """
 
     name: str
     describe: Callable[[], golden.Network]
-    sizes: BuildOptions
+    sizes: BuildOptions | Callable[[], BuildOptions]
     images: Callable[[], npt.NDArray[np.generic]] | None = None
 
     @property
@@ -101,8 +112,18 @@ def _eie(layer: fc_engine.EieLayer) -> Case:
     return Case(f"eie {layer.name}", partial(fc_engine.network_of, layer), sizes, partial(fc_engine.image_of, layer))
 
 
+def _imagenet(case: imagenet.Case) -> Case:
+    name = f"{case.network} 224 {case.zeros_percent}%"
+    return Case(name, partial(imagenet.describe_case, case), partial(_imagenet_sizes, case))
+
+
+def _imagenet_sizes(case: imagenet.Case) -> BuildOptions:
+    return replace(imagenet.build_options(case), ddr_bytes=_DDR)
+
+
 _ALEXNET = BuildOptions(pes=alexnet.PES, lanes=64, tile=alexnet.TILE, clock_mhz=alexnet.CLOCK_MHZ)
 _ALEXNET_WHOLE = replace(_ALEXNET, map_lanes=alexnet.MAP_LANES, fc_slots=alexnet.FC_SLOTS, ddr_bytes=_DDR)
+_BATCH = fc_batches.BATCHES[-1]
 _ALEXNET_LRN = partial(describe, "alexnet", "han", 0.25, 4)
 CASES = (
     *map(_cifar, networks.CASES),
@@ -115,6 +136,8 @@ CASES = (
         Case(f"alexnet zcu104 {engine}", _ALEXNET_LRN, replace(alexnet_zcu104.build_options(engine), ddr_bytes=_DDR))
         for engine in alexnet_zcu104.ENGINES
     ),
+    Case(f"alexnet fc batch {_BATCH}", _ALEXNET_LRN, replace(fc_batches.build_options(_BATCH), ddr_bytes=_DDR)),
+    *map(_imagenet, imagenet.CASES),
     *map(_eie, fc_engine.LAYERS),
 )
 
@@ -153,7 +176,8 @@ def run(case: Case, folder: Path, say: Callable[[str], None] = lambda step: None
     shutil.rmtree(folder, ignore_errors=True)
     say("generate")
     images = case.images() if case.images else None
-    options = replace(case.sizes, images=images, random_images=1, pipeliner=KeptStages())
+    sizes = case.sizes if isinstance(case.sizes, BuildOptions) else case.sizes()
+    options = replace(sizes, images=images, random_images=1, pipeliner=KeptStages())
     generate(case.describe(), _BOARD, folder / "build", options)
     context = Context(load_build(folder / "build"), Options(images=1), folder / "work")
     say("compile to SystemVerilog")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import generator
-from benchmarks import alexnet, alexnet_convolver, alexnet_zcu104, networks, whole_rtl
+from benchmarks import alexnet, alexnet_convolver, alexnet_zcu104, fc_batches, imagenet, networks, whole_rtl
 from generator import BuildOptions
 from golden import Network
 from tests.generator.networks import map_network, pooled_fc_network
@@ -35,6 +35,16 @@ def test_the_rtl_of_every_network_took_the_clocks_that_the_schedule_states() -> 
         assert share["clocks"] == (found.behind_ddr_cycles or found.cycles)
     for each in json.loads(alexnet_convolver.EXPECTED.read_text()):
         assert kept[f"alexnet-convolutions {each['variant']}"].cycles == sum(each["cycles"].values())
+    *_, batch = json.loads(fc_batches.EXPECTED.read_text())
+    assert kept[f"alexnet fc batch {batch['batch']}"].behind_ddr_cycles == batch["share"]["clocks"]
+
+
+def test_the_rtl_of_imagenet_s_networks_took_the_clocks_of_their_estimates() -> None:
+    kept = _kept()
+    for case, stated in zip(imagenet.CASES, json.loads(imagenet.EXPECTED.read_text()), strict=True):
+        found = kept[f"{case.network} 224 {case.zeros_percent}%"]
+        assert found.cycles == stated["cycles"]
+        assert found.behind_ddr_cycles == stated["cycles"] + stated["ddr_clocks"]
 
 
 def test_a_network_is_run_and_its_figures_are_those_of_the_rtl(tmp_path: Path) -> None:
