@@ -572,7 +572,7 @@ def _fitting(work: Workload, variants: Sequence[Candidate], board: Board, clock_
 def with_memory(work: Workload, each: Candidate, board: Board, clock_mhz: float) -> Candidate | None:
     """A candidate with the largest memory for maps that `board` has room for, up to the candidate's own; None if there
     is none, or none that the maps fit in strips."""
-    if any(lacks(work, each, board, streams) for streams in (False, True)):
+    if not _fits(work, each, board):
         return None
     choices = _map_choices(work, each)
 
@@ -661,6 +661,11 @@ def _combinations(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) 
                             )  # fmt: skip
 
 
+def _fits(work: Workload, each: Candidate, board: Board) -> bool:
+    """Whether `board` has room for a candidate with the smallest memory for maps."""
+    return not any(lacks(work, each, board, streams) for streams in (False, True))
+
+
 def _lane_choices(work: Workload, tile: int, sizes: Sizes) -> list[int]:
     """Lanes of the map engine that a feature word has whole strips of, and in which all windows have room.
 
@@ -739,11 +744,15 @@ def _no_fit(work: Workload, board: Board, clock_mhz: float, sizes: Sizes, possib
     if not possible:
         return _no_room(work, sizes)
     leanest = (each for sized in possible for each in sizes.variants(work, sized, clock_mhz)[-2:])
-    lacking = [(lacks(work, each, board), each) for each in leanest]
-    worst, nearest = min(lacking, key=lambda pair: max(short.needed / max(short.there, 1) for short in pair[0]))
-    names = ", ".join(str(short) for short in worst)
+    nearest = min(leanest, key=lambda each: _times_short(lacks(work, each, board, streams=False)))
+    names = ", ".join(map(str, lacks(work, nearest, board)))
     text = f"the network fits board '{board.name}' in no configuration: with {_named(nearest)} it is {names}"
     return f"{text}; {_other_board(work, board, clock_mhz, sizes)}"
+
+
+def _times_short(lacking: Sequence[Shortage]) -> float:
+    """How many times as much is needed as there is, of what is shortest."""
+    return max((short.needed / max(short.there, 1) for short in lacking), default=1.0)
 
 
 def _no_room(work: Workload, sizes: Sizes) -> str:
@@ -773,6 +782,6 @@ def _other_board(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -
     for other in others:
         possible = _combinations(work, other, clock_mhz, sizes)
         leanest = (each for sized in possible for each in sizes.variants(work, sized, clock_mhz)[-2:])
-        if any(_may_fit(each, other) and not lacks(work, each, other) for each in leanest):
+        if any(_may_fit(each, other) and _fits(work, each, other) for each in leanest):
             return f"the nearest board that it fits is '{other.name}'"
     return "it fits none of the boards that are known"
