@@ -16,6 +16,7 @@ import golden
 from generator import layouts
 from generator.architecture import Architecture
 from generator.boards import DDR_SHARE, Board, load_board
+from generator.bounds import bound, stream_bound
 from generator.build import (
     BuildError,
     BuildOptions,
@@ -40,21 +41,10 @@ from generator.schedule import (
     Schedule,
     engine_of,
 )
-from generator.search import (
-    Candidate,
-    FcWork,
-    NoFitError,
-    Sizes,
-    Work,
-    Workload,
-    bound,
-    candidates,
-    dense,
-    stream_bound,
-    workload,
-)
+from generator.search import Candidate, NoFitError, Sizes, candidates
 from generator.strips import MapMemory
 from generator.timing import Ddr, predict_each
+from generator.workload import FcWork, Work, Workload, dense, workload
 from golden.names import INPUT_NAME
 
 __all__ = ["Estimate", "EstimateOptions", "LayerEstimate", "check_sizes", "estimate"]

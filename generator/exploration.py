@@ -13,7 +13,8 @@ from generator.boards import Board
 from generator.estimates import Estimate
 from generator.layers import EngineError
 from generator.resources import Resources
-from generator.search import Sizes, Workload, lacks, ranked
+from generator.search import Sizes, lacks, ranked
+from generator.workload import Workload
 
 __all__ = ["FC_PES", "FC_SLOTS", "PES", "TILES", "Exploration", "Outcome", "Point", "Sweep", "pareto", "points"]
 

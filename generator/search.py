@@ -1,17 +1,11 @@
-"""Which sizes of the engines give the most images a second on a board: ranks candidates by a bound on their cycles.
-
-The bound adds up what each process must do at least; filling of pipelines and waiting are left out. It only ranks:
-figures are printed of the exact schedule (`generator.estimates`).
-"""
+"""Which sizes of the engines give the most images a second on a board: ranks candidates by a bound on their cycles."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import product
 
 import numpy as np
@@ -20,48 +14,15 @@ import numpy.typing as npt
 from generator import layouts
 from generator.architecture import MOST_POSTS, Architecture
 from generator.boards import DDR_SHARE, Board, board_names, load_board
-from generator.layers import ConvolverLayer, EngineError, MapLayer, sum_bits, ungrouped
-from generator.plan import engine_layers, is_pointwise
-from generator.resources import Number, Shortage, fitting_map_words, pe_takes, shortages, word_pixels
-from generator.schedule import (
-    Buffers,
-    ColumnFormat,
-    Engine,
-    Strips,
-    block_entries,
-    channel_blocks,
-    channel_order,
-    column_entries,
-    column_format,
-    map_sizes,
-    streamed_sizes,
-    walk_steps,
-)
-from generator.strips import MapMemory, least_map_words, mask_words, strips_of
-from golden import Network
-from golden.description import AddLayer, AveragePoolLayer, ConvLayer, GlobalAveragePoolLayer, LinearLayer
-from golden.names import INPUT_NAME
+from generator.bounds import bound, lane_strips, map_bound, stream_bound, strips_bound
+from generator.layers import EngineError
+from generator.resources import Shortage, fitting_map_words, pe_takes, shortages, word_pixels
+from generator.schedule import Buffers, map_sizes, streamed_sizes
+from generator.strips import MapMemory, strips_of
+from generator.workload import Int, Workload
 
-__all__ = [
-    "Candidate",
-    "NoFitError",
-    "Sizes",
-    "Workload",
-    "bound",
-    "candidates",
-    "dense",
-    "lacks",
-    "ranked",
-    "sketch",
-    "stream_bound",
-    "with_memory",
-    "workload",
-]
+__all__ = ["Candidate", "NoFitError", "Sizes", "candidates", "lacks", "ranked", "sketch", "with_memory"]
 
-Int = npt.NDArray[np.int64]
-
-ACTIVE_SHARE = 0.4
-"""Of the activations of an FC layer that are taken to be not zero while candidates are ranked."""
 _PES = (*range(1, 25), 26, 28, 30, 32, 40, 48, 56, 64, 80, 96, 112, 128)
 # A tile that leaves some of a word's pixels over makes for wide banks: 13 of 16, 57 of 64.
 _TILES = (8, 13, 16, 24, 29, 32, 40, 48, 57, 64, 80, 85, 96, 112, 121, 128)
@@ -73,189 +34,10 @@ _MAP_LANES = (1, 2, 4, 8, 16, 32)
 _WEIGHT_DEPTHS = {Buffers.weights: 1.0, 32: 1.016}
 _FC_ROWS = (layouts.BIASES_PER_WORD, 2)
 _LOOKED_AT = 12
-# Rows of banks that maps may have: powers of two, then whole block RAMs.
-_MAP_ROWS = (*(1 << bits for bits in range(1, 9)), *range(512, 65537, 512))
 
 
 class NoFitError(ValueError):
     """A network fits a board in no configuration; one sentence: what is short, by how much, and which board fits."""
-
-
-@dataclass(frozen=True)
-class ConvolverWork:
-    """What a convolution asks for.
-
-    Attributes:
-        layer: as the engine runs it.
-        entries, units: int64 [blocks of output channels]: weights, and weights with the kernels' heads.
-        kernels, weights: of an output channel, zeros included.
-        inputs, pixels: input channels and pixels of each.
-        channels, outputs: output channels and pixels of each, before pooling.
-        positions: that a PE walks per output channel.
-        full: packets may hold all weights, zeros included.
-        sum_bits: that hold every sum, its bias added.
-        side_by_side: output channels of a block.
-    """
-
-    name: str
-    layer: ConvolverLayer
-    entries: Int
-    units: Int
-    kernels: int
-    weights: int
-    inputs: int
-    pixels: int
-    channels: int
-    outputs: int
-    positions: int
-    width: int
-    full: bool
-    sum_bits: int
-    side_by_side: int = 1
-
-    @cached_property
-    def of_groups(self) -> list[tuple[Int, Int]]:
-        """Entries and units of each group that is run by itself."""
-        groups = np.split(self.layer.weights, self.layer.groups)
-        return [_entries_and_units(weights, self.side_by_side) for weights in groups]
-
-
-@dataclass(frozen=True)
-class FcWork:
-    """What a fully-connected layer asks for: sizes, non-zero weights, pixels of each of the map's channels.
-
-    Attributes:
-        streamed: what :func:`generator.schedule.column_entries` tells of its weights.
-    """
-
-    name: str
-    rows: int
-    columns: int
-    nonzeros: int
-    pixels: int
-    streamed: tuple[Int, int]
-
-    def feature_words(self, pixels: Number) -> Number:
-        """Feature words of its input, of so many pixels each."""
-        return -(-self.pixels // pixels) * (self.columns // self.pixels)
-
-    def column_words(self, form: ColumnFormat) -> int:
-        """Words of all its columns in DDR."""
-        return int((-(-self.streamed[0][form.gap_bits - 1] // form.slots)).sum())
-
-
-Work = ConvolverWork | FcWork
-
-
-@dataclass(frozen=True)
-class Workload:
-    """A network's layers with weights, those on the map engine, and what is fused behind convolutions."""
-
-    layers: tuple[Work, ...]
-    maps: tuple[MapLayer, ...] = ()
-    additions: bool = False
-    averages: bool = False
-
-    @property
-    def convolver(self) -> list[ConvolverWork]:
-        """The convolutions."""
-        return [each for each in self.layers if isinstance(each, ConvolverWork)]
-
-    @property
-    def fc(self) -> list[FcWork]:
-        """The fully-connected layers."""
-        return [each for each in self.layers if isinstance(each, FcWork)]
-
-    def of_engine(self, engine: Engine | None) -> Workload:
-        """What one engine has to do of it; all where it is None."""
-        if engine is None:
-            return self
-        kind = {"convolver": ConvolverWork, "fc": FcWork}.get(engine, ())
-        return Workload(
-            tuple(each for each in self.layers if isinstance(each, kind)),
-            self.maps if engine == "map" else (),
-            self.additions and engine == "convolver",
-            self.averages and engine == "convolver",
-        )
-
-    def columns(self, slots: int) -> ColumnFormat:
-        """The format of the streamed FC engine's columns."""
-        if slots not in self._formats:
-            self._formats[slots] = column_format(slots, [each.streamed for each in self.fc])
-        return self._formats[slots]
-
-    @cached_property
-    def _formats(self) -> dict[int, ColumnFormat]:
-        """Those that have been asked for, by slots."""
-        return {}
-
-    def most_column_words(self, slots: int) -> int:
-        """Column words of the FC layer that has most of them."""
-        if slots not in self._column_words:
-            form = self.columns(slots)
-            self._column_words[slots] = max((each.column_words(form) for each in self.fc), default=0)
-        return self._column_words[slots]
-
-    @cached_property
-    def _column_words(self) -> dict[int, int]:
-        """Those that have been asked for, by slots."""
-        return {}
-
-    def strips(self, tile: int, map_words: int) -> tuple[list[ConvolverLayer], ...] | None:
-        """The strips of each convolution where PEs of `tile` multipliers have room for maps of `map_words` words; None
-        where even a row does not fit."""
-        if (tile, map_words) not in self._strips:
-            lanes, memory = int(word_pixels(tile)), MapMemory(map_words)
-            self._strips[tile, map_words] = None
-            with suppress(EngineError):
-                found = tuple(strips_of(each.layer, lanes, tile, memory) for each in self.convolver)
-                self._strips[tile, map_words] = found
-        return self._strips[tile, map_words]
-
-    @cached_property
-    def _strips(self) -> dict[tuple[int, int], tuple[list[ConvolverLayer], ...] | None]:
-        """Those that have been asked for."""
-        return {}
-
-    @cached_property
-    def longest(self) -> tuple[int, int]:
-        """Entries and units of the convolutions' longest block of channels."""
-        entries = max((int(layer.entries.max()) for layer in self.convolver), default=1)
-        return entries, max((int(layer.units.max()) for layer in self.convolver), default=1)
-
-    def strip_words(self, tile: int, map_words: int) -> tuple[int, int]:
-        """Of the convolutions' strips there, feature words of the largest map, and of the largest masks."""
-        if (tile, map_words) not in self._strip_words:
-            strips = [strip for layer in self.strips(tile, map_words) or () for strip in layer]
-            words = max((strip.input.words(int(word_pixels(tile))) for strip in strips), default=2)
-            masks = max((max(2, mask_words(strip, tile)) for strip in strips), default=2)
-            self._strip_words[tile, map_words] = words, masks
-        return self._strip_words[tile, map_words]
-
-    @cached_property
-    def _strip_words(self) -> dict[tuple[int, int], tuple[int, int]]:
-        """Those that have been asked for."""
-        return {}
-
-    def cuts_maps(self, tile: int, map_words: int) -> bool:
-        """Whether some convolution has several strips there."""
-        return any(len(strips) > 1 for strips in self.strips(tile, map_words) or ())
-
-    def map_memories(self, tile: int, most: int) -> list[int]:
-        """Feature words that a PE's memory for maps may have, up to `most`, smallest first: all that each convolution
-        can be run with in strips, the last one that all need no more than."""
-        if (tile, most) not in self._memories:
-            row_words = 2 if tile == word_pixels(tile) else 1
-            choices = [words for rows in _MAP_ROWS if (words := rows * row_words) < most] + [most]
-            least = max((least_map_words(each.layer, int(word_pixels(tile))) for each in self.convolver), default=1)
-            enough = (words >= least and self.strips(tile, words) is not None for words in choices)
-            self._memories[tile, most] = choices[next((n for n, each in enumerate(enough) if each), len(choices)) :]
-        return self._memories[tile, most]
-
-    @cached_property
-    def _memories(self) -> dict[tuple[int, int], list[int]]:
-        """Those that have been asked for."""
-        return {}
 
 
 @dataclass(frozen=True)
@@ -329,214 +111,6 @@ class Candidate:
     fc_batch: int = 1
 
 
-def workload(network: Network, pe_outputs: int = 1) -> Workload:
-    """What the network's layers ask of the engines, of PEs that compute so many output channels side by side.
-
-    Raises:
-        EngineError: a layer that no engine can run; names layer and field.
-    """
-    layers: list[Work] = []
-    on_engines = engine_layers(network)
-    convolutions = {each.name: each for each in on_engines if isinstance(each, ConvolverLayer)}
-    for layer in network.layers:
-        if isinstance(layer, ConvLayer):
-            layers.append(_convolver_work(network, layer, convolutions[layer.name], pe_outputs))
-        elif isinstance(layer, LinearLayer) and is_pointwise(network, layer):
-            layers.append(_pointwise_work(network, layer, convolutions[layer.name], pe_outputs))
-        elif isinstance(layer, LinearLayer):
-            weights = network.weights(layer.name)
-            shape = network.shapes[layer.source]
-            before = network.layer(layer.source) if layer.source != "input" else None
-            if before is not None and before.type == "flatten":
-                shape = network.shapes[before.source_names[0]]
-            pixels = int(np.prod(shape[1:])) if len(shape) == 3 else weights.shape[1]
-            rows, columns = weights.shape
-            nonzeros, streamed = int(np.count_nonzero(weights)), column_entries(weights)
-            layers.append(FcWork(layer.name, rows, columns, nonzeros, pixels, streamed))
-    maps = tuple(each for each in on_engines if isinstance(each, MapLayer))
-    apart = {layer.target for layer in maps}
-    return Workload(
-        tuple(layers),
-        maps,
-        additions=any(isinstance(layer, AddLayer) for layer in network.layers),
-        averages=any(
-            isinstance(layer, AveragePoolLayer | GlobalAveragePoolLayer) and layer.name not in apart
-            for layer in network.layers
-        ),
-    )
-
-
-def _convolver_work(network: Network, layer: ConvLayer, on_engine: ConvolverLayer, pe_outputs: int) -> ConvolverWork:
-    weights = network.weights(layer.name)
-    in_one_group = weights if pe_outputs == 1 else ungrouped(weights, layer.groups)
-    entries, units = _entries_and_units(in_one_group, pe_outputs)
-    inputs, height, width = network.shapes[layer.source]
-    _, out_height, out_width = network.shapes[layer.name]
-    stride = layer.stride[0]
-    if layer.source == INPUT_NAME:  # it comes in phases
-        positions = (out_height - 1) * -(-width // stride) + out_width
-    else:
-        positions = (out_height - 1) * stride * width + (out_width - 1) * stride + 1
-    return ConvolverWork(
-        name=layer.name,
-        layer=on_engine,
-        entries=entries,
-        units=units,
-        kernels=weights.shape[1],
-        weights=int(np.prod(weights.shape[1:])),
-        inputs=inputs,
-        pixels=height * width,
-        channels=len(weights),
-        outputs=out_height * out_width,
-        positions=positions,
-        width=out_width,
-        full=layer.groups == 1 and layer.dilation == (1, 1) and (layer.source != INPUT_NAME or stride == 1),
-        sum_bits=sum_bits(weights, network.bias(layer.name), network.dtypes[layer.source] == "int8"),
-        side_by_side=pe_outputs,
-    )
-
-
-def _entries_and_units(weights: npt.NDArray[np.int8], pe_outputs: int) -> tuple[Int, Int]:
-    """Of a convolution with such weights, as :class:`ConvolverWork` has them."""
-    kernels = block_entries(weights, channel_blocks(weights, pe_outputs))
-    entries = np.maximum(kernels.sum(axis=1), 1)
-    pointwise = max(weights.shape[2:]) == 1 and bool(kernels.any(axis=1).all())
-    return entries, entries if pointwise else entries + np.maximum(np.count_nonzero(kernels, axis=1), 1)
-
-
-def _pointwise_work(network: Network, layer: LinearLayer, on_engine: ConvolverLayer, pe_outputs: int) -> ConvolverWork:
-    """Of a linear layer over a map of one pixel a channel."""
-    weights = network.weights(layer.name)
-    kernels = weights[:, :, None, None]
-    entries = np.maximum(block_entries(kernels, channel_blocks(kernels, pe_outputs)).sum(axis=1), 1)
-    inputs = weights.shape[1]
-    return ConvolverWork(
-        name=layer.name,
-        layer=on_engine,
-        entries=entries,
-        units=entries,
-        kernels=inputs,
-        weights=inputs,
-        inputs=inputs,
-        pixels=1,
-        channels=len(weights),
-        outputs=1,
-        positions=1,
-        width=1,
-        full=True,
-        sum_bits=sum_bits(weights, network.bias(layer.name), network.dtypes[layer.source] == "int8"),
-        side_by_side=pe_outputs,
-    )
-
-
-def dense(work: Work) -> Work:
-    """The same layer with no weight zero."""
-    if isinstance(work, FcWork):
-        streamed = np.full((8, work.columns), work.rows, dtype=np.int64), work.streamed[1]
-        return replace(work, nonzeros=work.rows * work.columns, streamed=streamed)
-    entries = np.full(work.entries.size, work.weights, dtype=np.int64)
-    heads = 0 if work.weights == work.kernels else work.kernels  # kernels of one weight have none
-    return replace(work, entries=entries, units=entries + heads)
-
-
-def bound(work: Work, pes: int, tiles: Int, fc_pes: int) -> tuple[Int, Int]:
-    """Cycles and bytes moved that a layer takes about at least, for each number of multipliers: int64 [n] each."""
-    pixels = word_pixels(tiles)
-    if isinstance(work, FcWork):
-        words = work.feature_words(pixels)
-        share = -(-work.nonzeros // fc_pes)
-        rows = -(-work.rows // fc_pes)
-        packet = 1 + -(-words * pixels // layouts.POINTERS_PER_WORD) + -(-rows // 8) + -(-share // 16)
-        loaded = fc_pes * packet
-        cycles = loaded + np.maximum(int(ACTIVE_SHARE * share), words * pixels // 4) + rows
-        return cycles, 32 * loaded + pixels * (words + -(-work.rows // pixels))
-    maps, outputs = work.inputs * -(-work.pixels // pixels), work.channels * -(-work.outputs // pixels)
-    each = work.side_by_side
-    busy, weights = _packets_bound(work.entries, work.units, (each + 1, each), pes, work.positions, tiles)
-    if work.full:
-        every = np.full_like(work.entries, work.weights)
-        full_busy, full_weights = _packets_bound(every, every, (each, each), pes, work.positions, tiles)
-        weights = np.where(full_busy <= busy, full_weights, weights)
-        busy = np.minimum(full_busy, busy)
-    return maps + busy, 32 * weights + pixels * (maps + outputs)
-
-
-def _strips_bound(work: ConvolverWork, strips: Sequence[ConvolverLayer], pes: int, tile: int) -> tuple[int, int]:
-    """The same of a layer in strips, on PEs of `tile` multipliers."""
-    sizes = Counter(
-        (
-            strip.output_part,
-            strip.positions,
-            strip.input.height * strip.input.width * strip.input.channels,
-            strip.out_height * work.width,
-        )
-        for strip in strips
-    )
-    total = np.zeros(2, dtype=np.int64)
-    for (own, positions, pixels, outputs), times in sizes.items():
-        part = _of_group(work, own[0]) if own else work
-        part = replace(part, positions=positions, pixels=-(-pixels // part.inputs), outputs=outputs)
-        total += times * np.concatenate(bound(part, pes, np.array([tile]), 1))
-    return int(total[0]), int(total[1])
-
-
-def _of_group(work: ConvolverWork, first: int) -> ConvolverWork:
-    """What the group asks for whose output channels begin with `first`, run by itself."""
-    groups = work.layer.groups
-    channels = work.channels // groups
-    entries, units = work.of_groups[first // channels]
-    return replace(
-        work, entries=entries, units=units, inputs=work.inputs // groups, channels=channels,
-        full=work.layer.dilation == (1, 1),
-    )  # fmt: skip
-
-
-def _packets_bound(
-    entries: Int, units: Int, sizes: tuple[int, int], pes: int, positions: int, tiles: Int
-) -> tuple[Int, Int]:
-    """Clocks at least, once the map is there, and weight words of a layer: int64 [n] each.
-
-    Args:
-        sizes: bytes of a unit, header words of a packet.
-    """
-    per_word, headers = layouts.WEIGHT_BITS // 8 // sizes[0], sizes[1]
-    order = channel_order(entries, pes)
-    filling = -order.size % pes
-    entries = np.pad(entries[order], (0, filling)).reshape(-1, pes)
-    units = np.pad(units[order], (0, filling)).reshape(-1, pes)
-    turns = -(-positions // tiles)
-    busy = np.maximum(entries * turns[:, None, None], positions * (entries > 0)).sum(axis=1).max(axis=1)
-    weights = int(((headers + -(-units.max(axis=1) // per_word)) * (units > 0).sum(axis=1)).sum())
-    return np.maximum(busy, max(weights, int(units.sum(axis=0).max()))), np.full_like(busy, weights)
-
-
-def stream_bound(work: FcWork, form: ColumnFormat, rows_at_once: int, tiles: Int, batch: int = 1) -> tuple[Int, Int]:
-    """The same of a layer whose columns are fetched from DDR, for each image of a batch."""
-    pixels = word_pixels(tiles)
-    words, biases = work.feature_words(pixels), -(-work.rows // layouts.BIASES_PER_WORD)
-    packet = 2 + -(-words * pixels // layouts.POINTERS_PER_WORD) + biases
-    fetched = int((1 - (1 - ACTIVE_SHARE) ** batch) * work.column_words(form))
-    cycles = packet + np.maximum(fetched, words * pixels // 4) + batch * -(-work.rows // rows_at_once)
-    moved = 32 * packet + form.word_bits // 8 * fetched + batch * pixels * (words + -(-work.rows // pixels))
-    return cycles // batch, moved // batch
-
-
-def _strips(layer: MapLayer, map_lanes: int) -> Strips | None:
-    return Strips.of(layer, map_lanes, None) if map_lanes > 1 else None
-
-
-def _map_bound(layer: MapLayer, pixels: int, map_lanes: int) -> tuple[int, int]:
-    """Cycles and bytes moved of a layer on the map engine, about; words have `pixels` pixels.
-
-    Raises:
-        EngineError: a window has no room in the lanes.
-    """
-    table = -(-layer.normalisation.table.size // 16) if layer.normalisation else 0
-    steps = (layer.input.channels + layer.before) * walk_steps(layer, _strips(layer, map_lanes))
-    words = layer.input.words(pixels) + layer.output.words(pixels)
-    return steps + table * (16 if map_lanes > 1 else 1), 32 * table + pixels * words
-
-
 def candidates(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) -> list[Candidate]:
     """Configurations that fit `board` as far as sizes tell, the fastest first.
 
@@ -587,7 +161,7 @@ def with_memory(work: Workload, each: Candidate, board: Board, clock_mhz: float)
     for layer, strips in zip(work.convolver, work.strips(each.tile, chosen.map_words) or (), strict=True):
         if len(strips) > 1:
             whole = bound(layer, each.pes, np.array([each.tile]), 1)
-            tiled = _strips_bound(layer, strips, each.pes, each.tile)
+            tiled = strips_bound(layer, strips, each.pes, each.tile)
             more += max(tiled[0] / (clock_mhz * 1e6), tiled[1] / rate)
             more -= max(int(whole[0][0]) / (clock_mhz * 1e6), int(whole[1][0]) / rate)
     return replace(chosen, seconds=each.seconds + max(more, 0.0))
@@ -638,7 +212,7 @@ def _combinations(work: Workload, board: Board, clock_mhz: float, sizes: Sizes) 
         return least(stream_bound(each, form, rows_at_once, tiles, sizes.fc_batch) for each in work.fc)
 
     def of_maps(pixels: int, map_lanes: int) -> float:
-        bounds = [_map_bound(each, pixels, map_lanes) for each in work.maps]
+        bounds = [map_bound(each, pixels, map_lanes) for each in work.maps]
         return sum(max(cycles / (clock_mhz * 1e6), moved / rate) for cycles, moved in bounds)
 
     pes_choices = ([sizes.pes] if sizes.pes else _PES) if work.convolver else [0]
@@ -676,13 +250,13 @@ def _lane_choices(work: Workload, tile: int, sizes: Sizes) -> list[int]:
         return [1]
     if sizes.map_lanes:
         for layer in work.maps:
-            _strips(layer, sizes.map_lanes)
+            lane_strips(layer, sizes.map_lanes)
         return [sizes.map_lanes] if word_pixels(tile) % sizes.map_lanes == 0 else []
     choices = []
     for lanes in _MAP_LANES:
         with suppress(EngineError):
             for layer in work.maps:
-                _strips(layer, lanes)
+                lane_strips(layer, lanes)
             if word_pixels(tile) % lanes == 0:
                 choices.append(lanes)
     return choices
@@ -736,7 +310,7 @@ def sketch(work: Workload, each: Candidate) -> Architecture:
         entry_words=max((-(-entries // 16) for entries in share), default=1) or 1,
         fc_rows=-(-max(rows, default=1) // 8) * 8 if each.fc_slots else max(rows, default=1),
         **streamed_sizes(form, column_words, each.fc_rows_at_once, each.fc_sums, each.fc_batch),
-        **map_sizes([(layer, _strips(layer, each.map_lanes)) for layer in work.maps], each.map_lanes),
+        **map_sizes([(layer, lane_strips(layer, each.map_lanes)) for layer in work.maps], each.map_lanes),
     )
 
 

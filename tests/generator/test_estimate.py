@@ -13,7 +13,8 @@ from generator.architecture import Architecture
 from generator.boards import BoardError, board_names, load_board
 from generator.emit import TOP, emit_project
 from generator.resources import placed, shortages, used
-from generator.search import Sizes, candidates, sketch, workload
+from generator.search import Sizes, candidates, sketch
+from generator.workload import workload
 from golden import Network
 from tests.generator.networks import (
     alexnet_like_network,

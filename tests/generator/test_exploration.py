@@ -3,7 +3,7 @@
 from generator.boards import load_board
 from generator.exploration import Outcome, Point, Sweep, pareto, points
 from generator.resources import Resources
-from generator.search import workload
+from generator.workload import workload
 from tests.generator.networks import alexnet_like_network, branched_network, convolver_network
 
 

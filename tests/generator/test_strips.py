@@ -15,8 +15,9 @@ from generator.layers import ConvolverLayer, EngineError, FeatureLayout, Pool
 from generator.plan import plan_network
 from generator.resources import shortages, word_pixels
 from generator.schedule import ConvolverSchedule
-from generator.search import Sizes, candidates, sketch, workload
+from generator.search import Sizes, candidates, sketch
 from generator.strips import MapMemory, strips_of
+from generator.workload import workload
 from golden import DescriptionBuilder, Network, Scale
 from tests.generator.networks import grouped_network
 

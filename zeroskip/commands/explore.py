@@ -12,7 +12,8 @@ import golden
 from generator.boards import load_board
 from generator.estimates import check_sizes
 from generator.exploration import FC_PES, FC_SLOTS, PES, TILES, Exploration, Outcome, Point, Sweep, pareto, points
-from generator.search import Sizes, candidates, workload
+from generator.search import Sizes, candidates
+from generator.workload import workload
 from testbench.regress import write_file
 from zeroskip.commands.compress_report import REPORT_EXTRA, report_missing
 from zeroskip.console import JsonOption, print_json, print_table, progress_console
