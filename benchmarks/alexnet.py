@@ -13,7 +13,6 @@ Whether so many multipliers fit a board is not asked here: by the compiler's est
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from pathlib import Path
@@ -23,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 import generator
-from benchmarks.kept import keep_or_compare
+from benchmarks.kept import asks_to_update, keep_or_compare
 from generator.boards import load_board
 from generator.estimates import Estimate
 from zeroskip.pipeliner import KeptStages
@@ -105,9 +104,7 @@ def _figures(found: Estimate) -> WholeFigures:
 
 def main(arguments: list[str] | None = None) -> int:
     """Prints the figures; returns 1 when one is not as expected."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--update", action="store_true", help=f"write the figures to {EXPECTED.name}")
-    update = parser.parse_args(arguments).update
+    update = asks_to_update(__doc__, EXPECTED, arguments)
     found = measure()
     table = Table("layer", "engine", "clocks", "for DDR", "KB moved", "multiplications", title="AlexNet, batch 1")
     for each in found.layers:

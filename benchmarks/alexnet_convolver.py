@@ -10,7 +10,6 @@ against the compiled hardware. Whether so many PEs fit a board is not asked here
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from pathlib import Path
@@ -20,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.estimate import convolutions
-from benchmarks.kept import keep_or_compare
+from benchmarks.kept import asks_to_update, keep_or_compare
 from generator.boards import load_board
 from generator.build import BuildOptions, fit_architecture
 from generator.emit import TOP, emit_project
@@ -73,9 +72,7 @@ def measure(variant: str) -> Figures:
 
 def main(arguments: list[str] | None = None) -> int:
     """Prints the figures of all variants; returns 1 when one is not as expected."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--update", action="store_true", help=f"write the figures to {EXPECTED.name}")
-    update = parser.parse_args(arguments).update
+    update = asks_to_update(__doc__, EXPECTED, arguments)
     measured = [measure(variant) for variant in VARIANTS]
     table = Table("variant", "layer", "clocks", "utilisation %")
     for each in measured:

@@ -12,7 +12,6 @@ biases (32 bits) and scales (40 bits a layer).
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import Literal
@@ -24,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 import golden
-from benchmarks.kept import keep_or_compare
+from benchmarks.kept import asks_to_update, keep_or_compare
 from golden.formats import CscOptions, encode
 from zoo.synthetic import describe
 
@@ -125,9 +124,7 @@ def _print(storage: Storage) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Prints all cases; returns 1 when one is not as expected."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--update", action="store_true", help=f"write the figures to {EXPECTED.name}")
-    update = parser.parse_args(arguments).update
+    update = asks_to_update(__doc__, EXPECTED, arguments)
     measured = [measure(variant, bits) for variant, bits in CASES]
     for storage in measured:
         _print(storage)

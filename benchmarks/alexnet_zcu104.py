@@ -15,7 +15,6 @@ arrays by geometry, as in `benchmarks.pe_slice`.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 import golden
-from benchmarks.kept import keep_or_compare
+from benchmarks.kept import asks_to_update, keep_or_compare
 from benchmarks.zcu104 import BOARD, KEPT_MODULES, fits, synthesised
 from generator import BuildOptions
 from generator.boards import DDR_SHARE, Board, load_board
@@ -160,9 +159,7 @@ def _print(found: Figures) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Prints the figures; returns 1 when one is not as expected."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--update", action="store_true", help=f"write the figures to {EXPECTED.name}")
-    update = parser.parse_args(arguments).update
+    update = asks_to_update(__doc__, EXPECTED, arguments)
     found = measure(describe("alexnet", "han", 0.25, 4))
     _print(found)
     return keep_or_compare([found], EXPECTED, update)

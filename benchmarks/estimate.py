@@ -14,7 +14,6 @@ they are printed and not compared.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 import time
@@ -25,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 import golden
-from benchmarks.kept import keep_or_compare
+from benchmarks.kept import asks_to_update, keep_or_compare
 from generator import Estimate, EstimateOptions, estimate
 from zeroskip.pipeliner import KeptStages
 from zoo.synthetic import describe
@@ -123,9 +122,7 @@ def _print(found: Estimate, seconds: float) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Prints all estimates; returns 1 when a figure is not as expected."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--update", action="store_true", help=f"write the figures to {EXPECTED.name}")
-    update = parser.parse_args(arguments).update
+    update = asks_to_update(__doc__, EXPECTED, arguments)
     network, whole = describe("alexnet-without-lrn", "han", 0.25), describe("alexnet", "han", 0.25, 4)
     measured = []
     for each, board, sizes in (

@@ -10,7 +10,6 @@ and 4; LUTs, registers and DSP slices are Yosys', arrays by geometry.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.alexnet_zcu104 import BOARD, SIZES, Share, share_of
-from benchmarks.kept import keep_or_compare
+from benchmarks.kept import asks_to_update, keep_or_compare
 from generator import BuildOptions
 from generator.boards import load_board
 from zoo.synthetic import describe
@@ -67,9 +66,7 @@ def _print(measured: list[Figures]) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Prints the figures; returns 1 when one is not as expected."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--update", action="store_true", help=f"write the figures to {EXPECTED.name}")
-    update = parser.parse_args(arguments).update
+    update = asks_to_update(__doc__, EXPECTED, arguments)
     measured = [measure(batch) for batch in BATCHES]
     _print(measured)
     return keep_or_compare(measured, EXPECTED, update)

@@ -18,7 +18,6 @@ well the engine uses its multipliers once weights are there, not what a board re
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -31,7 +30,7 @@ from rich.console import Console
 from rich.table import Table
 
 import golden
-from benchmarks.kept import keep_or_compare
+from benchmarks.kept import asks_to_update, keep_or_compare
 from generator.architecture import Architecture
 from generator.boards import load_board
 from generator.emit import TOP, emit_project
@@ -220,9 +219,7 @@ def _print(figures: list[FcFigures]) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Prints all layers; returns 1 when a figure is not as expected."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--update", action="store_true", help=f"write the figures to {EXPECTED.name}")
-    update = parser.parse_args(arguments).update
+    update = asks_to_update(__doc__, EXPECTED, arguments)
     pipeline = stages()
     measured = [measure(layer, pipeline) for layer in LAYERS]
     _print(measured)

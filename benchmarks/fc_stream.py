@@ -16,7 +16,6 @@ adding up and sending the sums included.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from pathlib import Path
@@ -30,7 +29,7 @@ from rich.table import Table
 
 from benchmarks.fc_engine import LAYERS as EIE_LAYERS
 from benchmarks.fc_engine import EieLayer, activations_of
-from benchmarks.kept import keep_or_compare
+from benchmarks.kept import asks_to_update, keep_or_compare
 from generator.architecture import Architecture
 from generator.boards import load_board
 from generator.build import useful_macs
@@ -178,9 +177,7 @@ def _print(figures: list[FcStreamFigures]) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Prints all layers; returns 1 when a figure is not as expected."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--update", action="store_true", help=f"write the figures to {EXPECTED.name}")
-    update = parser.parse_args(arguments).update
+    update = asks_to_update(__doc__, EXPECTED, arguments)
     measured = measure("all activations", schedules(), stages())
     for batch in BATCHES:
         measured += measure("EIE's activations", schedules(batch), stages(batch))

@@ -17,7 +17,6 @@ estimates (`generator.resources`).
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 import golden
-from benchmarks.kept import keep_or_compare
+from benchmarks.kept import asks_to_update, keep_or_compare
 from generator.architecture import Architecture
 from generator.boards import load_board
 from generator.build import BuildOptions, fit_architecture
@@ -174,9 +173,7 @@ def _print(measured: list[Figures]) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Prints the figures of all cases; returns 1 when one is not as expected."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--update", action="store_true", help=f"write the figures to {EXPECTED.name}")
-    update = parser.parse_args(arguments).update
+    update = asks_to_update(__doc__, EXPECTED, arguments)
     first = measure(CASES[0], None)
     measured = [first, *(measure(case, first.array_bram36) for case in CASES[1:]), measure(SAME_LANES, None)]
     _print(measured)

@@ -11,7 +11,6 @@ share where a layer's bytes take longer than its clocks.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from dataclasses import dataclass, replace
@@ -22,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 import golden
-from benchmarks.kept import keep_or_compare
+from benchmarks.kept import asks_to_update, keep_or_compare
 from generator import BuildOptions, Estimate, EstimateOptions, estimate
 from generator.resources import word_pixels
 from zeroskip.pipeliner import KeptStages
@@ -144,9 +143,7 @@ def _print(measured: list[Figures]) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Prints the figures of all networks; returns 1 when one is not as expected."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--update", action="store_true", help=f"write the figures to {EXPECTED.name}")
-    update = parser.parse_args(arguments).update
+    update = asks_to_update(__doc__, EXPECTED, arguments)
     measured = [measure(case) for case in CASES]
     _print(measured)
     return keep_or_compare(measured, EXPECTED, update)

@@ -1,5 +1,6 @@
 """Figures that are kept in a file: written anew when asked for, else compared with it."""
 
+import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -7,7 +8,21 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-__all__ = ["keep_or_compare"]
+__all__ = ["asks_to_update", "keep_or_compare"]
+
+
+def asks_to_update(usage: str | None, expected: Path, arguments: Sequence[str] | None) -> bool:
+    """Whether a benchmark's command line has `--update`, all that it takes; else it prints its help or an error, and
+    ends.
+
+    Args:
+        usage: what the help says.
+        expected: the file that would be written.
+        arguments: without the program's name; None: the process's own.
+    """
+    parser = argparse.ArgumentParser(description=usage, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--update", action="store_true", help=f"write the figures to {expected.name}")
+    return bool(parser.parse_args(arguments).update)
 
 
 def keep_or_compare(figures: Sequence[BaseModel], expected: Path, update: bool) -> int:

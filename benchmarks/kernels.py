@@ -10,7 +10,6 @@ nothing pauses.
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import sys
@@ -22,6 +21,7 @@ from pydantic import BaseModel, Field
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.kept import asks_to_update
 from benchmarks.kernel_workloads import WORKLOADS, Workload
 from rtl import Design, Report, compile_with_report
 from tests.rtl.simulation import Outcome, Program, run_cpp, run_rtl
@@ -194,9 +194,7 @@ def _shown(number: int | None) -> str:
 
 def main() -> int:
     """Prints all figures; returns 1 when anything is not as expected."""
-    parser = argparse.ArgumentParser(description="The example kernels against their expected figures.")
-    parser.add_argument("--update", action="store_true", help="write the figures to expected.json")
-    update = parser.parse_args().update
+    update = asks_to_update("The example kernels against their expected figures.", EXPECTED, None)
     with tempfile.TemporaryDirectory() as folder:
         figures, problems = measure(Path(folder))
     if update:

@@ -17,7 +17,6 @@ module, arrays by geometry.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -28,7 +27,7 @@ from pydantic import BaseModel, Field
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.kept import keep_or_compare
+from benchmarks.kept import asks_to_update, keep_or_compare
 from benchmarks.zcu104 import BOARD, KEPT_MODULES, fits, synthesised
 from generator import BuildOptions, layouts
 from generator.architecture import Architecture
@@ -201,9 +200,7 @@ def _print(found: Figures) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Prints the figures of all networks; returns 1 when one is not as expected."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--update", action="store_true", help=f"write the figures to {EXPECTED.name}")
-    update = parser.parse_args(arguments).update
+    update = asks_to_update(__doc__, EXPECTED, arguments)
     found = measure()
     _print(found)
     return keep_or_compare([found], EXPECTED, update)

@@ -15,7 +15,6 @@ seconds: its PE is synthesised by the tests, too, which compare the compiler's e
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -29,7 +28,7 @@ from rich.table import Table
 import golden
 import rtl
 from benchmarks.estimate import convolutions
-from benchmarks.kept import keep_or_compare
+from benchmarks.kept import asks_to_update, keep_or_compare
 from benchmarks.zcu104 import BOARD, KEPT_MODULES, compiled
 from generator.architecture import Architecture
 from generator.boards import load_board
@@ -218,9 +217,7 @@ def _print(found: Figures) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Prints the figures; returns 1 when one is not as expected."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--update", action="store_true", help=f"write the figures to {EXPECTED.name}")
-    update = parser.parse_args(arguments).update
+    update = asks_to_update(__doc__, EXPECTED, arguments)
     network = convolutions(describe("alexnet-without-lrn", "han", 0.25))
     found = [measure(network, *sizes) for sizes in (_MANY, chosen(network), _SMALL)]
     for each in found:

@@ -124,6 +124,7 @@ class _Translation:
         self.fractional_length = 0
 
     def run(self) -> FloatGraph:
+        """All nodes, in the order of the trace."""
         outputs: tuple[str, ...] = ()
         for node in self.traced.graph.nodes:
             if node.op == "placeholder":

@@ -113,6 +113,7 @@ class _Block:
     def access(
         self, name: str, width: int, base: MemoryObject | StreamParameter, *data: Value, label: str = ""
     ) -> Instruction:
+        """A further operation, on a memory or a stream."""
         item = self.op(name, width, *data, label=label)
         item.pointer = _pointer(base)
         return item

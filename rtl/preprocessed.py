@@ -92,6 +92,7 @@ class _Reader:
         self._probes = 0
 
     def read(self, text: str) -> Preprocessed:
+        """What preprocessed C++ holds, with the marks of its pragmas."""
         lines = [self._kept(line) for line in text.splitlines()]
         marks = _MARKS if any(pragma.mark for pragma in self._pragmas) else []
         return Preprocessed("\n".join([*marks, *lines, ""]), self._pragmas)

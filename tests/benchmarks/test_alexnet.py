@@ -2,8 +2,6 @@
 
 import json
 
-import pytest
-
 from benchmarks.alexnet import EXPECTED, WholeFigures, measure
 
 [FIGURES] = [WholeFigures(**entry) for entry in json.loads(EXPECTED.read_text())]
@@ -18,8 +16,7 @@ def test_figures_add_up() -> None:
     assert FIGURES.ddr_clocks == sum(each.ddr_clocks for each in FIGURES.layers)
     assert FIGURES.bytes_moved == sum(each.bytes_moved for each in FIGURES.layers)
     if not FIGURES.ddr_bound:
-        fps = 200e6 / (FIGURES.cycles + FIGURES.ddr_clocks)
-        assert FIGURES.frames_per_second == pytest.approx(fps, abs=0.06)
+        assert FIGURES.frames_per_second == round(200e6 / (FIGURES.cycles + FIGURES.ddr_clocks), 1)
     fetched = [each for each in FIGURES.layers if each.engine == "fc"]
     # 64 multipliers, and no more bytes than the DDR gives.
     assert all(each.macs <= 64 * each.cycles for each in fetched)

@@ -32,7 +32,7 @@ def test_the_bar_is_met() -> None:
 def test_figures_are_counted_as_they_say(each: FcStreamFigures) -> None:
     assert 0 < each.macs <= each.batch * each.nonzeros
     assert each.macs <= 64 * each.batch * each.words <= 64 * each.batch * each.cycles
-    assert each.bandwidth_percent == pytest.approx(100 * 72 * each.words / each.cycles / 96, abs=0.06)
+    assert each.bandwidth_percent == round(100 * 72 * each.words / each.cycles / 96, 1)
     if each.case == "all activations":
         assert each.macs == each.nonzeros
-        assert each.bits_a_nonzero == pytest.approx(576 * each.words / each.nonzeros, abs=0.006)
+        assert each.bits_a_nonzero == round(576 * each.words / each.nonzeros, 2)

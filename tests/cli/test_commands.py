@@ -130,7 +130,7 @@ def test_report_adds_up(zeroskip: Program, files: Path) -> None:
     assert document["cycles"] == sum(layer["cycles"] for layer in document["layers"])
     assert document["cycles"] == sum(engine["cycles"] for engine in document["engines"])
     assert 0 < document["utilisation"] < 1
-    assert document["frames_per_second"] == pytest.approx(document["clock_mhz"] * 1e6 / document["cycles"])
+    assert document["frames_per_second"] == document["clock_mhz"] * 1e6 / document["cycles"]
     assert json.loads((files / "build" / "reports" / "report.json").read_text()) == document
     code, text, _ = zeroskip("report", files / "build")
     assert code == 0 and "assumed, not synthesised" in text

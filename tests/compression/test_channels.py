@@ -117,7 +117,8 @@ def test_the_smaller_network_computes_what_the_whole_one_does_with_the_channels_
         gone = list(range(0, group.channels, 2))
         expected = zeroed(model, group.layers, gone)(pixels).detach()
         remove_channels(model, {group.name: gone}, shape)
-        assert torch.allclose(model(pixels), expected, atol=1e-4 * float(expected.abs().max()))
+        # float32 sums of fewer terms: some 4e-7 apart.
+        assert torch.allclose(model(pixels), expected, atol=2e-6 * float(expected.abs().max()))
         for layer in group.layers:
             module = model.get_submodule(layer)
             assert module.out_channels == len(module.weight) == group.channels - len(gone)

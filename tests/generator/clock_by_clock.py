@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -13,6 +14,16 @@ from generator.dataflow import DeadlockError, Pattern, SimulationResult, Trace
 __all__ = ["simulate_every_clock"]
 
 Int = npt.NDArray[np.int64]
+
+
+class _Ports(NamedTuple):
+    """What steps touch, pattern after pattern: int64 [patterns + 1] where each one's begin, then, of each port, its
+    stream, what a step adds to the words held there, and its stage."""
+
+    start: Int
+    stream: npt.NDArray[np.int32]
+    delta: npt.NDArray[np.int8]
+    stage: npt.NDArray[np.int32]
 
 
 @numba.njit(cache=True)
@@ -80,10 +91,7 @@ def _move(
     first: int,
     end: int,
     slots: Int,
-    pattern_start: Int,
-    pattern_stream: npt.NDArray[np.int32],
-    pattern_delta: npt.NDArray[np.int8],
-    pattern_stage: npt.NDArray[np.int32],
+    ports: _Ports,
     held: Int,
     depth: Int,
     change: Int,
@@ -100,16 +108,14 @@ def _move(
     for slot in range(end - 1, first - 1, -1):
         behind_moves, pattern = moves, slots[slot]
         if moves and pattern >= 0:
-            ports = slice(pattern_start[pattern], pattern_start[pattern + 1])
-            moves = _is_ready(
-                pattern_stream[ports], pattern_delta[ports], pattern_stage[ports], slot - first, held, depth
-            )
+            own = slice(ports.start[pattern], ports.start[pattern + 1])
+            moves = _is_ready(ports.stream[own], ports.delta[own], ports.stage[own], slot - first, held, depth)
             fired = fired or moves
             if moves:
-                for port in range(pattern_start[pattern], pattern_start[pattern + 1]):
-                    if pattern_stage[port] == slot - first:
-                        change[pattern_stream[port]] += pattern_delta[port]
-                        touched[touches] = pattern_stream[port]
+                for port in range(ports.start[pattern], ports.start[pattern + 1]):
+                    if ports.stage[port] == slot - first:
+                        change[ports.stream[port]] += ports.delta[port]
+                        touched[touches] = ports.stream[port]
                         touches += 1
         if slot + 1 < end:
             if behind_moves:
@@ -123,10 +129,7 @@ def _advance(
     run_start: Int,
     run_pattern: npt.NDArray[np.int32],
     run_times: Int,
-    pattern_start: Int,
-    pattern_stream: npt.NDArray[np.int32],
-    pattern_delta: npt.NDArray[np.int8],
-    pattern_stage: npt.NDArray[np.int32],
+    ports: _Ports,
     slot_start: Int,
     depth: Int,
     mark_start: Int,
@@ -138,7 +141,7 @@ def _advance(
     processes = run_start.size - 1
     mark = mark_start[:-1].copy()
     held, change, high_water = np.zeros_like(depth), np.zeros_like(depth), np.zeros_like(depth)
-    touched = np.empty(processes * slots.size + 2 * pattern_stream.size + 2 * depth.size, dtype=np.int32)
+    touched = np.empty(processes * slots.size + 2 * ports.stream.size + 2 * depth.size, dtype=np.int32)
     clock = 0
     while living > 0:
         touches, still, any_fired = 0, 0, False
@@ -146,8 +149,7 @@ def _advance(
             p = alive[k]
             first = slot_start[p]
             moves, busy, fired, touches = _move(
-                first, slot_start[p + 1], slots, pattern_start, pattern_stream, pattern_delta, pattern_stage, held,
-                depth, change, touched, touches,
+                first, slot_start[p + 1], slots, ports, held, depth, change, touched, touches
             )  # fmt: skip
             any_fired = any_fired or fired
             if moves and slots[first] >= 0:
@@ -205,10 +207,12 @@ class _Tables:
             for reads, writes in patterns
         ]
         self.patterns = list(patterns)
-        self.pattern_start = np.cumsum([0] + [len(p) for p in ports]).astype(np.int64)
-        self.pattern_stream = np.array([s for p in ports for s, _ in p], dtype=np.int32)
-        self.pattern_delta = np.array([d for p in ports for _, d in p], dtype=np.int8)
-        self.pattern_stage = np.array([s for p in patterns for s in _stages_of(p, stages)], dtype=np.int32)
+        self.ports = _Ports(
+            np.cumsum([0] + [len(p) for p in ports]).astype(np.int64),
+            np.array([s for p in ports for s, _ in p], dtype=np.int32),
+            np.array([d for p in ports for _, d in p], dtype=np.int8),
+            np.array([s for p in patterns for s in _stages_of(p, stages)], dtype=np.int32),
+        )
 
 
 def _stages_of(pattern: Pattern, stages: Mapping[str, tuple[int, int]]) -> list[int]:
@@ -243,10 +247,7 @@ def simulate_every_clock(
         tables.run_start,
         tables.run_pattern,
         tables.run_times,
-        tables.pattern_start,
-        tables.pattern_stream,
-        tables.pattern_delta,
-        tables.pattern_stage,
+        tables.ports,
         tables.slot_start,
         np.array(list(depths.values()), dtype=np.int64),
         mark_start,

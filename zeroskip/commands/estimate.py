@@ -10,14 +10,8 @@ import generator
 import golden
 from generator.estimates import Estimate
 from zeroskip.arrays import load_images
-from zeroskip.commands.sizes import (
-    BatchOption,
-    DdrLatencyOption,
-    EngineOption,
-    RowsAtOnceOption,
-    SumsOption,
-    WeightDepthOption,
-)
+from zeroskip.commands import sizes
+from zeroskip.commands.sizes import BatchOption, DdrLatencyOption, EngineOption, FcSums, WeightDepthOption
 from zeroskip.console import JsonOption, print_json, print_table, working
 from zeroskip.pipeliner import KeptStages
 
@@ -37,8 +31,8 @@ def estimate(
         int | None,
         typer.Option(help="Slots of the streamed FC engine, 0 for PEs that hold the weights; searched for by default."),
     ] = None,
-    fc_rows_at_once: RowsAtOnceOption = None,
-    fc_sums: SumsOption = None,
+    fc_rows_at_once: Annotated[int | None, sizes.FC_ROWS_AT_ONCE] = None,
+    fc_sums: Annotated[FcSums | None, sizes.FC_SUMS] = None,
     fc_batch: BatchOption = 1,
     ddr_latency: DdrLatencyOption = 100,
     map_words: Annotated[

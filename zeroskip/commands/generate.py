@@ -11,14 +11,8 @@ import golden
 import rtl
 from generator.manifest import Manifest
 from zeroskip.arrays import load_images
-from zeroskip.commands.sizes import (
-    BatchOption,
-    DdrLatencyOption,
-    EngineOption,
-    RowsAtOnceOption,
-    SumsOption,
-    WeightDepthOption,
-)
+from zeroskip.commands import sizes
+from zeroskip.commands.sizes import BatchOption, DdrLatencyOption, EngineOption, FcSums, WeightDepthOption
 from zeroskip.console import JsonOption, print_json, working
 from zeroskip.pipeliner import Pipeliner
 
@@ -51,8 +45,8 @@ def generate(
             help="Weights of FC layers stay in DDR; entries of a word that is fetched. 0: they lie in the PEs."
         ),
     ] = 0,
-    fc_rows_at_once: RowsAtOnceOption = None,
-    fc_sums: SumsOption = None,
+    fc_rows_at_once: Annotated[int, sizes.FC_ROWS_AT_ONCE] = generator.BuildOptions.fc_rows_at_once,
+    fc_sums: Annotated[FcSums, sizes.FC_SUMS] = "bram",
     fc_batch: BatchOption = 1,
     weight_depth: WeightDepthOption = None,
     engine: EngineOption = None,
@@ -73,8 +67,7 @@ def generate(
         pes=pes, lanes=lanes, tile=tile, fc_pes=fc_pes, map_words=map_words, map_lanes=map_lanes, fc_slots=fc_slots,
         pe_outputs=pe_outputs, clock_mhz=clock, images=stimuli, pipeliner=pipeliner,
         ddr_bytes=ddr_bytes, ddr_latency=ddr_latency, engine=engine, weight_depth=weight_depth,
-        fc_rows_at_once=generator.BuildOptions.fc_rows_at_once if fc_rows_at_once is None else fc_rows_at_once,
-        fc_sums=fc_sums or generator.BuildOptions.fc_sums, fc_batch=fc_batch,
+        fc_rows_at_once=fc_rows_at_once, fc_sums=fc_sums, fc_batch=fc_batch,
     )  # fmt: skip
     if images is not None:
         options = replace(options, image_source=images.name)
